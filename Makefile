@@ -1,0 +1,42 @@
+# The commands of the project; each is a short script or a call of meson. `make` alone builds.
+.PHONY: all setup build demo test unit check bench sim fuzz docs clean debug
+JOBS ?= $(shell nproc)
+
+all: build
+
+setup: ## everything that building and testing needs, from the package registries
+	@tools/setup.sh
+
+build/build.ninja:
+	@meson setup build --buildtype=debugoptimized >/dev/null
+build-debug/build.ninja:
+	@meson setup build-debug --buildtype=debug -Db_sanitize=address,undefined >/dev/null
+
+build: build/build.ninja ## build/weir
+	@tools/reconfigure_if_new.sh build
+	@ninja -C build -j$(JOBS) --quiet
+
+debug: build-debug/build.ninja ## the same with sanitizers, for the tests
+	@tools/reconfigure_if_new.sh build-debug
+	@ninja -C build-debug -j$(JOBS) --quiet
+
+unit: debug ## unit and contract tests with sanitizers, under a minute
+	@meson test -C build-debug --no-rebuild --print-errorlogs --num-processes $(JOBS)
+
+check: ## formatting, warnings, layers, forbidden calls
+	@tools/check.sh
+
+test: ## everything, from a bare machine: what CI runs
+	@tools/test.sh
+
+demo: ## installs what it needs, builds, starts everything with live demo traffic
+	@tools/demo.sh
+
+bench: ## the numbers, as ratios in one run
+	@bench/run
+
+fuzz: ## make fuzz T=name [SECONDS=60]
+	@tools/fuzz.sh "$(T)" "$(SECONDS)"
+
+clean:
+	@rm -rf build build-debug build-fuzz build-tsan

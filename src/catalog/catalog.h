@@ -1,0 +1,72 @@
+/* Definitions that change rarely and are read everywhere: tenants, their keys, the audit log. (Event types, rules,
+ * dashboards join them later.) Backends: sqlite (default), postgres later. Keys are kept as SHA-256 only; they carry
+ * 160 random bits, so a plain hash is enough and a look-up stays cheap. Threads: any; a mutex inside, so never call it
+ * per event. Hot paths keep a `struct directory` of their own. */
+#pragma once
+#include "base/compiler.h"
+#include "base/error.h"
+#include "base/slice.h"
+
+struct catalog;
+struct directory;
+struct world;
+
+#define TENANT_ID_MAX 64 /* a-z 0-9 _ -, first a letter or digit */
+#define TENANT_KEY_MAX 64
+
+enum tenant_tier { TIER_STANDARD, TIER_ENTERPRISE };
+
+struct tenant {
+    char id[TENANT_ID_MAX + 1];
+    char placement[TENANT_ID_MAX + 1]; /* own storage partition, or "" */
+    enum tenant_tier tier;
+    uint64_t quota_per_minute; /* 0: the tier's default; UINT64_MAX: unlimited */
+    int32_t retention_days;    /* 0: the default; -1: unlimited */
+    bool open;                 /* takes events and queries without a key (dev environment only) */
+    uint32_t olap_slot;        /* which engine user reads for it; from 1 up, never reused */
+    int64_t created_ms;
+};
+
+enum key_kind { KEY_WRITE, KEY_READ };
+
+struct tenant_keys {
+    char write_key[TENANT_KEY_MAX + 1], read_key[TENANT_KEY_MAX + 1];
+};
+
+struct catalog_options {
+    const char *path; /* directory that holds catalog.db */
+};
+
+struct catalog_backend {
+    const char *name;
+    enum status (*open)(const struct catalog_options *, struct world *, struct catalog **, struct error *);
+    /* Makes the tenant and its keys (shown this once). Fills in slot and created_ms of *tenant. ERR_INVALID: bad id,
+     * with the rule. ERR_FULL: it exists already. Keys given (not "") in *keys are used as they are (the dev tenant),
+     * else made. */
+    enum status (*tenant_create)(struct catalog *, struct tenant *tenant, struct tenant_keys *keys, const char *actor,
+                                 struct error *);
+    enum status (*tenant_update)(struct catalog *, const struct tenant *tenant, const char *actor, struct error *);
+    enum status (*tenant_get)(struct catalog *, struct slice id, struct tenant *out, struct error *);
+    /* All tenants and key hashes as an immutable directory, the caller's. */
+    enum status (*directory)(struct catalog *, struct directory **out, struct error *);
+    /* Grows with every change: compare it to know whether a directory is stale. One atomic load. */
+    uint64_t (*version)(struct catalog *);
+    /* Appends to the audit log. old_value and new_value are JSON or empty. */
+    enum status (*audit)(struct catalog *, const char *actor, const char *entity_type, const char *entity_id,
+                         const char *action, struct slice old_value, struct slice new_value, struct error *);
+    void (*close)(struct catalog *);
+};
+
+struct catalog {
+    const struct catalog_backend *backend;
+};
+
+extern const struct catalog_backend catalog_sqlite;
+
+/* The directory: an immutable copy for one role's own use. */
+size_t directory_count(const struct directory *directory);
+const struct tenant *directory_at(const struct directory *directory, size_t index);
+const struct tenant *directory_find(const struct directory *directory, struct slice id); /* NULL: no such tenant */
+/* The tenant whose key this is; constant time in the key's bytes. NULL: nobody's. */
+const struct tenant *directory_authenticate(const struct directory *directory, enum key_kind kind, struct slice key);
+void directory_free(struct directory *directory);

@@ -1,0 +1,172 @@
+/* The journal: the only truth. Durable, ordered, replayable records by topic and partition; marks (a reader's
+ * positions) that move in the same atomic step as the records that were made from what was read.
+ *
+ * A commit is all or nothing: its records, in any number of topics and partitions, and its marks appear together or
+ * never. Backends: file (default), memory (tests, simulation), kafka. This header names none of them. Threads: submit
+ * from any; each reader is used by one thread at a time; everything else from any. Bounds: a commit holds at most
+ * JOURNAL_COMMIT_BYTES_MAX; submitted but unfinished commits at most options.queue_bytes_max. */
+#pragma once
+#include "base/bell.h"
+#include "base/compiler.h"
+#include "base/error.h"
+#include "base/slice.h"
+
+struct journal;
+struct journal_reader;
+struct metrics;
+struct world;
+
+#define JOURNAL_COMMIT_BYTES_MAX (16u << 20)
+#define JOURNAL_GROUP_MAX 47  /* bytes in the name of a group of readers */
+#define JOURNAL_NOTE_MAX 1024 /* bytes kept beside a mark */
+#define JOURNAL_BEGIN 0       /* the position before the oldest record kept */
+
+/* The numbers are in the files: never change or reuse one. At most 31. */
+enum journal_topic {
+    TOPIC_EVENTS = 1,       /* accepted events, as ingestion wrote them       event/event.h */
+    TOPIC_ENRICHED = 2,     /* validated, each once, ready for the store      event/event.h */
+    TOPIC_DEAD_LETTERS = 3, /* refused, with stage, reason and original bytes event/dead_letter.h */
+    TOPIC_CHANGELOG = 4,    /* changes of the processing tasks' state         process/state/ */
+    TOPIC_WINDOWS = 5,
+    TOPIC_SESSIONS = 6,
+    TOPIC_LATE = 7,
+    TOPIC_ALERTS = 8,
+    TOPIC_REKEYED = 9,
+    TOPIC_IDENTITIES = 10,
+    TOPIC_SEGMENTS = 11,
+    TOPIC_WEBHOOKS = 12,
+};
+#define TOPIC_BIT(topic) (1u << (topic))
+const char *journal_topic_name(enum journal_topic topic);
+
+/* Records of one topic and partition. bytes: for each record a little-endian uint32 length, then that many bytes. */
+struct journal_chunk {
+    uint16_t topic, partition;
+    uint32_t records;
+    struct slice bytes;
+    /* Set when read: */
+    uint64_t offset;    /* of the first record: counts the records of this topic and partition from 0, without gaps */
+    uint64_t position;  /* where the commit stands; grows from commit to commit over all partitions */
+    int64_t written_us; /* wall clock of the commit */
+};
+
+/* Where a group of readers stands in a partition: everything before `position` needs no second reading. What lies
+ * behind the smallest mark of all groups is not deleted. */
+struct journal_mark {
+    char group[JOURNAL_GROUP_MAX + 1];
+    uint16_t partition; /* JOURNAL_ALL_PARTITIONS for readers of all */
+    uint64_t position;
+    struct slice note; /* the owner's own bytes, at most JOURNAL_NOTE_MAX: what it must know to go on */
+};
+#define JOURNAL_ALL_PARTITIONS 0xffff
+
+struct journal_commit {
+    const struct journal_chunk *chunks; /* everything pointed to stays untouched until done is called */
+    size_t chunk_count;
+    const struct journal_mark *marks;
+    size_t mark_count;
+    /* Called exactly once after a successful submit, on the journal's own thread; must not block.
+     * OK: durable, will survive a power cut. ERR_FULL: disk full, nothing was written, try again later.
+     * ERR_IO, ERR_CLOSED: whether it was written is unknown until the next open. */
+    void (*done)(struct journal_commit *commit, enum status status, const char *reason);
+    void *context;
+    struct journal_commit *next; /* the journal's, while it has the commit */
+    int64_t submitted_us;
+};
+
+struct journal_options {
+    const char *path;            /* directory */
+    uint16_t partitions;         /* fixed when the journal is made; another number later is refused with the reason */
+    uint64_t segment_bytes;      /* size of one file */
+    uint64_t retention_bytes;    /* oldest segments beyond this go, unless a mark needs them */
+    int64_t retention_ms;        /* segments older than this go, unless a mark needs them */
+    uint64_t total_bytes_max;    /* the bound with what marks hold back: beyond it commits get ERR_FULL */
+    uint64_t disk_reserve_bytes; /* commits get ERR_FULL while the file system has less than this */
+    uint64_t queue_bytes_max;    /* bound of submitted but unfinished bytes */
+    uint32_t commit_bytes_max; /* most bytes flushed together (0: no such bound): the bench turns batching off with 1 */
+};
+
+struct journal_read_options {
+    uint32_t topics;    /* TOPIC_BIT()s */
+    uint16_t partition; /* or JOURNAL_ALL_PARTITIONS */
+    uint64_t position;  /* JOURNAL_BEGIN, a mark's position, or a batch's next_position */
+    struct waker waker; /* woken when something new may be there */
+};
+
+/* What one read gives; everything is borrowed from the reader until its next read. Whole commits only (of what
+ * matches). */
+struct journal_batch {
+    const struct journal_chunk *chunks;
+    size_t chunk_count;
+    size_t records, bytes;
+    uint64_t next_position; /* read on from here; put it into a mark */
+};
+
+struct journal_status {
+    uint64_t begin_position, end_position; /* oldest kept; end of what is durable */
+    uint64_t bytes_on_disk;
+    bool full; /* commits are refused at the moment */
+};
+
+struct journal_backend {
+    const char *name; /* as in the settings: "file", "memory" */
+    enum status (*open)(const struct journal_options *, struct world *, struct metrics *, struct journal **,
+                        struct error *);
+    /* OK: done will be called. ERR_INVALID: too large or malformed. ERR_FULL: queue or disk is full now. ERR_CLOSED. */
+    enum status (*submit)(struct journal *, struct journal_commit *, struct error *);
+    /* Up to about bytes_max (at least one commit). OK with chunk_count 0 when there is nothing new.
+     * ERR_CORRUPT: stored bytes fail their checksum. ERR_NOT_FOUND: the position was deleted by retention. */
+    enum status (*read)(struct journal_reader *, size_t bytes_max, struct journal_batch *, struct error *);
+    enum status (*reader_open)(struct journal *, const struct journal_read_options *, struct journal_reader **,
+                               struct error *);
+    void (*reader_close)(struct journal_reader *);
+    /* The mark of the group in the partition; ERR_NOT_FOUND when it has none. out->note is copied to note_buffer
+     * (JOURNAL_NOTE_MAX bytes). */
+    enum status (*mark)(struct journal *, const char *group, uint16_t partition, struct journal_mark *out,
+                        char *note_buffer);
+    void (*status)(struct journal *, struct journal_status *out);
+    /* The journal's own role (writes and flushes). The simulator steps it; production gives it a thread. Work that may
+     * be slow (preparing segments, deleting old ones) is in a second role. Returns how many roles there are (at most
+     * 2). */
+    size_t (*roles)(struct journal *, struct role *out_roles);
+    /* No more submits; what was submitted is finished by the role's remaining steps. */
+    void (*drain)(struct journal *);
+    void (*close)(struct journal *); /* after its roles have stopped */
+};
+
+/* Every backend's structs begin with these. */
+struct journal {
+    const struct journal_backend *backend;
+    uint16_t partitions;
+};
+struct journal_reader {
+    struct journal *journal;
+};
+
+extern const struct journal_backend journal_file, journal_memory;
+
+static inline enum status journal_submit(struct journal *journal, struct journal_commit *commit, struct error *err)
+{
+    return journal->backend->submit(journal, commit, err);
+}
+
+static inline enum status journal_read(struct journal_reader *reader, size_t bytes_max, struct journal_batch *out,
+                                       struct error *err)
+{
+    return reader->journal->backend->read(reader, bytes_max, out, err);
+}
+
+/* Walking a chunk: `struct slice rest = chunk->bytes, record; while (journal_next_record(&rest, &record)) …`
+ * False at the end, and when what is left is malformed (then rest.n is not 0). */
+static inline bool journal_next_record(struct slice *rest, struct slice *out_record)
+{
+    uint32_t n;
+    if (rest->n < sizeof n)
+        return false;
+    memcpy(&n, rest->p, sizeof n);
+    if (n > rest->n - sizeof n)
+        return false;
+    *out_record = slice_of(rest->p + sizeof n, n);
+    *rest = slice_after(*rest, sizeof n + n);
+    return true;
+}
