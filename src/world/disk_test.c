@@ -1,0 +1,108 @@
+#include "world/disk.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "base/test.h"
+
+static char dir[64];
+
+static void path_of(char *out, const char *name)
+{
+    snprintf(out, DISK_PATH_MAX, "%s/%s", dir, name);
+}
+
+static int make_dir(void **state)
+{
+    (void)state;
+    strcpy(dir, "/tmp/weir-disk-test-XXXXXX");
+    return mkdtemp(dir) ? 0 : -1;
+}
+
+static void remove_name(void *self, const char *name)
+{
+    (void)self;
+    char path[DISK_PATH_MAX];
+    path_of(path, name);
+    (void)disk_real()->ops->remove(disk_real(), path, NULL);
+}
+
+static int remove_dir(void **state)
+{
+    (void)state;
+    struct disk *disk = disk_real();
+    (void)disk->ops->list(disk, dir, remove_name, NULL, NULL);
+    return rmdir(dir);
+}
+
+static void test_a_replaced_file_has_the_new_content_whole(void **state)
+{
+    (void)state;
+    struct disk *disk = disk_real();
+    char path[DISK_PATH_MAX], *text;
+    size_t n;
+    path_of(path, "settings");
+    assert_int_equal(disk_replace(disk, path, "a longer first version", 22, NULL), OK);
+    assert_int_equal(disk_replace(disk, path, "second", 6, NULL), OK);
+    assert_int_equal(disk_read_whole(disk, path, 100, &text, &n, NULL), OK);
+    assert_int_equal(n, 6);
+    assert_string_equal(text, "second");
+    free(text);
+    struct error err;
+    assert_int_equal(disk_read_whole(disk, path, 5, &text, &n, &err), ERR_INVALID);
+    path_of(path, "nothing");
+    assert_int_equal(disk_read_whole(disk, path, 5, &text, &n, &err), ERR_NOT_FOUND);
+}
+
+static void test_many_small_parts_are_written_in_order(void **state)
+{
+    (void)state;
+    struct disk *disk = disk_real();
+    struct disk_file *file;
+    char path[DISK_PATH_MAX], bytes[3000], back[3000];
+    struct iovec parts[3000];
+    path_of(path, "parts");
+    for (size_t i = 0; i < COUNT_OF(parts); i++) {
+        bytes[i] = (char)(i * 7);
+        parts[i] = (struct iovec){ &bytes[i], i % 5 == 0 ? 0 : 1 };
+    }
+    size_t want = 0, n;
+    char expected[3000];
+    for (size_t i = 0; i < COUNT_OF(parts); i++)
+        if (i % 5)
+            expected[want++] = bytes[i];
+    assert_int_equal(disk->ops->open(disk, path, DISK_CREATE_NEW, &file, NULL), OK);
+    assert_int_equal(file->ops->write(file, parts, (int)COUNT_OF(parts), 0, NULL), OK);
+    assert_int_equal(file->ops->sync(file, NULL), OK);
+    assert_int_equal(file->ops->read(file, back, sizeof back, 0, &n, NULL), OK);
+    assert_int_equal(n, want);
+    assert_memory_equal(back, expected, want);
+    file->ops->close(file);
+}
+
+static void test_a_second_lock_is_refused_until_the_first_is_closed(void **state)
+{
+    (void)state;
+    struct disk *disk = disk_real();
+    struct disk_file *first, *second;
+    char path[DISK_PATH_MAX];
+    path_of(path, "lock");
+    assert_int_equal(disk->ops->open(disk, path, DISK_CREATE, &first, NULL), OK);
+    assert_int_equal(disk->ops->open(disk, path, DISK_CREATE, &second, NULL), OK);
+    assert_int_equal(first->ops->lock(first, NULL), OK);
+    assert_int_equal(second->ops->lock(second, NULL), ERR_FULL);
+    first->ops->close(first);
+    assert_int_equal(second->ops->lock(second, NULL), OK);
+    second->ops->close(second);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_a_replaced_file_has_the_new_content_whole),
+        cmocka_unit_test(test_many_small_parts_are_written_in_order),
+        cmocka_unit_test(test_a_second_lock_is_refused_until_the_first_is_closed),
+    };
+    return cmocka_run_group_tests(tests, make_dir, remove_dir);
+}
