@@ -1,0 +1,100 @@
+#include "config/config.h"
+
+#include "base/test.h"
+
+static struct config config;
+static struct buf problems;
+
+static size_t apply(const char *text)
+{
+    memset(&config, 0, sizeof config);
+    options_set_defaults(SETTINGS, &config.settings);
+    buf_done(&problems);
+    buf_init(&problems, 1 << 20);
+    return config_apply_text("test.yaml", slice_from(text), &config, &problems);
+}
+
+static void expect_text(const char *part)
+{
+    if (!strstr(buf_text(&problems), part))
+        fail_msg("'%s' is not in:\n%s", part, buf_text(&problems));
+}
+
+static void test_values_reach_their_fields_in_base_units(void **state)
+{
+    (void)state;
+    assert_int_equal(
+        apply("journal:\n  segment_size: 8 MiB\n  retention: 36h\ningest: {port: 9000, tls: {key: /k.pem}}\n"
+              "demo_tenant: true\n"),
+        0);
+    assert_int_equal(config.settings.journal_segment_bytes, 8 << 20);
+    assert_int_equal(config.settings.journal_retention_ms, 36 * 3600 * 1000);
+    assert_int_equal(config.settings.ingest_port, 9000);
+    assert_string_equal(config.settings.ingest_tls_key, "/k.pem");
+    assert_true(config.settings.open_demo_tenant);
+    assert_int_equal(config.settings.api_port, 8001);
+}
+
+static void test_a_misspelt_key_is_named_with_its_place_and_the_right_one(void **state)
+{
+    (void)state;
+    assert_int_equal(apply("journal:\n  segment_sise: 8 MiB\n"), 1);
+    expect_text("test.yaml:2:3: there is no setting journal.segment_sise; did you mean journal.segment_size?");
+    expect_text("  segment_sise: 8 MiB\n");
+    expect_text("^~~~~~~~~~~~\n");
+}
+
+static void test_every_mistake_is_told_in_one_go(void **state)
+{
+    (void)state;
+    assert_int_equal(
+        apply("ingest:\n  port: eighty\n  threads: 1000\nlog: {level: loud}\nnonsense: 1\njournal: [1, 2]\n"), 5);
+    expect_text("test.yaml:2:9: ingest.port: 'eighty' is not a whole number");
+    expect_text("test.yaml:3:12: ingest.threads: 1000 is outside 1 to 64");
+    expect_text("'loud' is not one of debug|info|warn|error");
+    expect_text("there is no setting nonsense");
+    expect_text("this setting takes one value");
+}
+
+static void test_broken_yaml_and_repeated_keys_are_errors_with_their_place(void **state)
+{
+    (void)state;
+    assert_true(apply("journal:\n  partitions: [1\nfoo: }\n") > 0);
+    expect_text("test.yaml:");
+    assert_true(apply("ingest:\n  port: 1\n  port: 2\n") > 0);
+    expect_text("test.yaml:3");
+}
+
+static void test_a_time_without_a_unit_is_refused(void **state)
+{
+    (void)state;
+    assert_int_equal(apply("journal:\n  retention: 7\n"), 1);
+    expect_text("like 250ms, 10s, 5m, 24h or 7d");
+}
+
+static void test_empty_files_are_fine(void **state)
+{
+    (void)state;
+    assert_int_equal(apply(""), 0);
+    assert_int_equal(apply("# nothing\n"), 0);
+}
+
+static int end(void **state)
+{
+    (void)state;
+    buf_done(&problems);
+    return 0;
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_values_reach_their_fields_in_base_units),
+        cmocka_unit_test(test_a_misspelt_key_is_named_with_its_place_and_the_right_one),
+        cmocka_unit_test(test_every_mistake_is_told_in_one_go),
+        cmocka_unit_test(test_broken_yaml_and_repeated_keys_are_errors_with_their_place),
+        cmocka_unit_test(test_a_time_without_a_unit_is_refused),
+        cmocka_unit_test(test_empty_files_are_fine),
+    };
+    return cmocka_run_group_tests(tests, NULL, end);
+}

@@ -1,0 +1,136 @@
+#include "config/settings.h"
+
+#define FIELD(name) offsetof(struct settings, name)
+#define SECOND 1000LL
+#define MINUTE (60 * SECOND)
+#define HOUR (60 * MINUTE)
+#define DAY (24 * HOUR)
+#define MIB (1LL << 20)
+#define GIB (1LL << 30)
+#define TIB (1LL << 40)
+
+#define INTEGER(key, field, text, min, max, help)                                                                      \
+    {                                                                                                                  \
+        key, OPTION_INTEGER, FIELD(field), text, min, max, NULL, help                                                  \
+    }
+#define BYTES(key, field, text, min, max, help)                                                                        \
+    {                                                                                                                  \
+        key, OPTION_BYTES, FIELD(field), text, min, max, NULL, help                                                    \
+    }
+#define DURATION(key, field, text, min, max, help)                                                                     \
+    {                                                                                                                  \
+        key, OPTION_DURATION, FIELD(field), text, min, max, NULL, help                                                 \
+    }
+#define TEXT(key, field, text, help)                                                                                   \
+    {                                                                                                                  \
+        key, OPTION_TEXT, FIELD(field), text, 0, 0, NULL, help                                                         \
+    }
+#define CHOICE(key, field, text, choices, help)                                                                        \
+    {                                                                                                                  \
+        key, OPTION_CHOICE, FIELD(field), text, 0, 0, choices, help                                                    \
+    }
+#define BOOLEAN(key, field, text, help)                                                                                \
+    {                                                                                                                  \
+        key, OPTION_BOOLEAN, FIELD(field), text, 0, 0, NULL, help                                                      \
+    }
+
+static const struct option ROWS[] = {
+    BOOLEAN("demo_tenant", open_demo_tenant, "false",
+            "Makes the tenant demo_tenant, which takes events and queries without a key. For development only."),
+    CHOICE("log.level", log_level, "info", "debug|info|warn|error", "Least level of the lines that are written."),
+    CHOICE("log.format", log_format, "text", "text|json", "One line of text, or one JSON object, for each log event."),
+
+    TEXT("ingest.host", ingest_host, "0.0.0.0", "Address on which events are taken."),
+    INTEGER("ingest.port", ingest_port, "8000", 0, 65535, "Port on which events are taken."),
+    TEXT("ingest.tls.certificate", ingest_tls_certificate, "",
+         "PEM file with the certificate chain; empty: plain HTTP."),
+    TEXT("ingest.tls.key", ingest_tls_key, "", "PEM file with the private key of ingest.tls.certificate."),
+    INTEGER("ingest.threads", ingest_threads, "1", 1, 64, "Event loops that share the port."),
+    INTEGER("ingest.connections_max", ingest_connections_max, "10000", 1, 1000000,
+            "Connections of one event loop; one more is answered 503 and closed."),
+    BYTES("ingest.body_size_max", ingest_body_bytes_max, "5 MiB", 1024, 64 * MIB,
+          "Largest request body as it comes over the wire; a larger one is answered 413."),
+    BYTES("ingest.inflated_size_max", ingest_inflated_bytes_max, "16 MiB", 1024, 256 * MIB,
+          "Largest request body after decompression; a larger one is answered 413."),
+    BYTES("ingest.buffered_size_max", ingest_buffered_bytes_max, "256 MiB", MIB, 64 * GIB,
+          "All request bodies in memory at one time; beyond it requests are answered 503 with Retry-After."),
+    BYTES("ingest.event_size_max", ingest_event_bytes_max, "64 KiB", 256, MIB,
+          "Largest single event as JSON; a larger one is refused with the verdict event_too_large."),
+    INTEGER("ingest.events_max", ingest_events_max, "20000", 1, 1000000, "Most events in one request."),
+    INTEGER("ingest.depth_max", ingest_depth_max, "32", 2, 256, "Deepest nesting of an event's JSON."),
+    DURATION("ingest.head_timeout", ingest_head_timeout_ms, "10s", 10, HOUR,
+             "Longest time for a request's headers to arrive."),
+    DURATION("ingest.body_timeout", ingest_body_timeout_ms, "30s", 10, HOUR,
+             "Longest time for a request's body to arrive."),
+    DURATION("ingest.idle_timeout", ingest_idle_timeout_ms, "75s", 10, DAY,
+             "Longest pause between two requests of a connection."),
+    DURATION("ingest.answer_timeout", ingest_answer_timeout_ms, "30s", 10, HOUR,
+             "Longest time that a client may not read its answer."),
+    DURATION("ingest.future_skew", ingest_future_skew_ms, "24h", 0, 3650 * DAY,
+             "How far ahead of our clock an event's timestamp may be; further is refused with the verdict "
+             "too_far_in_future."),
+    DURATION("ingest.drain_timeout", ingest_drain_timeout_ms, "10s", 0, HOUR,
+             "Longest wait for running requests at a stop."),
+
+    INTEGER("quota.standard", quota_standard, "10000", 1, 1000000000000,
+            "Events a minute for tenants of tier standard; beyond it 429 with Retry-After."),
+    INTEGER("quota.enterprise", quota_enterprise, "100000", 1, 1000000000000,
+            "Events a minute for tenants of tier enterprise; beyond it 429 with Retry-After."),
+    INTEGER("retention_days", retention_days, "400", 1, 36500,
+            "Days that events are kept where the tenant says nothing else; older ones are refused with the verdict "
+            "older_than_retention."),
+
+    TEXT("api.host", api_host, "127.0.0.1", "Address of queries, the live feed and the dashboard."),
+    INTEGER("api.port", api_port, "8001", 0, 65535, "Port of queries, the live feed and the dashboard."),
+    TEXT("api.tls.certificate", api_tls_certificate, "", "PEM file with the certificate chain; empty: plain HTTP."),
+    TEXT("api.tls.key", api_tls_key, "", "PEM file with the private key of api.tls.certificate."),
+    INTEGER("api.connections_max", api_connections_max, "4000", 1, 1000000,
+            "Connections; one more is answered 503 and closed."),
+    INTEGER("api.listeners_max", api_listeners_max, "2000", 1, 100000, "Readers of the live feed at one time."),
+    DURATION("api.query_timeout", api_query_timeout_ms, "30s", 100, HOUR,
+             "Longest run of one query; then it is ended: 408."),
+    INTEGER("api.queries_max", api_queries_max, "8", 1, 1000, "Queries that run at one time; further ones wait."),
+    INTEGER("api.queries_per_tenant", api_queries_per_tenant, "16", 1, 1000,
+            "Queries of one tenant that run or wait; one more is answered 429."),
+
+    CHOICE("journal.backend", journal_backend, "file", "file|memory",
+           "Where accepted events are made durable. memory is for tests."),
+    INTEGER("journal.partitions", journal_partitions, "2", 1, 1024,
+            "Parallel streams; each has a processing task of its own. Fixed once the data directory exists."),
+    BYTES("journal.segment_size", journal_segment_bytes, "64 MiB", MIB, 4 * GIB, "Size of one journal file."),
+    BYTES("journal.retention_size", journal_retention_bytes, "4 GiB", MIB, 1024 * TIB,
+          "Journal kept for replay, by size."),
+    DURATION("journal.retention", journal_retention_ms, "7d", MINUTE, 3650 * DAY, "Journal kept for replay, by age."),
+    BYTES("journal.size_max", journal_total_bytes_max, "64 GiB", 4 * MIB, 1024 * TIB,
+          "Largest journal, also while the store is away; then ingestion answers 503 until there is room."),
+    BYTES("journal.disk_reserve", journal_disk_reserve_bytes, "256 MiB", 0, 1024 * TIB,
+          "Room left free on the file system; below it ingestion answers 503 until there is room."),
+    BYTES("journal.queue_size", journal_queue_bytes_max, "64 MiB", MIB, 16 * GIB,
+          "Bytes handed to the journal and not yet durable; beyond it ingestion answers 503."),
+
+    DURATION("process.dedup_horizon", process_dedup_horizon_ms, "7d", SECOND, 3650 * DAY,
+             "How long the id of an event is remembered, so that a repeat counts once."),
+    BYTES("process.dedup_size", process_dedup_bytes_max, "4 GiB", MIB, 1024 * TIB,
+          "Bytes of remembered ids, over all partitions; beyond it the oldest are forgotten early, with a warning."),
+    DURATION("process.checkpoint_interval", process_checkpoint_interval_ms, "60s", 100, DAY,
+             "Time between checkpoints of the state: bounds the replay after a crash."),
+
+    TEXT("store.url", store_url, "", "A ClickHouse server's HTTP address; empty: the embedded engine."),
+    TEXT("store.user", store_user, "", "User of store.url that may create tables and insert."),
+    TEXT("store.password", store_password, "", "Password of store.user."),
+    INTEGER("store.rows_max", store_rows_max, "100000", 1, 10000000, "Most rows in one insert."),
+    DURATION("store.linger", store_linger_ms, "40ms", 0, MINUTE, "Least time between two small inserts."),
+    DURATION("store.linger_load", store_linger_load_ms, "400ms", 0, MINUTE,
+             "Longest time that rows wait under load for a full insert."),
+
+    TEXT("olap.library", olap_library, "", "The engine's library; empty: where `make setup` put it."),
+    INTEGER("olap.port", olap_port, "8123", 0, 65535, "Loopback port of the engine's ClickHouse HTTP."),
+    BYTES("olap.memory", olap_memory_bytes, "4 GiB", 256 * MIB, 1024 * TIB, "Most memory that the engine may use."),
+    INTEGER("olap.tenant_slots", olap_tenant_slots, "256", 1, 100000,
+            "Engine users kept ready for tenants; when they run out the engine restarts with more."),
+    TEXT("olap.user", olap_user, "",
+         "System user of the engine's process when weir runs as root; empty: an id that nobody else has."),
+    BOOLEAN("olap.confine", olap_confine, "true", "Shuts the engine's process in: no network, no files but its own."),
+};
+
+const struct option_table SETTINGS = { ROWS, COUNT_OF(ROWS) };

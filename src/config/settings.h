@@ -1,0 +1,39 @@
+/* Everything that can be set in YAML, as one struct; the rows in settings.c say key, unit, bounds, default and help.
+ * Read once at start by config_load, then const. app/ hands each module its own part. */
+#pragma once
+#include "base/options.h"
+
+typedef char setting_text[OPTION_TEXT_MAX + 1];
+
+struct settings {
+    bool open_demo_tenant;
+    setting_text log_level, log_format;
+
+    setting_text ingest_host, ingest_tls_certificate, ingest_tls_key;
+    int64_t ingest_port, ingest_threads, ingest_connections_max;
+    int64_t ingest_body_bytes_max, ingest_inflated_bytes_max, ingest_buffered_bytes_max;
+    int64_t ingest_event_bytes_max, ingest_events_max, ingest_depth_max;
+    int64_t ingest_head_timeout_ms, ingest_body_timeout_ms, ingest_idle_timeout_ms, ingest_answer_timeout_ms;
+    int64_t ingest_future_skew_ms, ingest_drain_timeout_ms;
+
+    int64_t quota_standard, quota_enterprise, retention_days;
+
+    setting_text api_host, api_tls_certificate, api_tls_key;
+    int64_t api_port, api_connections_max, api_listeners_max, api_query_timeout_ms, api_queries_max,
+        api_queries_per_tenant;
+
+    setting_text journal_backend;
+    int64_t journal_partitions, journal_segment_bytes, journal_retention_bytes, journal_retention_ms;
+    int64_t journal_total_bytes_max, journal_disk_reserve_bytes, journal_queue_bytes_max;
+
+    int64_t process_dedup_horizon_ms, process_dedup_bytes_max, process_checkpoint_interval_ms;
+
+    setting_text store_url, store_user, store_password;
+    int64_t store_rows_max, store_linger_ms, store_linger_load_ms;
+
+    setting_text olap_library, olap_user;
+    int64_t olap_port, olap_memory_bytes, olap_tenant_slots;
+    bool olap_confine;
+};
+
+extern const struct option_table SETTINGS;

@@ -1,0 +1,25 @@
+#!/bin/bash
+# What a tool can decide is decided here: formatting, layers, forbidden calls, static analysis. Its messages name what to use instead.
+set -u
+cd "$(dirname "$0")/.."
+failed=0
+sources=$(git ls-files 'src/*.c' 'src/*.h' 'src/*.cc' 'test/*.c' 'test/*.h' 'bench/*.c')
+
+echo "check: formatting"
+# shellcheck disable=SC2086
+if ! clang-format-14 --dry-run --Werror $(echo "$sources" | grep -v '\.cc$') 2>/tmp/weir-format.$$; then
+  grep -E 'error' /tmp/weir-format.$$ | head -20; echo "  → clang-format-14 -i FILE"; failed=1
+fi
+rm -f /tmp/weir-format.$$
+
+echo "check: layers and forbidden calls"
+python3 tools/check_layers.py || failed=1
+
+echo "check: cppcheck"
+# shellcheck disable=SC2086
+cppcheck --quiet --std=c11 --language=c --enable=warning,portability --inline-suppr --error-exitcode=1 -j "$(nproc)" \
+  --suppress=missingInclude --suppress=normalCheckLevelMaxBranches --suppress=checkLevelNormal -D_GNU_SOURCE -I src \
+  --suppressions-list=tools/cppcheck_suppressions.txt $(echo "$sources" | grep '^src/.*\.c$') || failed=1
+
+if [ $failed = 0 ]; then echo "check: all is well"; fi
+exit $failed
