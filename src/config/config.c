@@ -152,7 +152,7 @@ size_t config_apply_text(const char *name, struct slice text, struct config *out
     struct fy_document *document = empty ? NULL : fy_document_build_from_string(&options, text.p, text.n);
     struct fy_node *root = document ? fy_document_root(document) : NULL;
     char path[PATH_MAX_BYTES];
-    if (!empty && (!document || fy_diag_got_error(diag)))
+    if (!empty && fy_diag_got_error(diag))
         report_parse_errors(&loader, diag);
     else if (root && fy_node_is_mapping(root))
         apply_mapping(&loader, root, path, 0, 0);

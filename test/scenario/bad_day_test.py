@@ -1,0 +1,163 @@
+"""Bad days: each of these fails when its protection is taken out."""
+import contextlib, json, os, shutil, socket, subprocess, tempfile, threading, time, uuid
+
+from scenarios import Skip
+from weir import ROOT, Weir, free_port
+
+
+def event(i, tenant="demo_tenant", **more):
+    return {"customer_id": tenant, "visitor_id": "v%d" % (i % 7), "event_type": "t", "event_name": "n", "event_id": "e-%d" % i, **more}
+
+
+@contextlib.contextmanager
+def small_disk(mib):
+    directory = tempfile.mkdtemp(prefix="weir-disk-")
+    if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=%dm,mode=0755" % mib, "tmpfs", directory], capture_output=True).returncode:
+        os.rmdir(directory)
+        raise Skip("mounting a small file system needs root")
+    try:
+        yield directory
+    finally:
+        subprocess.run(["umount", "-l", directory])
+        shutil.rmtree(directory, ignore_errors=True)
+
+
+def test_full_disk_answers_503_with_retry_after_loses_nothing_and_goes_on_by_itself():
+    with small_disk(400) as disk:
+        weir = Weir(data=os.path.join(disk, "data") if os.makedirs(os.path.join(disk, "data")) is None else None,
+                    yaml="journal: {segment_size: 4 MiB, retention_size: 8 MiB, disk_reserve: 8 MiB}\n")
+        weir.log = tempfile.mktemp(prefix="weir-log-")
+        with weir:
+            acknowledged = 0
+            status, answer = weir.post("/track", [event(i) for i in range(100)])
+            assert (status, answer["accepted"]) == (200, 100)
+            acknowledged += 100
+            balloon = os.path.join(disk, "balloon")
+            with open(balloon, "wb", buffering=0) as file, contextlib.suppress(OSError):
+                while True:
+                    file.write(b"x" * (1 << 20))
+            refused, i = None, 100
+            pad = "p" * 3000
+            for _ in range(400):
+                code, answer, headers = weir.request("POST", weir.ingest("/track"), json.dumps([event(j, properties={"pad": pad}) for j in range(i, i + 50)]).encode())
+                if code == 200:
+                    acknowledged += 50
+                    i += 50
+                    continue
+                refused = (code, headers.get("Retry-After") or headers.get("retry-after"))
+                break
+            assert refused and refused[0] == 503 and refused[1], "a full disk was answered %s" % (refused,)
+            assert weir.process.poll() is None, "weir ended on a full disk"
+            os.remove(balloon)
+            end = time.time() + 30
+            while time.time() < end:
+                status, answer = weir.post("/track", [event(j, properties={"pad": pad}) for j in range(i, i + 50)])
+                if status == 200:
+                    acknowledged += 50
+                    break
+                time.sleep(0.2)
+            assert status == 200, "there is room again, but it answers %d" % status
+            weir.settle("SELECT count() FROM events_raw", acknowledged)
+            weir.settle("SELECT sum(event_count) FROM events_hourly", acknowledged)
+            assert weir.stop() == 0
+        os.remove(weir.log)
+    return "%d acknowledged" % acknowledged
+
+
+def test_second_weir_on_the_same_directory_is_refused_with_the_reason():
+    with Weir() as weir:
+        other = Weir(data=weir.data)
+        done = subprocess.run(other.command(), cwd=ROOT, capture_output=True, text=True, timeout=20)
+        text = done.stdout + done.stderr
+        assert done.returncode in (69, 73, 75, 78), (done.returncode, text)
+        assert weir.data in text and "another weir" in text.lower(), text
+        assert weir.post("/track", [event(1)])[0] == 200
+
+
+def test_taken_port_is_one_clear_line():
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        for which in ("ingest_port", "api_port", "olap_port"):
+            weir = Weir()
+            setattr(weir, which, taken.getsockname()[1])
+            try:
+                done = subprocess.run(weir.command(), cwd=ROOT, capture_output=True, text=True, timeout=30)
+            finally:
+                weir.close()
+            text = done.stdout + done.stderr
+            assert done.returncode in (69, 71, 73, 75, 78), (which, done.returncode, text)
+            assert str(taken.getsockname()[1]) in text and "taken" in text and "--" + which.replace("_", "-") in text, (which, text)
+
+
+def test_typo_in_the_yaml_names_file_line_column_and_the_right_key():
+    weir = Weir(yaml="jurnal:\n  partitions: 3\n")
+    try:
+        done = subprocess.run(weir.command(), cwd=ROOT, capture_output=True, text=True, timeout=20)
+    finally:
+        weir.close()
+    text = done.stdout + done.stderr
+    assert done.returncode == 78, (done.returncode, text)
+    assert "dev.yaml:" in text and "jurnal" in text and "did you mean journal.partitions" in text, text
+
+
+def test_missing_engine_library_is_one_clear_line():
+    weir = Weir(yaml="olap: {library: /nowhere/libchdb.so}\n")
+    try:
+        done = subprocess.run(weir.command(), cwd=ROOT, capture_output=True, text=True, timeout=20)
+    finally:
+        weir.close()
+    text = done.stdout + done.stderr
+    assert done.returncode in (69, 72, 78), (done.returncode, text)
+    assert "/nowhere/libchdb.so" in text and "make setup" in text, text
+
+
+def test_unwritable_data_directory_is_one_clear_line():
+    weir = Weir(data="/proc/weir-cannot-be-here")
+    weir.log = tempfile.mktemp(prefix="weir-log-")
+    done = subprocess.run(weir.command(), cwd=ROOT, capture_output=True, text=True, timeout=20)
+    assert done.returncode in (73, 74, 78), (done.returncode, done.stderr)
+    assert "/proc/weir-cannot-be-here" in done.stderr, done.stderr
+
+
+def test_sigterm_under_load_drains_and_exits_0():
+    weir = Weir().start()
+    accepted, ended = [0], threading.Event()
+
+    def load():
+        while not ended.is_set():
+            ids = [str(uuid.uuid4()) for _ in range(20)]
+            try:
+                status, answer = weir.post("/track", [event(0, event_id=None) | {"event_id": i} for i in ids], timeout=5)
+                if status == 200:
+                    accepted[0] += answer["accepted"]
+            except (OSError, ValueError):
+                time.sleep(0.01)
+
+    try:
+        thread = threading.Thread(target=load, daemon=True)
+        thread.start()
+        time.sleep(1.5)
+        began = time.time()
+        assert weir.stop(20) == 0, weir.log_text()[-2000:]
+        took = time.time() - began
+        ended.set()
+        thread.join(10)
+        weir.start()
+        weir.settle("SELECT count() FROM events_raw", accepted[0])
+        return "%d accepted, stopped in %.1f s" % (accepted[0], took)
+    finally:
+        ended.set()
+        weir.close()
+
+
+def test_data_directory_of_another_partition_count_is_refused_with_the_reason():
+    weir = Weir()
+    try:
+        weir.start()
+        weir.stop()
+        other = Weir(data=weir.data, yaml="journal: {partitions: 5}\n")
+        done = subprocess.run(other.command(), cwd=ROOT, capture_output=True, text=True, timeout=20)
+        assert done.returncode == 78 and "partitions" in done.stderr, (done.returncode, done.stderr)
+    finally:
+        weir.close()

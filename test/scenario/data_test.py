@@ -1,0 +1,71 @@
+"""70,000 real events of four tenants, through HTTP, against answers computed independently (expected.json)."""
+import json, lzma, os
+
+from scenarios import Skip
+from weir import SHARED, Weir
+
+DATA = os.path.join(SHARED, "data")
+
+
+def send_file(weir, name, key, batch=1000):
+    accepted, lines = 0, []
+
+    def flush():
+        status, answer = weir.post("/track", ("[" + ",".join(lines) + "]").encode(), key)
+        assert status == 200 and answer["rejected"] == 0, (status, str(answer)[:500])
+        return answer["accepted"]
+
+    with lzma.open(os.path.join(DATA, name + ".ndjson.xz"), "rt") as file:
+        for line in file:
+            lines.append(line)
+            if len(lines) == batch:
+                accepted += flush()
+                lines = []
+    if lines:
+        accepted += flush()
+    return accepted
+
+
+def test_four_files_give_exactly_what_is_expected_raw_and_by_rollup_also_when_sent_twice():
+    if not os.path.isdir(DATA):
+        raise Skip("the data files are not here")
+    expected = json.load(open(os.path.join(DATA, "expected.json")))
+    with Weir() as weir:
+        keys = {name: weir.tenant(name) for name in expected}
+        for turn in ("first", "second"):
+            for name, e in expected.items():
+                assert send_file(weir, name, keys[name]["write_key"]) == e["events"]
+            for name, e in expected.items():
+                read = keys[name]["read_key"]
+                weir.settle("SELECT sum(event_count) FROM events_hourly", e["events"], read)
+                if turn == "second":  # everything has gone through: the mark stands behind what was sent
+                    wait_until_idle(weir)
+                one = lambda q: weir.sql(q, read)[0][0]
+                assert int(one("SELECT count() FROM events_raw")) == e["events"], turn
+                assert int(one("SELECT uniqExact(visitor_id) FROM events_raw")) == e["visitors"]
+                by_type = "SELECT event_type, %s FROM %s GROUP BY event_type"
+                assert {r[0]: int(r[1]) for r in weir.sql(by_type % ("count()", "events_raw"), read)} == e["by_type"]
+                assert {r[0]: int(r[1]) for r in weir.sql(by_type % ("sum(event_count)", "events_hourly"), read)} == e["by_type"]
+                assert {r[0]: int(r[1]) for r in weir.sql(by_type % ("sum(event_count)", "events_daily"), read)} == e["by_type"]
+                assert int(one("SELECT uniqExact(toStartOfHour(timestamp)) FROM events_raw")) == e["hours_with_events"]
+                assert int(one("SELECT uniqExact(hour) FROM events_hourly")) == e["hours_with_events"]
+                for query in ("SELECT toStartOfHour(timestamp) AS h, count() AS n FROM events_raw GROUP BY h ORDER BY n DESC, h LIMIT 1",
+                              "SELECT hour AS h, sum(event_count) AS n FROM events_hourly GROUP BY h ORDER BY n DESC, h LIMIT 1"):
+                    hour, count = weir.sql(query, read)[0]
+                    assert str(hour).startswith(e["busiest_hour"][:13]) and int(count) == e["busiest_hour_events"], (query, hour, count)
+                visitors = one("SELECT uniqMerge(unique_visitors) FROM events_hourly WHERE hour = '%s'" % e["busiest_hour"])
+                assert int(visitors) == e["busiest_hour_visitors"]
+        assert weir.stop() == 0
+    return "%d events, twice" % sum(e["events"] for e in expected.values())
+
+
+def wait_until_idle(weir, seconds=30):
+    """Until the processing tasks and the sink have read everything: no repeat is still on its way to be counted."""
+    import time
+    end = time.time() + seconds
+    while time.time() < end:
+        lag = weir.metric("kafka_lag")
+        if lag == 0:
+            return
+        time.sleep(0.1)
+    raise AssertionError("kafka_lag is still %s" % weir.metric("kafka_lag"))
