@@ -137,6 +137,19 @@ static void report_parse_errors(struct loader *loader, struct fy_diag *diag)
         problem(loader, 0, 0, 1, "this is not YAML");
 }
 
+/* libfyaml takes a file of nothing but comments for a failure without a reason. */
+static bool has_content(struct slice text)
+{
+    while (text.n) {
+        struct slice here = slice_trim(line_of(text, 0));
+        if (here.n && here.p[0] != '#')
+            return true;
+        const char *end = memchr(text.p, '\n', text.n);
+        text = end ? slice_after(text, (size_t)(end - text.p) + 1) : (struct slice){ 0 };
+    }
+    return false;
+}
+
 size_t config_apply_text(const char *name, struct slice text, struct config *out, struct buf *problems)
 {
     struct loader loader = { .name = name, .text = text, .config = out, .problems = problems };
@@ -148,11 +161,11 @@ size_t config_apply_text(const char *name, struct slice text, struct config *out
         abort();
     fy_diag_set_collect_errors(diag, true);
     struct fy_parse_cfg options = { .flags = FYPCF_QUIET, .diag = diag };
-    bool empty = slice_trim(text).n == 0;
+    bool empty = !has_content(text);
     struct fy_document *document = empty ? NULL : fy_document_build_from_string(&options, text.p, text.n);
     struct fy_node *root = document ? fy_document_root(document) : NULL;
     char path[PATH_MAX_BYTES];
-    if (!empty && fy_diag_got_error(diag))
+    if (!empty && (!document || fy_diag_got_error(diag)))
         report_parse_errors(&loader, diag);
     else if (root && fy_node_is_mapping(root))
         apply_mapping(&loader, root, path, 0, 0);
