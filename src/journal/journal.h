@@ -14,12 +14,15 @@
 struct journal;
 struct journal_reader;
 struct metrics;
+struct role;
 struct world;
 
 #define JOURNAL_COMMIT_BYTES_MAX (16u << 20)
-#define JOURNAL_GROUP_MAX 47  /* bytes in the name of a group of readers */
-#define JOURNAL_NOTE_MAX 1024 /* bytes kept beside a mark */
-#define JOURNAL_BEGIN 0       /* the position before the oldest record kept */
+#define JOURNAL_GROUP_MAX 47    /* bytes in the name of a group of readers */
+#define JOURNAL_NOTE_MAX 1024   /* bytes kept beside a mark */
+#define JOURNAL_BEGIN 0         /* the position before the oldest record kept */
+#define JOURNAL_CHUNKS_MAX 4096 /* in one commit */
+#define JOURNAL_MARKS_MAX 1024  /* in one commit */
 
 /* The numbers are in the files: never change or reuse one. At most 31. */
 enum journal_topic {
@@ -59,7 +62,10 @@ struct journal_mark {
     struct slice note; /* the owner's own bytes, at most JOURNAL_NOTE_MAX: what it must know to go on */
 };
 #define JOURNAL_ALL_PARTITIONS 0xffff
+#define JOURNAL_MARK_DROP UINT64_MAX /* as a mark's position: the group is gone, forget its mark in this partition */
 
+/* Commits of one submitter become visible in the order of their submission, but an earlier one may fail and a later one
+ * succeed: whoever builds on an earlier commit waits for its done. */
 struct journal_commit {
     const struct journal_chunk *chunks; /* everything pointed to stays untouched until done is called */
     size_t chunk_count;
@@ -67,7 +73,8 @@ struct journal_commit {
     size_t mark_count;
     /* Called exactly once after a successful submit, on the journal's own thread; must not block.
      * OK: durable, will survive a power cut. ERR_FULL: disk full, nothing was written, try again later.
-     * ERR_IO, ERR_CLOSED: whether it was written is unknown until the next open. */
+     * ERR_IO: the disk failed. Readers will not see the commit, unless the process dies before any later commit is OK:
+     * then the next open may find it. Start again from the mark. ERR_CLOSED: unknown until the next open. */
     void (*done)(struct journal_commit *commit, enum status status, const char *reason);
     void *context;
     struct journal_commit *next; /* the journal's, while it has the commit */
@@ -75,15 +82,21 @@ struct journal_commit {
 };
 
 struct journal_options {
-    const char *path;            /* directory */
-    uint16_t partitions;         /* fixed when the journal is made; another number later is refused with the reason */
-    uint64_t segment_bytes;      /* size of one file */
-    uint64_t retention_bytes;    /* oldest segments beyond this go, unless a mark needs them */
-    int64_t retention_ms;        /* segments older than this go, unless a mark needs them */
-    uint64_t total_bytes_max;    /* the bound with what marks hold back: beyond it commits get ERR_FULL */
-    uint64_t disk_reserve_bytes; /* commits get ERR_FULL while the file system has less than this */
+    const char *path;         /* the journal's own directory; made when missing */
+    uint16_t partitions;      /* fixed when the journal is made; another number later is refused with the reason */
+    uint64_t segment_bytes;   /* size of one file */
+    uint64_t retention_bytes; /* oldest segments beyond this go, unless a mark needs them; 0: no such bound */
+    int64_t retention_ms;     /* segments older than this go, unless a mark needs them; 0: no such bound */
+    /* The bound with what marks hold back; 0: none. Commits without marks (input) get ERR_FULL beyond half of it, those
+     * with marks (the readers' progress, which is what frees space) beyond all of it; a commit of marks alone goes on.
+     */
+    uint64_t total_bytes_max;
+    uint64_t disk_reserve_bytes; /* the same by what the file system has left: input needs this much, progress half */
     uint64_t queue_bytes_max;    /* bound of submitted but unfinished bytes */
-    uint32_t commit_bytes_max; /* most bytes flushed together (0: no such bound): the bench turns batching off with 1 */
+    uint32_t commit_bytes_max;   /* most bytes flushed together (0: 8 MiB): the bench turns batching off with 1 */
+    /* Opening refuses (ERR_CORRUPT) when acknowledged records at the end of the log are damaged. True: the damaged
+     * files are kept beside it as *.damaged, the log is cut before the damage, and what stood behind it is lost. */
+    bool cut_damaged;
 };
 
 struct journal_read_options {
@@ -112,9 +125,12 @@ struct journal_backend {
     const char *name; /* as in the settings: "file", "memory" */
     enum status (*open)(const struct journal_options *, struct world *, struct metrics *, struct journal **,
                         struct error *);
-    /* OK: done will be called. ERR_INVALID: too large or malformed. ERR_FULL: queue or disk is full now. ERR_CLOSED. */
+    /* OK: done will be called. ERR_INVALID: too large or malformed. ERR_FULL: queue or disk is full now. ERR_CLOSED.
+     * The file backend also bounds a commit by half a segment. */
     enum status (*submit)(struct journal *, struct journal_commit *, struct error *);
-    /* Up to about bytes_max (at least one commit). OK with chunk_count 0 when there is nothing new.
+    /* Up to about bytes_max (at least one commit). OK with chunk_count 0 only when nothing durable is left unread;
+     * next_position advances then too: mark it now and then, or what no reader wants is kept for its sake. Every reader
+     * is woken when a segment is full, also when nothing in it matches.
      * ERR_CORRUPT: stored bytes fail their checksum. ERR_NOT_FOUND: the position was deleted by retention. */
     enum status (*read)(struct journal_reader *, size_t bytes_max, struct journal_batch *, struct error *);
     enum status (*reader_open)(struct journal *, const struct journal_read_options *, struct journal_reader **,
