@@ -141,6 +141,9 @@ struct journal_backend {
     enum status (*mark)(struct journal *, const char *group, uint16_t partition, struct journal_mark *out,
                         char *note_buffer);
     void (*status)(struct journal *, struct journal_status *out);
+    /* The offset that the next durable record of the topic and partition gets: how many there have been. A reader's lag
+     * in records is this minus (the offset of the last chunk it read + its records). */
+    uint64_t (*end_offset)(struct journal *, enum journal_topic topic, uint16_t partition);
     /* The journal's own role (writes and flushes). The simulator steps it; production gives it a thread. Work that may
      * be slow (preparing segments, deleting old ones) is in a second role. Returns how many roles there are (at most
      * 2). */
