@@ -4,4 +4,11 @@
 
 #define WEIR_VERSION "0.1.0"
 
-#define COMMAND_TABLE(ROW, HIDDEN)
+int command_completion(int argc, char **argv);
+
+/* A row a line, so that two people's rows merge. */
+// clang-format off
+#define COMMAND_TABLE(ROW, HIDDEN)                                                       \
+    ROW("completion", command_completion, "print the completion script for bash or zsh") \
+    /* end of the table */
+// clang-format on

@@ -1,0 +1,61 @@
+#include "base/json_scan.h"
+
+#include "base/test.h"
+
+static void test_members_are_found_and_handed_on_byte_for_byte(void **state)
+{
+    (void)state;
+    struct slice json = SLICE(" { \"a\" : [1, {\"x\":\"]}\\\"\"}] , \"n\": 18446744073709551615, \"s\":\"q\" }");
+    struct slice value;
+    uint64_t n;
+    assert_true(json_find(json, "a", &value));
+    assert_true(slice_equal(value, SLICE("[1, {\"x\":\"]}\\\"\"}]")));
+    assert_true(json_find(json, "n", &value));
+    assert_true(json_scan_u64(value, &n));
+    assert_true(n == UINT64_MAX);
+    assert_false(json_find(json, "x", &value));
+    assert_false(json_find(SLICE("[1]"), "x", &value));
+}
+
+static void test_strings_are_unescaped(void **state)
+{
+    (void)state;
+    AUTO(buf) struct buf out;
+    buf_init(&out, 100);
+    assert_true(json_scan_string(SLICE("\"a\\n\\\"\\u00e9\\ud83d\\ude00\\ud800x\""), &out));
+    assert_string_equal(buf_text(&out), "a\n\"é😀\xef\xbf\xbdx");
+    assert_false(json_scan_string(SLICE("\"\\u12\""), &out));
+    assert_false(json_scan_string(SLICE("\"\\q\""), &out));
+    assert_false(json_scan_string(SLICE("\"open"), &out));
+    assert_false(json_scan_string(SLICE("\"a\" \"b\""), &out));
+    assert_false(json_scan_string(SLICE("5"), &out));
+}
+
+static void test_what_breaks_off_is_reported(void **state)
+{
+    (void)state;
+    static const char *const BROKEN[] = { "",         "[1,2",    "[1 2]",    "{\"a\" 1}", "{1:2}",
+                                          "{\"a\":}", "[\"abc]", "[1,{\"]}", "[[1,2}]",   "{\"a\\\":1}" };
+    for (size_t i = 0; i < COUNT_OF(BROKEN); i++) {
+        struct json_walk walk;
+        size_t steps = 0;
+        json_walk_begin(&walk, slice_from(BROKEN[i]));
+        while (json_walk_next(&walk))
+            assert_true(++steps < 10);
+        assert_true(walk.bad);
+    }
+    char deep[300];
+    memset(deep, '[', sizeof deep);
+    struct slice rest = slice_of(deep, sizeof deep), value;
+    assert_false(json_scan_value(&rest, &value));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_members_are_found_and_handed_on_byte_for_byte),
+        cmocka_unit_test(test_strings_are_unescaped),
+        cmocka_unit_test(test_what_breaks_off_is_reported),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
