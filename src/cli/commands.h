@@ -4,11 +4,15 @@
 
 #define WEIR_VERSION "0.1.0"
 
+int command_send(int argc, char **argv);
+int command_generate(int argc, char **argv);
 int command_completion(int argc, char **argv);
 
 /* A row a line, so that two people's rows merge. */
 // clang-format off
 #define COMMAND_TABLE(ROW, HIDDEN)                                                       \
+    ROW("send", command_send, "send events from files through HTTP")                     \
+    ROW("generate", command_generate, "make believable events")                          \
     ROW("completion", command_completion, "print the completion script for bash or zsh") \
     /* end of the table */
 // clang-format on
