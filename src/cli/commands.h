@@ -5,6 +5,7 @@
 #define WEIR_VERSION "0.1.0"
 
 int command_send(int argc, char **argv);
+int command_check(int argc, char **argv);
 int command_generate(int argc, char **argv);
 int command_completion(int argc, char **argv);
 
@@ -13,6 +14,7 @@ int command_completion(int argc, char **argv);
 #define COMMAND_TABLE(ROW, HIDDEN)                                                       \
     ROW("send", command_send, "send events from files through HTTP")                     \
     ROW("generate", command_generate, "make believable events")                          \
+    ROW("check", command_check, "check the configuration, list and explain settings")    \
     ROW("completion", command_completion, "print the completion script for bash or zsh") \
     /* end of the table */
 // clang-format on
