@@ -1,0 +1,109 @@
+/* The inside of struct event_parser, for event_parse.c (forms of bodies), event_map.c (fields of one event) and
+ * event_context.c (what becomes of the context). Nobody else includes this. */
+#pragma once
+#include "base/uuid.h"
+#include "event/event_parse.h"
+#include "event/json.h"
+
+/* Keys at the top of an event, weir's and Segment's. */
+enum event_key {
+    KEY_CUSTOMER_ID,
+    KEY_VISITOR_ID,
+    KEY_ANONYMOUS_ID_CAMEL,
+    KEY_ANONYMOUS_ID,
+    KEY_USER_ID,
+    KEY_USER_ID_CAMEL,
+    KEY_PREVIOUS_ID_CAMEL,
+    KEY_GROUP_ID_CAMEL,
+    KEY_SESSION_ID,
+    KEY_SESSION_ID_CAMEL,
+    KEY_EVENT_TYPE,
+    KEY_TYPE,
+    KEY_EVENT_NAME,
+    KEY_EVENT,
+    KEY_NAME,
+    KEY_EVENT_ID,
+    KEY_MESSAGE_ID_CAMEL,
+    KEY_TIMESTAMP,
+    KEY_ORIGINAL_TIMESTAMP_CAMEL,
+    KEY_SENT_AT_CAMEL,
+    KEY_SENT_AT,
+    KEY_RECEIVED_AT,
+    KEY_RECEIVED_AT_CAMEL,
+    KEY_PROPERTIES,
+    KEY_TRAITS,
+    KEY_CONTEXT,
+    KEY_IP,
+    KEY_WRITE_KEY_CAMEL,
+    KEY_API_KEY,
+    KEY_COUNT
+};
+#define KEY_BIT(key) (1ull << (key))
+extern const char *const EVENT_KEY_NAMES[KEY_COUNT];
+
+enum context_key {
+    CONTEXT_IP,
+    CONTEXT_SESSION_ID,
+    CONTEXT_SESSION_ID_CAMEL,
+    CONTEXT_GROUP_ID,
+    CONTEXT_EXTRA,
+    CONTEXT_COUNT
+};
+extern const char *const CONTEXT_KEY_NAMES[CONTEXT_COUNT];
+
+enum envelope_key {
+    ENVELOPE_BATCH,
+    ENVELOPE_WRITE_KEY,
+    ENVELOPE_API_KEY,
+    ENVELOPE_SENT_AT_CAMEL,
+    ENVELOPE_SENT_AT,
+    ENVELOPE_CONTEXT,
+    ENVELOPE_COUNT
+};
+extern const char *const ENVELOPE_KEY_NAMES[ENVELOPE_COUNT];
+
+enum body_form { FORM_NONE, FORM_OBJECT, FORM_ARRAY, FORM_BATCH };
+
+struct event_parser {
+    struct event_parse_options options; /* defaults filled in */
+    struct json_limits limits;
+    struct uuid_source uuids;
+    struct json_index index;
+    struct json_keys event_keys, context_keys, envelope_keys;
+
+    /* The body that is open. */
+    struct slice body; /* index.text is the same without a byte order mark */
+    enum body_form form;
+    const uint32_t *envelope[ENVELOPE_COUNT]; /* tokens of the values, or NULL */
+
+    /* The request that is being parsed. */
+    const struct event_request *request;
+    struct arena *arena;
+    bool arena_full;
+    struct event_parse_result result;
+    size_t events_room, rejects_room;
+    const struct event_tenant *open_tenant; /* of the last event without a key */
+    struct slice open_tenant_id;
+    struct json_object batch_context; /* member_count 0: none */
+    struct json_value batch_sent_at;  /* raw.n 0: none */
+    struct slice plain_context;       /* of events without one of their own; p NULL: not made yet */
+    struct slice ip_text, ip_hashed;  /* the last one hashed, and its hash as a JSON string */
+
+    /* The event that is being mapped. */
+    struct json_object object, context;
+    uint64_t used; /* keys whose value has found its place; what is left goes to context.extra */
+    bool sent_at_kept;
+    struct event_reject refusal; /* why it was refused */
+    struct json_value values[KEY_COUNT], context_values[CONTEXT_COUNT], batch_values[CONTEXT_COUNT];
+};
+
+/* Maps parser->object. False: parser->refusal says why (original and index are left to the caller). */
+MUST_CHECK bool event_map(struct event_parser *parser, struct event *out);
+
+/* Fills in parser->refusal and returns false. */
+PRINTF_LIKE(4, 5)
+bool event_refuse(struct event_parser *parser, enum event_code code, struct slice field, const char *format, ...);
+
+/* The context to store: the event's own, completed from the batch's, with the IP hashed and what had no other place
+ * (keys not in parser->used, and others) as "extra". */
+struct slice event_context_make(struct event_parser *parser, bool is_group);
