@@ -16,6 +16,7 @@ struct http_server_options {
     const char *name;            /* in logs and metrics: "ingest", "api" */
     const char *host;            /* "127.0.0.1", "0.0.0.0", "::" */
     uint16_t port;               /* 0: any free one, see http_server_port */
+    const char *port_option;     /* "--ingest-port": named in the error when the port is taken; NULL: not named */
     const char *tls_certificate; /* PEM file, or NULL for plain HTTP */
     const char *tls_key;
     size_t connections_max;    /* further ones are answered 503 and closed */
@@ -27,6 +28,9 @@ struct http_server_options {
     int64_t idle_timeout_ms;   /* keep-alive without a request */
     int64_t answer_timeout_ms; /* a client that does not read its answer */
     bool reuse_port;           /* several loops on one port */
+    /* A client that ends its sending side during a deferred answer: true: it counts as gone (so that its query can be
+     * stopped); false: it is still answered (`printf … | nc`). A stream's client is gone in both cases. */
+    bool half_close_is_gone;
 };
 
 enum http_method {
@@ -52,7 +56,8 @@ bool http_is_loopback(const struct http_exchange *exchange);
 
 /* Called when a request is whole. Must answer, now or later, exactly once: http_answer or http_stream_begin. */
 typedef void http_handler(void *self, struct http_exchange *exchange);
-/* Called when the client goes away before its deferred answer or during its stream: drop the pointer, do not answer. */
+/* Called when the client goes away before its deferred answer or during its stream: drop the pointer, do not answer.
+ * Comes from the loop or from http_server_stop, never out of http_answer or http_stream_…. */
 typedef void http_gone(void *self, struct http_exchange *exchange);
 
 struct http_answer {
@@ -79,9 +84,11 @@ MUST_CHECK enum status http_server_start(const struct http_server_options *optio
                                          struct metrics *metrics, http_handler *handler, http_gone *gone, void *self,
                                          struct http_server **out, struct error *err);
 uint16_t http_server_port(const struct http_server *server);
-/* No new connections; idle ones are closed; running exchanges finish, then their connections close. on_drained may be
- * NULL. */
+/* No new connections; idle ones are closed; running exchanges finish, then their connections close, then on_drained
+ * (may be NULL) is called once, from the loop. Streams do not end by themselves: end them, or call http_server_stop
+ * after a time. */
 void http_server_drain(struct http_server *server, void (*on_drained)(void *self), void *self);
-/* Closes what is left. Free it by running the loop until it has nothing more to do, then http_server_free. */
+/* Closes what is left; calls gone for every exchange that was not answered. Free it by running the loop until it has
+ * nothing more to do, then http_server_free. */
 void http_server_stop(struct http_server *server);
 void http_server_free(struct http_server *server);
