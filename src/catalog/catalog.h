@@ -34,7 +34,7 @@ struct tenant_keys {
 };
 
 struct catalog_options {
-    const char *path; /* directory that holds catalog.db */
+    const char *path; /* directory that holds catalog.db (sqlite: made when missing, readable by its owner only) */
 };
 
 struct catalog_backend {
@@ -51,7 +51,8 @@ struct catalog_backend {
     enum status (*directory)(struct catalog *, struct directory **out, struct error *);
     /* Grows with every change: compare it to know whether a directory is stale. One atomic load. */
     uint64_t (*version)(struct catalog *);
-    /* Appends to the audit log. old_value and new_value are JSON or empty. */
+    /* (tenant_update: placement, olap_slot and created_ms never change; ERR_NOT_FOUND: no such tenant.)
+     * Appends to the audit log. old_value and new_value are JSON or empty. */
     enum status (*audit)(struct catalog *, const char *actor, const char *entity_type, const char *entity_id,
                          const char *action, struct slice old_value, struct slice new_value, struct error *);
     void (*close)(struct catalog *);
@@ -62,6 +63,19 @@ struct catalog {
 };
 
 extern const struct catalog_backend catalog_sqlite;
+
+/* The rules and words of a tenant, shared by all backends, the API and the command (tenant.c). */
+struct buf;
+/* ERR_INVALID with the rule: ^[a-z0-9][a-z0-9_-]{0,63}$, and not a name that means something to the engine or to us. */
+MUST_CHECK enum status tenant_id_check(struct slice id, struct error *err);
+const char *tenant_tier_name(enum tenant_tier tier); /* "standard", "enterprise" */
+MUST_CHECK bool tenant_read_tier(struct slice text, enum tenant_tier *out);
+/* "5000/min", "5000", "unlimited" or "default". */
+MUST_CHECK bool tenant_read_quota(struct slice text, uint64_t *out_per_minute);
+/* "30", "30d", "unlimited" or "default"; at most 36,500 days. */
+MUST_CHECK bool tenant_read_retention(struct slice text, int32_t *out_days);
+/* {"tenant":…,"tier":…,"quota_per_minute":N|"unlimited"|"default",…}: for the audit log, the API and `--json`. */
+void tenant_add_json(struct buf *buf, const struct tenant *tenant);
 
 /* The directory: an immutable copy for one role's own use. */
 size_t directory_count(const struct directory *directory);

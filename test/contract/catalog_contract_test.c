@@ -1,0 +1,267 @@
+/* What every backend of the catalog promises. To add a backend: a row in BACKENDS; this file must pass for it. */
+#include <ftw.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/test.h"
+#include "catalog/catalog.h"
+#include "world/world.h"
+
+static const struct catalog_backend *const BACKENDS[] = { &catalog_sqlite };
+
+static const struct catalog_backend *backend;
+static char directory_path[64];
+static struct catalog *catalog;
+static struct error err;
+
+static int remove_one(const char *path, const struct stat *st, int flag, struct FTW *at)
+{
+    (void)st, (void)flag, (void)at;
+    return remove(path);
+}
+
+static void open_catalog(void)
+{
+    struct catalog_options options = { .path = directory_path };
+    assert_int_equal(backend->open(&options, world_real(), &catalog, &err), OK);
+}
+
+static void reopen(void)
+{
+    backend->close(catalog);
+    open_catalog();
+}
+
+static int setup(void **state)
+{
+    backend = *state;
+    snprintf(directory_path, sizeof directory_path, "/tmp/weir-catalog-XXXXXX");
+    assert_non_null(mkdtemp(directory_path));
+    open_catalog();
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    (void)state;
+    backend->close(catalog);
+    return nftw(directory_path, remove_one, 8, FTW_DEPTH | FTW_PHYS);
+}
+
+static struct tenant_keys create(const char *id)
+{
+    struct tenant tenant = { .tier = TIER_STANDARD };
+    struct tenant_keys keys = { 0 };
+    snprintf(tenant.id, sizeof tenant.id, "%s", id);
+    if (backend->tenant_create(catalog, &tenant, &keys, "test", &err) != OK)
+        fail_msg("%s", err.text);
+    return keys;
+}
+
+static struct directory *get_directory(void)
+{
+    struct directory *directory = NULL;
+    assert_int_equal(backend->directory(catalog, &directory, &err), OK);
+    return directory;
+}
+
+static void test_a_tenant_comes_back_as_it_was_given_also_after_reopening(void **state)
+{
+    (void)state;
+    struct tenant in = { .id = "acme",
+                         .placement = "acme",
+                         .tier = TIER_ENTERPRISE,
+                         .quota_per_minute = UINT64_MAX,
+                         .retention_days = -1,
+                         .open = true },
+                  out;
+    struct tenant_keys keys = { 0 };
+    assert_int_equal(backend->tenant_create(catalog, &in, &keys, "test", &err), OK);
+    assert_true(in.olap_slot >= 1);
+    assert_true(in.created_ms > 0);
+    reopen();
+    assert_int_equal(backend->tenant_get(catalog, SLICE("acme"), &out, &err), OK);
+    assert_string_equal(out.id, "acme");
+    assert_string_equal(out.placement, "acme");
+    assert_int_equal(out.tier, TIER_ENTERPRISE);
+    assert_true(out.quota_per_minute == UINT64_MAX);
+    assert_int_equal(out.retention_days, -1);
+    assert_true(out.open);
+    assert_int_equal(out.olap_slot, in.olap_slot);
+    assert_int_equal(out.created_ms, in.created_ms);
+}
+
+static void test_keys_open_their_own_tenant_and_kind_only(void **state)
+{
+    (void)state;
+    struct tenant_keys a = create("a"), b = create("b");
+    assert_int_equal(strlen(a.write_key), 35);
+    assert_memory_equal(a.write_key, "wk_", 3);
+    assert_memory_equal(a.read_key, "rk_", 3);
+    assert_string_not_equal(a.write_key + 3, b.write_key + 3);
+    reopen();
+    struct directory *directory = get_directory();
+    assert_string_equal(directory_authenticate(directory, KEY_WRITE, slice_from(a.write_key))->id, "a");
+    assert_string_equal(directory_authenticate(directory, KEY_READ, slice_from(b.read_key))->id, "b");
+    assert_null(directory_authenticate(directory, KEY_READ, slice_from(a.write_key)));
+    assert_null(directory_authenticate(directory, KEY_WRITE, slice_from(a.read_key)));
+    assert_null(directory_authenticate(directory, KEY_READ, SLICE("")));
+    assert_null(directory_authenticate(directory, KEY_READ, SLICE("rk_")));
+    a.read_key[34] = a.read_key[34] == 'a' ? 'b' : 'a';
+    assert_null(directory_authenticate(directory, KEY_READ, slice_from(a.read_key)));
+    directory_free(directory);
+}
+
+static void test_given_keys_are_used_and_belong_to_one_tenant(void **state)
+{
+    (void)state;
+    struct tenant demo = { .id = "demo_tenant", .open = true }, other = { .id = "other" };
+    struct tenant_keys keys = { "demo_write", "demo_read" }, same = { "demo_write", "" };
+    assert_int_equal(backend->tenant_create(catalog, &demo, &keys, "test", &err), OK);
+    assert_string_equal(keys.write_key, "demo_write");
+    assert_int_equal(backend->tenant_create(catalog, &other, &same, "test", &err), ERR_FULL);
+    struct directory *directory = get_directory();
+    assert_string_equal(directory_authenticate(directory, KEY_READ, SLICE("demo_read"))->id, "demo_tenant");
+    assert_null(directory_find(directory, SLICE("other"))); /* all or nothing */
+    directory_free(directory);
+}
+
+static void test_a_second_tenant_of_a_name_is_refused_and_changes_nothing(void **state)
+{
+    (void)state;
+    struct tenant_keys keys = create("acme"), again = { 0 };
+    struct tenant tenant = { .id = "acme", .tier = TIER_ENTERPRISE }, out;
+    uint64_t version = backend->version(catalog);
+    assert_int_equal(backend->tenant_create(catalog, &tenant, &again, "test", &err), ERR_FULL);
+    assert_non_null(strstr(err.text, "exists"));
+    assert_int_equal(again.write_key[0], 0);
+    assert_true(backend->version(catalog) == version);
+    assert_int_equal(backend->tenant_get(catalog, SLICE("acme"), &out, &err), OK);
+    assert_int_equal(out.tier, TIER_STANDARD);
+    struct directory *directory = get_directory();
+    assert_non_null(directory_authenticate(directory, KEY_READ, slice_from(keys.read_key)));
+    directory_free(directory);
+}
+
+static void test_bad_and_reserved_names_are_refused(void **state)
+{
+    (void)state;
+    static const char *const BAD[] = {
+        "",       "A",   "-a",   "_a",          "a b",  "a/b", "a'b", "é",   "default",           "writer",
+        "system", "pub", "weir", "reader_0001", "a\nb", "a.b", "..",  "A-B", "information_schema"
+    };
+    struct tenant_keys keys = { 0 };
+    for (size_t i = 0; i < COUNT_OF(BAD); i++) {
+        struct tenant tenant = { 0 };
+        snprintf(tenant.id, sizeof tenant.id, "%s", BAD[i]);
+        if (backend->tenant_create(catalog, &tenant, &keys, "test", &err) != ERR_INVALID)
+            fail_msg("'%s' was not refused", BAD[i]);
+    }
+    char longest[TENANT_ID_MAX + 1];
+    memset(longest, 'a', TENANT_ID_MAX);
+    longest[TENANT_ID_MAX] = '\0';
+    create(longest);
+    create("0");
+}
+
+static void test_an_update_is_seen_and_moves_the_version(void **state)
+{
+    (void)state;
+    create("acme");
+    struct tenant tenant, out, nobody = { .id = "nobody" };
+    assert_int_equal(backend->tenant_get(catalog, SLICE("acme"), &tenant, &err), OK);
+    uint64_t version = backend->version(catalog);
+    tenant.quota_per_minute = 5;
+    tenant.retention_days = 30;
+    tenant.tier = TIER_ENTERPRISE;
+    assert_int_equal(backend->tenant_update(catalog, &tenant, "test", &err), OK);
+    assert_true(backend->version(catalog) > version);
+    assert_int_equal(backend->tenant_get(catalog, SLICE("acme"), &out, &err), OK);
+    assert_int_equal(out.quota_per_minute, 5);
+    assert_int_equal(out.retention_days, 30);
+    assert_int_equal(out.tier, TIER_ENTERPRISE);
+    assert_int_equal(out.olap_slot, tenant.olap_slot);
+    snprintf(tenant.placement, sizeof tenant.placement, "elsewhere");
+    assert_int_equal(backend->tenant_update(catalog, &tenant, "test", &err), ERR_INVALID);
+    assert_int_equal(backend->tenant_update(catalog, &nobody, "test", &err), ERR_NOT_FOUND);
+    assert_int_equal(backend->tenant_get(catalog, SLICE("nobody"), &out, &err), ERR_NOT_FOUND);
+}
+
+static void test_slots_are_never_given_out_twice(void **state)
+{
+    (void)state;
+    char seen[64] = { 0 };
+    for (int i = 0; i < 20; i++) {
+        char id[16];
+        struct tenant tenant;
+        snprintf(id, sizeof id, "t%d", i);
+        create(id);
+        if (i % 5 == 0)
+            reopen();
+        assert_int_equal(backend->tenant_get(catalog, slice_from(id), &tenant, &err), OK);
+        assert_in_range(tenant.olap_slot, 1, sizeof seen - 1);
+        assert_int_equal(seen[tenant.olap_slot]++, 0);
+    }
+}
+
+static void test_a_directory_finds_all_of_many_tenants_and_does_not_change(void **state)
+{
+    (void)state;
+    create("first");
+    struct directory *before = get_directory();
+    for (int i = 0; i < 100; i++) {
+        char id[16];
+        snprintf(id, sizeof id, "t%d", i);
+        create(id);
+    }
+    struct directory *after = get_directory();
+    assert_int_equal(directory_count(before), 1);
+    assert_int_equal(directory_count(after), 101);
+    assert_null(directory_find(before, SLICE("t5")));
+    for (int i = 0; i < 100; i++) {
+        char id[16];
+        snprintf(id, sizeof id, "t%d", i);
+        assert_string_equal(directory_find(after, slice_from(id))->id, id);
+    }
+    assert_null(directory_find(after, SLICE("t100")));
+    directory_free(before);
+    directory_free(after);
+    directory_free(NULL);
+}
+
+static void test_the_audit_log_takes_what_it_is_given(void **state)
+{
+    (void)state;
+    assert_int_equal(backend->audit(catalog, "ann'; DROP TABLE tenants;--", "rule", "r1", "update", SLICE("{\"a\":1}"),
+                                    SLICE("{\"a\":2}"), &err),
+                     OK);
+    create("still_works");
+}
+
+#define TEST(function)                                                                                                 \
+    {                                                                                                                  \
+#function, function, setup, teardown, (void *)BACKENDS[i]                                                      \
+    }
+
+int main(void)
+{
+    int failed = 0;
+    for (size_t i = 0; i < COUNT_OF(BACKENDS); i++) {
+        print_message("backend %s\n", BACKENDS[i]->name);
+        const struct CMUnitTest tests[] = {
+            TEST(test_a_tenant_comes_back_as_it_was_given_also_after_reopening),
+            TEST(test_keys_open_their_own_tenant_and_kind_only),
+            TEST(test_given_keys_are_used_and_belong_to_one_tenant),
+            TEST(test_a_second_tenant_of_a_name_is_refused_and_changes_nothing),
+            TEST(test_bad_and_reserved_names_are_refused),
+            TEST(test_an_update_is_seen_and_moves_the_version),
+            TEST(test_slots_are_never_given_out_twice),
+            TEST(test_a_directory_finds_all_of_many_tenants_and_does_not_change),
+            TEST(test_the_audit_log_takes_what_it_is_given),
+        };
+        failed += cmocka_run_group_tests(tests, NULL, NULL);
+    }
+    return failed;
+}
