@@ -3,13 +3,12 @@
  * event that has no column of its own. Events without anything share one text per request.
  *
  * An IP never leaves in clear: context.ip, else the event's `ip`, else the batch's context.ip, else the address of the
- * connection, becomes "h_" and 64 bits of keyed BLAKE2b under a salt that changes daily. */
+ * connection, becomes "h_" and the 64 bits of SipHash-2-4 under a salt that changes daily: a keyed hash that nobody can
+ * turn round without the key, at a tenth of the price of BLAKE2b. */
 #include <sodium.h>
 
 #include "base/encode.h"
 #include "event/event_parser.h"
-
-#define IP_HASH_BYTES 16
 
 struct writer {
     char *p;
@@ -52,12 +51,11 @@ static struct slice hash_ip(struct event_parser *parser, struct slice ip)
         return SLICE("null");
     if (parser->ip_hashed.n && slice_equal(ip, parser->ip_text))
         return parser->ip_hashed;
-    unsigned char hash[crypto_generichash_BYTES_MIN];
-    char text[4 + IP_HASH_BYTES] = "\"h_";
-    int failed = crypto_generichash(hash, sizeof hash, (const unsigned char *)ip.p, ip.n, parser->request->ip_salt,
-                                    EVENT_IP_SALT_BYTES);
-    assert(!failed);
-    hex_encode(slice_of(hash, IP_HASH_BYTES / 2), text + 3);
+    unsigned char hash[crypto_shorthash_BYTES];
+    char text[4 + 2 * sizeof hash] = "\"h_";
+    _Static_assert(crypto_shorthash_KEYBYTES == EVENT_IP_SALT_BYTES, "the salt is the key");
+    (void)crypto_shorthash(hash, (const unsigned char *)ip.p, ip.n, parser->request->ip_salt); /* cannot fail */
+    hex_encode(slice_of(hash, sizeof hash), text + 3);
     text[sizeof text - 1] = '"';
     struct slice hashed = arena_copy(parser->arena, slice_of(text, sizeof text));
     parser->arena_full |= !hashed.p;

@@ -117,56 +117,55 @@ bool event_refuse(struct event_parser *parser, enum event_code code, struct slic
 static bool has_control_character(struct slice text)
 {
     for (size_t i = 0; i < text.n; i++)
-        if ((unsigned char)text.p[i] < 0x20 || text.p[i] == 0x7f)
+        if ((unsigned char)text.p[i] < 0x20)
             return true;
     return false;
 }
 
 /* The text of a short field; empty when it is missing, null or "". A number is taken as it is written. */
-static bool take_text(struct event_parser *parser, const struct json_value *value, struct slice field, size_t bytes_max,
-                      struct slice *out)
+static inline bool take_text(struct event_parser *parser, const struct json_value *value, const char *field,
+                             size_t bytes_max, struct slice *out)
 {
     struct slice text = SLICE("");
-    if (value->kind == JSON_STRING) {
+    if (LIKELY(value->kind == JSON_STRING && !value->escaped)) {
+        text = slice_of(value->raw.p + 1, value->raw.n - 2);
+    } else if (value->kind == JSON_STRING) {
         text = json_text(value, parser->arena);
         parser->arena_full |= !text.p;
+        if (has_control_character(text)) /* they cannot be there without an escape */
+            return event_refuse(parser, EVENT_CODE_BAD_ID, slice_from(field), "must not contain control characters");
     } else if (value->kind == JSON_NUMBER) {
         text = value->raw;
     } else if (value->kind != JSON_NULL) {
-        return event_refuse(parser, EVENT_CODE_BAD_TYPE, field, "must be a string");
+        return event_refuse(parser, EVENT_CODE_BAD_TYPE, slice_from(field), "must be a string");
     }
-    if (text.n > bytes_max)
-        return event_refuse(parser, EVENT_CODE_BAD_ID, field, "has %zu bytes, at most %zu are allowed", text.n,
-                            bytes_max);
-    if (has_control_character(text))
-        return event_refuse(parser, EVENT_CODE_BAD_ID, field, "must not contain control characters");
+    if (UNLIKELY(text.n > bytes_max))
+        return event_refuse(parser, EVENT_CODE_BAD_ID, slice_from(field), "has %zu bytes, at most %zu are allowed",
+                            text.n, bytes_max);
     *out = text;
     return true;
 }
 
-/* The first of the keys that has a text; the others stay for context.extra. */
-static bool take_first(struct event_parser *parser, const enum event_key *keys, size_t count, size_t bytes_max,
-                       struct slice *out)
+static inline bool take(struct event_parser *parser, enum event_key key, size_t bytes_max, struct slice *out)
 {
-    for (size_t i = 0; i < count && !out->n; i++) {
-        if (!has(parser, keys[i]))
-            continue;
-        if (!take_text(parser, &parser->values[keys[i]], name_of(keys[i]), bytes_max, out))
-            return false;
-        parser->used |= KEY_BIT(keys[i]);
-    }
-    return true;
+    if (out->n || !has(parser, key))
+        return true;
+    parser->used |= KEY_BIT(key);
+    return take_text(parser, &parser->values[key], EVENT_KEY_NAMES[key], bytes_max, out);
 }
 
-#define TAKE(parser, bytes_max, out, ...)                                                                              \
-    take_first(parser, (const enum event_key[]){ __VA_ARGS__ }, COUNT_OF(((const enum event_key[]){ __VA_ARGS__ })),   \
-               bytes_max, out)
+/* The first of two keys that has a text; the other stays for context.extra. */
+static inline bool take_either(struct event_parser *parser, enum event_key first, enum event_key second,
+                               size_t bytes_max, struct slice *out)
+{
+    return take(parser, first, bytes_max, out) && take(parser, second, bytes_max, out);
+}
 
 static bool map_tenant(struct event_parser *parser, const struct event_tenant **out)
 {
     const struct event_request *request = parser->request;
     struct slice named = SLICE("");
-    if (!TAKE(parser, EVENT_ID_MAX, &named, KEY_CUSTOMER_ID))
+    if (!take(parser, KEY_CUSTOMER_ID, EVENT_ID_MAX, &named))
         return false;
     if (request->tenant) {
         parser->refusal.customer_id = request->tenant->customer_id;
@@ -196,10 +195,10 @@ static bool map_type(struct event_parser *parser, struct event *event, enum call
 {
     enum call call = call_of_endpoint(parser->request->endpoint);
     struct slice type = SLICE("");
-    if (!TAKE(parser, EVENT_TYPE_MAX, &event->event_type, KEY_EVENT_TYPE))
+    if (!take(parser, KEY_EVENT_TYPE, EVENT_TYPE_MAX, &event->event_type))
         return false;
     if (call == CALL_NONE && !event->event_type.n) {
-        if (!TAKE(parser, EVENT_TYPE_MAX, &type, KEY_TYPE))
+        if (!take(parser, KEY_TYPE, EVENT_TYPE_MAX, &type))
             return false;
         call = call_of_name(type);
         event->event_type = type;
@@ -213,10 +212,10 @@ static bool map_type(struct event_parser *parser, struct event *event, enum call
         return event_refuse(parser, EVENT_CODE_MISSING_FIELD,
                             parser->request->endpoint == EVENT_ENDPOINT_BATCH ? SLICE("type") : SLICE("event_type"),
                             "an event needs to say what kind it is");
-    if (!TAKE(parser, EVENT_NAME_MAX, &event->event_name, KEY_EVENT_NAME, KEY_EVENT))
+    if (!take_either(parser, KEY_EVENT_NAME, KEY_EVENT, EVENT_NAME_MAX, &event->event_name))
         return false;
     bool named_by_page = !event->event_name.n && (call == CALL_PAGE || call == CALL_SCREEN);
-    if (named_by_page && !TAKE(parser, EVENT_NAME_MAX, &event->event_name, KEY_NAME))
+    if (named_by_page && !take(parser, KEY_NAME, EVENT_NAME_MAX, &event->event_name))
         return false;
     if (!event->event_name.n && call == CALL_TRACK)
         return event_refuse(parser, EVENT_CODE_MISSING_FIELD, SLICE("event"), "a track call needs the event's name");
@@ -228,11 +227,12 @@ static bool map_type(struct event_parser *parser, struct event *event, enum call
 
 static bool map_identity(struct event_parser *parser, struct event *event, enum call call)
 {
-    if (!TAKE(parser, EVENT_ID_MAX, &event->user_id, KEY_USER_ID, KEY_USER_ID_CAMEL))
+    if (!take_either(parser, KEY_USER_ID, KEY_USER_ID_CAMEL, EVENT_ID_MAX, &event->user_id))
         return false;
-    if (call == CALL_ALIAS && !TAKE(parser, EVENT_ID_MAX, &event->visitor_id, KEY_PREVIOUS_ID_CAMEL))
+    if (call == CALL_ALIAS && !take(parser, KEY_PREVIOUS_ID_CAMEL, EVENT_ID_MAX, &event->visitor_id))
         return false;
-    if (!TAKE(parser, EVENT_ID_MAX, &event->visitor_id, KEY_VISITOR_ID, KEY_ANONYMOUS_ID_CAMEL, KEY_ANONYMOUS_ID))
+    if (!take_either(parser, KEY_VISITOR_ID, KEY_ANONYMOUS_ID_CAMEL, EVENT_ID_MAX, &event->visitor_id) ||
+        !take(parser, KEY_ANONYMOUS_ID, EVENT_ID_MAX, &event->visitor_id))
         return false;
     if (!event->visitor_id.n)
         event->visitor_id = event->user_id;
@@ -357,7 +357,7 @@ static bool check_age(struct event_parser *parser, const struct event *event, co
 
 static bool map_event_id(struct event_parser *parser, struct event *event)
 {
-    if (!TAKE(parser, EVENT_ID_MAX, &event->event_id, KEY_EVENT_ID, KEY_MESSAGE_ID_CAMEL))
+    if (!take_either(parser, KEY_EVENT_ID, KEY_MESSAGE_ID_CAMEL, EVENT_ID_MAX, &event->event_id))
         return false;
     parser->refusal.event_id = event->event_id;
     if (event->event_id.n)
@@ -377,12 +377,11 @@ static bool map_event_id(struct event_parser *parser, struct event *event)
 
 static bool map_session(struct event_parser *parser, struct event *event)
 {
-    if (!TAKE(parser, EVENT_ID_MAX, &event->session_id, KEY_SESSION_ID, KEY_SESSION_ID_CAMEL))
+    if (!take_either(parser, KEY_SESSION_ID, KEY_SESSION_ID_CAMEL, EVENT_ID_MAX, &event->session_id))
         return false;
     for (int key = CONTEXT_SESSION_ID; key <= CONTEXT_SESSION_ID_CAMEL && !event->session_id.n; key++)
         if (parser->context.seen & 1u << key &&
-            !take_text(parser, &parser->context_values[key], SLICE("context.sessionId"), EVENT_ID_MAX,
-                       &event->session_id))
+            !take_text(parser, &parser->context_values[key], "context.sessionId", EVENT_ID_MAX, &event->session_id))
             return false;
     return true;
 }
@@ -422,9 +421,9 @@ static bool check_duplicates(struct event_parser *parser)
     return true;
 }
 
-bool event_map(struct event_parser *parser, struct event *out)
+bool event_map(struct event_parser *parser, struct event *event)
 {
-    struct event event = { .user_id = SLICE(""), .session_id = SLICE("") };
+    *event = (struct event){ .user_id = SLICE(""), .session_id = SLICE("") };
     const struct event_tenant *tenant = NULL;
     enum call call = CALL_NONE;
     parser->refusal = (struct event_reject){ .count = 1 };
@@ -436,15 +435,14 @@ bool event_map(struct event_parser *parser, struct event *out)
     }
     if (parser->request->tenant)
         parser->refusal.customer_id = parser->request->tenant->customer_id;
-    if (!check_duplicates(parser) || !map_event_id(parser, &event) || !map_tenant(parser, &tenant) ||
-        !map_type(parser, &event, &call) || !map_identity(parser, &event, call) || !map_session(parser, &event) ||
-        !map_objects(parser, &event) || !map_timestamp(parser, &event) || !map_received(parser, &event) ||
-        !check_age(parser, &event, tenant))
+    if (!check_duplicates(parser) || !map_event_id(parser, event) || !map_tenant(parser, &tenant) ||
+        !map_type(parser, event, &call) || !map_identity(parser, event, call) || !map_session(parser, event) ||
+        !map_objects(parser, event) || !map_timestamp(parser, event) || !map_received(parser, event) ||
+        !check_age(parser, event, tenant))
         return false;
-    event.customer_id = tenant->customer_id;
-    event.placement = tenant->placement;
-    event.context = event_context_make(parser, call == CALL_GROUP);
-    assert(parser->arena_full || (event.visitor_id.n && event.event_type.n && event.context.n >= 2));
-    *out = event;
+    event->customer_id = tenant->customer_id;
+    event->placement = tenant->placement;
+    event->context = event_context_make(parser, call == CALL_GROUP);
+    assert(parser->arena_full || (event->visitor_id.n && event->event_type.n && event->context.n >= 2));
     return true;
 }

@@ -19,7 +19,7 @@ struct event_parser;
 struct world;
 
 #define EVENT_BODY_PADDING 64
-#define EVENT_IP_SALT_BYTES 32
+#define EVENT_IP_SALT_BYTES 16
 #define EVENT_ID_MAX 256 /* bytes in visitor_id, user_id, session_id, event_id, customer_id */
 #define EVENT_TYPE_MAX 128
 #define EVENT_NAME_MAX 256

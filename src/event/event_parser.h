@@ -97,8 +97,9 @@ struct event_parser {
     struct json_value values[KEY_COUNT], context_values[CONTEXT_COUNT], batch_values[CONTEXT_COUNT];
 };
 
-/* Maps parser->object. False: parser->refusal says why (original and index are left to the caller). */
-MUST_CHECK bool event_map(struct event_parser *parser, struct event *out);
+/* Maps parser->object, which must be whole. False: *event is undefined, parser->refusal says why (original and index
+ * are left to the caller). */
+MUST_CHECK bool event_map(struct event_parser *parser, struct event *event);
 
 /* Fills in parser->refusal and returns false. */
 PRINTF_LIKE(4, 5)

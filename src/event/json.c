@@ -105,18 +105,32 @@ void json_index_rebuild_by_line(struct json_index *index)
         index_plainly(index, true);
 }
 
-static unsigned slot_of(const char *p, size_t n)
+static inline unsigned slot_of(const char *p, size_t n)
 {
     return ((unsigned)(unsigned char)p[0] * 7 + (unsigned)(unsigned char)p[n - 1] * 31 + (unsigned)n * 17) & 255;
+}
+
+static inline uint64_t load8(const char *p)
+{
+    uint64_t word;
+    memcpy(&word, p, sizeof word);
+    return word;
+}
+
+/* The first n bytes (of at most 8) of a word. */
+static inline uint64_t first_bytes(uint64_t word, size_t n)
+{
+    return n >= 8 ? word : word & ((1ull << (8 * n)) - 1);
 }
 
 void json_keys_init(struct json_keys *keys, const char *const *names, size_t count)
 {
     assert(count <= JSON_WANTED_MAX);
-    *keys = (struct json_keys){ .names = names };
+    *keys = (struct json_keys){ 0 };
     for (size_t i = 0; i < count; i++) {
         size_t n = strlen(names[i]);
-        assert(n > 0 && n < 256);
+        assert(n > 0 && n <= sizeof keys->words[i]);
+        memcpy(keys->words[i], names[i], n);
         keys->lengths[i] = (uint8_t)n;
         unsigned slot = slot_of(names[i], n);
         while (keys->slots[slot])
@@ -125,16 +139,25 @@ void json_keys_init(struct json_keys *keys, const char *const *names, size_t cou
     }
 }
 
-int json_keys_find(const struct json_keys *keys, struct slice name)
+/* Words, not bytes, are compared: names are short, and the text is readable behind its end. */
+static inline int find_key(const struct json_keys *keys, const char *p, size_t n)
 {
-    if (name.n == 0)
+    if (UNLIKELY(n == 0))
         return -1;
-    for (unsigned slot = slot_of(name.p, name.n); keys->slots[slot]; slot = (slot + 1) & 255) {
+    for (unsigned slot = slot_of(p, n); keys->slots[slot]; slot = (slot + 1) & 255) {
         int i = keys->slots[slot] - 1;
-        if (keys->lengths[i] == name.n && memcmp(keys->names[i], name.p, name.n) == 0)
+        if (keys->lengths[i] != n || first_bytes(load8(p), n) != keys->words[i][0])
+            continue;
+        if (n <= 8 || (first_bytes(load8(p + 8), n - 8) == keys->words[i][1] &&
+                       (n <= 16 || first_bytes(load8(p + 16), n - 16) == keys->words[i][2])))
             return i;
     }
     return -1;
+}
+
+int json_keys_find(const struct json_keys *keys, struct slice name)
+{
+    return find_key(keys, name.p, name.n);
 }
 
 void json_cursor_begin(struct json_cursor *cursor, const struct json_index *index, const struct json_limits *limits)
@@ -156,7 +179,7 @@ static bool fail_at(struct json_cursor *c, enum json_problem problem, const char
     return false;
 }
 
-static bool fail(struct json_cursor *c, enum json_problem problem, const char *why)
+static __attribute__((noinline, cold)) bool fail(struct json_cursor *c, enum json_problem problem, const char *why)
 {
     if (c->token >= c->end)
         return fail_at(c, JSON_BAD, "it ends too early", *c->end);
@@ -263,28 +286,34 @@ static bool check_characters(struct json_cursor *c, size_t from, size_t end)
     return true;
 }
 
-static bool walk_string(struct json_cursor *c, struct slice *out_raw, bool *out_escaped)
+/* The parts of a string that the first stage does not vouch for; from and end are its quotes. */
+static __attribute__((noinline)) bool check_string(struct json_cursor *c, size_t from, size_t end, bool *out_escaped)
+{
+    const char *p = c->index->text.p, *text_end = p + c->index->text.n;
+    if (c->index->suspect && !check_characters(c, from + 1, end))
+        return false;
+    if (c->backslash < p + from)
+        c->backslash = memchr(p + from, '\\', (size_t)(text_end - (p + from)));
+    if (c->backslash && c->backslash < p + end) {
+        if (!check_escapes(c, c->backslash, p + end))
+            return false;
+        *out_escaped = true;
+        c->backslash = memchr(p + end, '\\', (size_t)(text_end - (p + end)));
+    }
+    if (!c->backslash)
+        c->backslash = text_end;
+    return true;
+}
+
+static inline bool walk_string(struct json_cursor *c, struct slice *out_raw, bool *out_escaped)
 {
     const char *p = c->index->text.p;
     size_t from = *c->token, end = token_end(c);
-    if (end - from < 2 || p[end - 1] != '"')
+    if (UNLIKELY(end - from < 2 || p[end - 1] != '"'))
         return fail(c, JSON_BAD, "a string without an end");
     *out_escaped = false;
-    if (UNLIKELY(c->index->suspect) && !check_characters(c, from + 1, end - 1))
+    if (UNLIKELY(c->backslash < p + end || c->index->suspect) && !check_string(c, from, end - 1, out_escaped))
         return false;
-    if (UNLIKELY(c->backslash < p + end)) {
-        const char *text_end = p + c->index->text.n;
-        if (c->backslash < p + from)
-            c->backslash = memchr(p + from, '\\', (size_t)(text_end - (p + from)));
-        if (c->backslash && c->backslash < p + end) {
-            if (!check_escapes(c, c->backslash, p + end - 1))
-                return false;
-            *out_escaped = true;
-            c->backslash = memchr(p + end, '\\', c->index->text.n - end);
-        }
-        if (!c->backslash)
-            c->backslash = text_end;
-    }
     *out_raw = slice_of(p + from, end - from);
     c->token++;
     return true;
@@ -351,16 +380,21 @@ static inline bool walk_scalar(struct json_cursor *c, struct json_value *out)
     return true;
 }
 
-bool json_walk_key(struct json_cursor *c, struct slice *out_key, bool *out_escaped)
+static inline bool walk_key(struct json_cursor *c, struct slice *out_key, bool *out_escaped)
 {
-    if (json_peek(c) != '"')
+    if (UNLIKELY(json_peek(c) != '"'))
         return fail(c, JSON_BAD, "expected a key in quotes");
     if (!walk_string(c, out_key, out_escaped))
         return false;
-    if (json_peek(c) != ':')
+    if (UNLIKELY(json_peek(c) != ':'))
         return fail(c, JSON_BAD, "expected ':' behind the key");
     c->token++;
     return true;
+}
+
+bool json_walk_key(struct json_cursor *c, struct slice *out_key, bool *out_escaped)
+{
+    return walk_key(c, out_key, out_escaped);
 }
 
 static inline bool count_value(struct json_cursor *c)
@@ -415,7 +449,7 @@ static bool walk_container(struct json_cursor *c)
         if (nested && !empty) {
             objects = objects << 1 | (first == '{');
             keys[c->depth] = 1;
-            if (first == '{' && !json_walk_key(c, &key, &escaped))
+            if (first == '{' && !walk_key(c, &key, &escaped))
                 return false;
             continue;
         }
@@ -432,13 +466,13 @@ static bool walk_container(struct json_cursor *c)
         if (objects & 1) {
             if (UNLIKELY(++keys[c->depth] > c->limits.keys_max))
                 return fail(c, JSON_TOO_MANY, "more keys in an object than allowed");
-            if (!json_walk_key(c, &key, &escaped))
+            if (!walk_key(c, &key, &escaped))
                 return false;
         }
     }
 }
 
-bool json_walk_value(struct json_cursor *c, struct json_value *out)
+static inline bool walk_value(struct json_cursor *c, struct json_value *out)
 {
     char first = json_peek(c);
     if (first != '{' && first != '[')
@@ -449,6 +483,11 @@ bool json_walk_value(struct json_cursor *c, struct json_value *out)
     const char *end = c->index->text.p + c->token[-1] + 1;
     *out = (struct json_value){ slice_of(from, (size_t)(end - from)), first == '{' ? JSON_OBJECT : JSON_ARRAY, false };
     return true;
+}
+
+bool json_walk_value(struct json_cursor *c, struct json_value *out)
+{
+    return walk_value(c, out);
 }
 
 static size_t put_utf8(char *to, int32_t code)
@@ -494,37 +533,37 @@ struct slice json_text(const struct json_value *string, struct arena *arena)
 }
 
 /* The number of the wanted key, which may be written with escapes, or -1. */
-static int find_wanted(const struct json_keys *keys, struct slice raw, bool escaped)
+static inline int find_wanted(const struct json_keys *keys, struct slice raw, bool escaped)
 {
     struct slice inner = { raw.p + 1, raw.n - 2 };
     if (LIKELY(!escaped))
-        return json_keys_find(keys, inner);
-    char plain[6 * 64]; /* longer than any wanted key written with an escape for each letter */
-    if (inner.n > sizeof plain)
+        return find_key(keys, inner.p, inner.n);
+    char plain[6 * 24 + 24] = { 0 }; /* a wanted key with an escape for each letter, and what is read behind it */
+    if (inner.n > 6 * 24)
         return -1;
     return json_keys_find(keys, slice_of(plain, unescape(inner, plain)));
 }
 
-static bool read_member(struct json_cursor *c, struct json_object *out)
+static inline bool read_member(struct json_cursor *c, struct json_object *out)
 {
     struct slice key;
     bool escaped;
     if (UNLIKELY(++out->member_count > c->limits.keys_max))
         return fail(c, JSON_TOO_MANY, "more keys in an object than allowed");
-    if (!json_walk_key(c, &key, &escaped))
+    if (!walk_key(c, &key, &escaped))
         return false;
     int wanted = find_wanted(out->keys, key, escaped);
     if (wanted < 0) {
         struct json_member *other = &out->others[out->other_count++];
         other->key = key;
-        return json_walk_value(c, &other->value);
+        return walk_value(c, &other->value);
     }
     uint64_t bit = 1ull << wanted;
     if (out->seen & bit)
         out->duplicate = wanted;
     out->seen |= bit;
     if (wanted != out->nested_key || json_peek(c) != '{')
-        return json_walk_value(c, &out->values[wanted]);
+        return walk_value(c, &out->values[wanted]);
     if (!json_read_object(c, out->nested))
         return false;
     out->values[wanted] = (struct json_value){ out->nested->raw, JSON_OBJECT, false };
@@ -539,7 +578,7 @@ bool json_read_object(struct json_cursor *c, struct json_object *out)
     if (json_peek(c) != '{')
         return fail(c, JSON_BAD, "expected an object");
     const char *from = json_here(c);
-    bool more;
+    bool more = false;
     if (!count_value(c) || !open_container(c, true, &more))
         return false;
     if (!more) {

@@ -75,12 +75,13 @@ struct json_member {
 
 /* Which keys a caller wants, made once: the number of a key is its place in `names`. */
 struct json_keys {
-    const char *const *names;
+    uint64_t words[JSON_WANTED_MAX][3]; /* the name, padded with zeros */
     uint8_t lengths[JSON_WANTED_MAX];
     uint8_t slots[256]; /* number + 1, or 0 */
 };
+/* names: 1 to 24 bytes each. */
 void json_keys_init(struct json_keys *keys, const char *const *names, size_t count);
-/* The number of the key, or -1. */
+/* The number of the key, or -1. 24 bytes from name.p on must be readable. */
 int json_keys_find(const struct json_keys *keys, struct slice name);
 
 struct json_object {
