@@ -241,8 +241,9 @@ static enum status parse_element(struct event_parser *p, struct json_cursor *c, 
             return add_object(p, err);
     }
     if (c->problem == JSON_FINE) {
-        c->why = json_peek(c) == '{' || c->token != start ? "expected ',' or ']' behind the event"
-                                                          : "an event must be an object";
+        c->why = c->token == c->end  ? "it ends too early"
+                 : c->token == start ? "an event must be an object"
+                                     : "expected ',' or ']' behind the event";
         c->problem_at = *c->token;
     }
     struct json_cursor skip = *c;
