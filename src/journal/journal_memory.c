@@ -39,6 +39,7 @@ struct memory {
     size_t kept_first, kept_count, kept_capacity;
     uint64_t begin, end, bytes;
     uint64_t *offsets; /* next of [topic][partition] */
+    bool full;         /* the last commit with records was refused for want of room */
 };
 
 struct memory_reader {
@@ -172,7 +173,9 @@ static void forget_old(struct memory *memory)
         int64_t age_ms = (world_wall_us(memory->world) - oldest->written_us) / 1000;
         bool too_much = memory->options.retention_bytes && memory->bytes > memory->options.retention_bytes;
         bool too_old = memory->options.retention_ms && age_ms > memory->options.retention_ms;
-        if (oldest->end > needed || !(too_much || too_old))
+        bool crowded = memory->options.total_bytes_max &&
+                       memory->bytes + memory->options.segment_bytes > memory->options.total_bytes_max / 2;
+        if (oldest->end > needed || !(too_much || too_old || crowded))
             return;
         memory->begin = oldest->end;
         memory->bytes -= oldest->end - oldest->position;
@@ -184,8 +187,10 @@ static void forget_old(struct memory *memory)
 
 static enum status apply(struct memory *memory, const struct journal_commit *commit)
 {
-    if (!has_room(memory, commit, memory->bytes) || !marks_room(memory->marks, commit->marks, commit->mark_count) ||
-        !keep(memory, commit))
+    bool room = has_room(memory, commit, memory->bytes);
+    if (commit->chunk_count)
+        memory->full = !room;
+    if (!room || !marks_room(memory->marks, commit->marks, commit->mark_count) || !keep(memory, commit))
         return ERR_FULL;
     for (size_t i = 0; i < commit->mark_count; i++)
         if (!marks_set(memory->marks, &commit->marks[i]))
@@ -333,9 +338,7 @@ static void memory_status(struct journal *journal, struct journal_status *out)
 {
     struct memory *memory = memory_of(journal);
     pthread_mutex_lock(&memory->mutex);
-    *out = (struct journal_status){ memory->begin, memory->end, memory->bytes, false };
-    if (memory->options.total_bytes_max)
-        out->full = memory->bytes >= memory->options.total_bytes_max / 2;
+    *out = (struct journal_status){ memory->begin, memory->end, memory->bytes, memory->full };
     pthread_mutex_unlock(&memory->mutex);
 }
 
