@@ -46,34 +46,12 @@ bool option_is_section(struct option_table table, struct slice path)
     return false;
 }
 
-/* Levenshtein distance over one row; names are short. */
-static size_t distance(struct slice a, struct slice b)
-{
-    size_t row[64];
-    if (b.n >= COUNT_OF(row))
-        return SIZE_MAX;
-    for (size_t j = 0; j <= b.n; j++)
-        row[j] = j;
-    for (size_t i = 0; i < a.n; i++) {
-        size_t diagonal = row[0];
-        row[0] = i + 1;
-        for (size_t j = 0; j < b.n; j++) {
-            size_t best = diagonal + (a.p[i] != b.p[j]);
-            diagonal = row[j + 1];
-            best = diagonal + 1 < best ? diagonal + 1 : best;
-            best = row[j] + 1 < best ? row[j] + 1 : best;
-            row[j + 1] = best;
-        }
-    }
-    return row[b.n];
-}
-
 const char *option_closest(struct option_table table, struct slice key)
 {
     const char *best = NULL;
     size_t best_distance = key.n / 3 + 2;
     for (size_t i = 0; i < table.count; i++) {
-        size_t d = distance(key, slice_from(table.rows[i].key));
+        size_t d = slice_distance(key, slice_from(table.rows[i].key));
         if (d < best_distance) {
             best_distance = d;
             best = table.rows[i].key;

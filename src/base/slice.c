@@ -44,3 +44,24 @@ bool slice_to_u64(struct slice s, uint64_t *out_value)
     *out_value = value;
     return true;
 }
+
+size_t slice_distance(struct slice a, struct slice b)
+{
+    size_t row[64];
+    if (a.n >= COUNT_OF(row) || b.n >= COUNT_OF(row))
+        return SIZE_MAX;
+    for (size_t j = 0; j <= b.n; j++)
+        row[j] = j;
+    for (size_t i = 0; i < a.n; i++) {
+        size_t diagonal = row[0];
+        row[0] = i + 1;
+        for (size_t j = 0; j < b.n; j++) {
+            size_t best = diagonal + (a.p[i] != b.p[j]);
+            diagonal = row[j + 1];
+            best = diagonal + 1 < best ? diagonal + 1 : best;
+            best = row[j] + 1 < best ? row[j] + 1 : best;
+            row[j + 1] = best;
+        }
+    }
+    return row[b.n];
+}

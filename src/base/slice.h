@@ -45,3 +45,6 @@ struct slice slice_trim(struct slice s);
 bool slice_equal_nocase(struct slice a, struct slice b);
 /* Decimal, no sign, no blanks; false when it is anything else or too large. */
 MUST_CHECK bool slice_to_u64(struct slice s, uint64_t *out_value);
+/* How many letters must be changed, added or left out to make b of a (Levenshtein); SIZE_MAX when either is longer than
+ * 63 bytes. For "did you mean". */
+size_t slice_distance(struct slice a, struct slice b);

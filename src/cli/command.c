@@ -4,6 +4,7 @@
 #include <string.h>
 #include <sysexits.h>
 
+#include "base/slice.h"
 #include "cli/commands.h"
 
 static int run_help(int argc, char **argv);
@@ -29,37 +30,12 @@ const struct command *command_find(const char *name)
     return NULL;
 }
 
-/* Levenshtein distance, for short words. */
-static size_t distance(const char *a, const char *b)
-{
-    size_t row[32];
-    size_t n = strlen(b);
-    if (n >= COUNT_OF(row) || strlen(a) >= COUNT_OF(row))
-        return COUNT_OF(row);
-    for (size_t j = 0; j <= n; j++)
-        row[j] = j;
-    for (size_t i = 0; a[i]; i++) {
-        size_t diagonal = row[0];
-        row[0] = i + 1;
-        for (size_t j = 0; j < n; j++) {
-            size_t best = diagonal + (a[i] != b[j]);
-            diagonal = row[j + 1];
-            if (row[j + 1] + 1 < best)
-                best = row[j + 1] + 1;
-            if (row[j] + 1 < best)
-                best = row[j] + 1;
-            row[j + 1] = best;
-        }
-    }
-    return row[n];
-}
-
 const char *command_closest(const char *name)
 {
     const char *best = NULL;
     size_t best_distance = 3;
     for (size_t i = 0; i < COUNT_OF(COMMANDS); i++) {
-        size_t d = distance(name, COMMANDS[i].name);
+        size_t d = slice_distance(slice_from(name), slice_from(COMMANDS[i].name));
         if (!COMMANDS[i].hidden && d < best_distance) {
             best = COMMANDS[i].name;
             best_distance = d;

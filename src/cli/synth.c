@@ -10,6 +10,7 @@
 #include <stdlib.h>
 
 #include "base/json_text.h"
+#include "base/timestamp.h"
 
 #define SESSIONS_MAX 200000
 #define PRODUCTS 400
@@ -308,12 +309,9 @@ static void add_id(struct buf *out, int64_t ms, uint64_t a, uint64_t b) /* RFC 9
 
 static void add_time(struct buf *out, int64_t ms)
 {
-    /* Civil date from days: H. Hinnant, "chrono-compatible low-level date algorithms". */
-    int64_t days = ms / 86400000, in_day = ms % 86400000, z = days + 719468, era = z / 146097, doe = z - era * 146097;
-    int64_t yoe = (doe - doe / 1460 + doe / 36524 - doe / 146096) / 365, doy = doe - (365 * yoe + yoe / 4 - yoe / 100);
-    int64_t mp = (5 * doy + 2) / 153, day = doy - (153 * mp + 2) / 5 + 1, month = mp < 10 ? mp + 3 : mp - 9;
-    buf_add_format(out, "%04ld-%02ld-%02ldT%02ld:%02ld:%02ld.%03ldZ", yoe + era * 400 + (month <= 2), month, day,
-                   in_day / 3600000, in_day / 60000 % 60, in_day / 1000 % 60, in_day % 1000);
+    char text[TIMESTAMP_TEXT_BYTES];
+    timestamp_format(ms, text);
+    buf_add(out, text, sizeof text);
 }
 
 static void write_event(struct synth *synth, struct buf *out, const struct session *session)
