@@ -1,0 +1,192 @@
+/* Why the tables are as they are:
+ *
+ * events_raw     a block of events makes one part per (placement, month). Order: a tenant's rows lie together, by time.
+ *                user_id '' means none; the view shows NULL, so that uniq(user_id) does not count strangers as one.
+ * events_hourly  fed by materialised views from the same insert, partitioned by placement alone: a back-fill over 27
+ * years events_daily   is then one part here, and a tenant with a placement of its own is still erased by DROP
+ * PARTITION. Never sum unique_visitors: uniqMerge them. dead_letters   what was refused, with the original bytes.
+ * tenant_users   which tenant an engine user reads for. Rows are added, never changed: a user with two tenants has
+ * none.
+ *
+ * Repeats: an insert carries a token, the tables remember the last 20,000 blocks (an insert makes one per partition
+ * that it touches), and the views pass the token on (set in the writer's profile, olap/olap_users.c). No table may get
+ * a projection: mergeTreeProjection() does not ask for a grant on the table. Never edit a version that was released:
+ * add one.
+ */
+#include "store/schema.h"
+
+#include <stdio.h>
+
+#define REPEATS "non_replicated_deduplication_window = 20000"
+
+static const char *const V1[] = {
+    "CREATE TABLE IF NOT EXISTS weir.tenant_users ("
+    " user String, tenant String, assigned_at DateTime64(3, 'UTC') DEFAULT now64(3, 'UTC')"
+    ") ENGINE = ReplacingMergeTree ORDER BY (user, tenant)",
+
+    "CREATE TABLE IF NOT EXISTS weir.events_raw ("
+    " customer_id String CODEC(ZSTD(1)),"
+    " placement LowCardinality(String),"
+    " visitor_id String CODEC(ZSTD(1)),"
+    " user_id String CODEC(ZSTD(1)),"
+    " session_id String CODEC(ZSTD(1)),"
+    " event_id String CODEC(ZSTD(1)),"
+    " event_type LowCardinality(String),"
+    " event_name LowCardinality(String),"
+    " properties String CODEC(ZSTD(1)),"
+    " context String CODEC(ZSTD(1)),"
+    " timestamp DateTime64(3, 'UTC') CODEC(Delta, ZSTD(1)),"
+    " received_at DateTime64(3, 'UTC') CODEC(Delta, ZSTD(1)),"
+    " identity_stitched Bool,"
+    " journal_partition UInt16,"
+    " journal_position UInt64 CODEC(Delta, ZSTD(1))"
+    ") ENGINE = MergeTree PARTITION BY (placement, toYYYYMM(timestamp))"
+    " ORDER BY (customer_id, timestamp, event_type, visitor_id) SETTINGS " REPEATS,
+
+    "CREATE TABLE IF NOT EXISTS weir.events_hourly ("
+    " customer_id String, placement LowCardinality(String), event_type LowCardinality(String), hour DateTime('UTC'),"
+    " event_count SimpleAggregateFunction(sum, UInt64), unique_visitors AggregateFunction(uniq, String)"
+    ") ENGINE = AggregatingMergeTree PARTITION BY placement ORDER BY (customer_id, hour, event_type) SETTINGS " REPEATS,
+
+    "CREATE TABLE IF NOT EXISTS weir.events_daily ("
+    " customer_id String, placement LowCardinality(String), event_type LowCardinality(String), day Date,"
+    " event_count SimpleAggregateFunction(sum, UInt64), unique_visitors AggregateFunction(uniq, String)"
+    ") ENGINE = AggregatingMergeTree PARTITION BY placement ORDER BY (customer_id, day, event_type) SETTINGS " REPEATS,
+
+    "CREATE MATERIALIZED VIEW IF NOT EXISTS weir.events_hourly_feed TO weir.events_hourly AS"
+    " SELECT customer_id, placement, event_type, toStartOfHour(timestamp) AS hour, count() AS event_count,"
+    " uniqState(visitor_id) AS unique_visitors FROM weir.events_raw GROUP BY customer_id, placement, event_type, hour",
+
+    "CREATE MATERIALIZED VIEW IF NOT EXISTS weir.events_daily_feed TO weir.events_daily AS"
+    " SELECT customer_id, placement, event_type, toDate(timestamp) AS day, count() AS event_count,"
+    " uniqState(visitor_id) AS unique_visitors FROM weir.events_raw GROUP BY customer_id, placement, event_type, day",
+
+    "CREATE TABLE IF NOT EXISTS weir.dead_letters ("
+    " customer_id String CODEC(ZSTD(1)),"
+    " placement LowCardinality(String),"
+    " stage LowCardinality(String),"
+    " reason LowCardinality(String),"
+    " message String CODEC(ZSTD(1)),"
+    " field LowCardinality(String),"
+    " original String CODEC(ZSTD(3)),"
+    " event_id String CODEC(ZSTD(1)),"
+    " received_at DateTime64(3, 'UTC') CODEC(Delta, ZSTD(1)),"
+    " journal_partition UInt16,"
+    " journal_position UInt64 CODEC(Delta, ZSTD(1))"
+    ") ENGINE = MergeTree PARTITION BY (placement, toYYYYMM(received_at))"
+    " ORDER BY (customer_id, received_at, reason) SETTINGS " REPEATS,
+    NULL,
+};
+
+/* Index 0 is version 1. */
+static const char *const *const VERSIONS[] = { V1 };
+
+/* The caller's tenant: evaluated once a query, so that the primary key is used. No tenant, or two: NULL, no rows. */
+#define OWN                                                                                                            \
+    " WHERE customer_id = (SELECT any(tenant) FROM weir.tenant_users WHERE user = currentUser()"                       \
+    " HAVING uniqExact(tenant) = 1)"
+#define VIEW(name, columns)                                                                                            \
+    "CREATE OR REPLACE VIEW pub." name " DEFINER = writer SQL SECURITY DEFINER AS SELECT " columns                     \
+    " FROM weir." name OWN
+
+static const char *const VIEWS[] = {
+    VIEW("events_raw", "customer_id, visitor_id, nullIf(user_id, '') AS user_id, session_id, event_id, event_type,"
+                       " event_name, properties, context, timestamp, received_at, identity_stitched"),
+    VIEW("events_hourly", "customer_id, event_type, hour, event_count, unique_visitors"),
+    VIEW("events_daily", "customer_id, event_type, day, event_count, unique_visitors"),
+    VIEW("dead_letters", "customer_id, stage, reason, message, field, original, event_id, received_at"),
+};
+
+static const char *const BEFORE[] = {
+    "CREATE DATABASE IF NOT EXISTS weir",
+    "CREATE DATABASE IF NOT EXISTS pub",
+    "CREATE TABLE IF NOT EXISTS weir.schema_migrations ("
+    " version UInt32, applied_at DateTime64(3, 'UTC') DEFAULT now64(3, 'UTC')) ENGINE = MergeTree ORDER BY version",
+};
+
+uint32_t schema_version(void)
+{
+    return (uint32_t)COUNT_OF(VERSIONS);
+}
+
+const char *schema_statement(uint32_t version, size_t index)
+{
+    assert(version >= 1 && version <= COUNT_OF(VERSIONS));
+    return VERSIONS[version - 1][index];
+}
+
+static enum status run_text(const struct schema_runner *runner, const char *sql, struct error *err)
+{
+    return runner->run(runner->self, slice_from(sql), NULL, err);
+}
+
+static enum status version_on_disk(const struct schema_runner *runner, uint64_t *out, struct error *err)
+{
+    AUTO(buf) struct buf answer;
+    buf_init(&answer, 4096);
+    enum status s = runner->run(runner->self, SLICE("SELECT max(version) FROM weir.schema_migrations"), &answer, err);
+    if (s == OK && !slice_to_u64(slice_trim(buf_slice(&answer)), out))
+        s = error_set(err, ERR_CORRUPT, "the engine's schema version is not a number: '%.*s'", (int)answer.n, answer.p);
+    return s;
+}
+
+static enum status version_apply(const struct schema_runner *runner, uint32_t version, struct error *err)
+{
+    char record[96];
+    enum status s = OK;
+    for (size_t i = 0; s == OK && schema_statement(version, i); i++)
+        s = run_text(runner, schema_statement(version, i), err);
+    snprintf(record, sizeof record, "INSERT INTO weir.schema_migrations (version) VALUES (%u)", version);
+    if (s == OK)
+        s = run_text(runner, record, err);
+    return s == OK ? OK : error_wrap(err, s, "bring the tables to version %u", version);
+}
+
+enum status schema_migrate(const struct schema_runner *runner, uint32_t *out_applied, struct error *err)
+{
+    uint64_t on_disk = 0;
+    uint32_t applied = 0;
+    enum status s = OK;
+    for (size_t i = 0; s == OK && i < COUNT_OF(BEFORE); i++)
+        s = run_text(runner, BEFORE[i], err);
+    if (s == OK)
+        s = version_on_disk(runner, &on_disk, err);
+    if (s == OK && on_disk > schema_version())
+        return error_set(err, ERR_INVALID,
+                         "the data was written by a newer weir (tables of version %llu, this one knows %u): "
+                         "start that one, or restore a backup",
+                         (unsigned long long)on_disk, schema_version());
+    for (uint32_t version = (uint32_t)on_disk + 1; s == OK && version <= schema_version(); version++, applied++)
+        s = version_apply(runner, version, err);
+    for (size_t i = 0; s == OK && i < COUNT_OF(VIEWS); i++) {
+        s = run_text(runner, VIEWS[i], err);
+        if (s != OK)
+            error_wrap(err, s, "make the tenants' views");
+    }
+    if (s == OK && out_applied)
+        *out_applied = applied;
+    return s;
+}
+
+void schema_add_literal(struct buf *out, struct slice text)
+{
+    buf_add_char(out, '\'');
+    for (size_t i = 0; i < text.n; i++) {
+        if (text.p[i] == '\'' || text.p[i] == '\\')
+            buf_add_char(out, '\\');
+        buf_add_char(out, text.p[i]);
+    }
+    buf_add_char(out, '\'');
+}
+
+void schema_assign_readers(const struct schema_reader *readers, size_t count, struct buf *out_sql)
+{
+    buf_add_text(out_sql, "INSERT INTO weir.tenant_users (user, tenant) VALUES ");
+    for (size_t i = 0; i < count; i++) {
+        buf_add_text(out_sql, i ? ",(" : "(");
+        schema_add_literal(out_sql, readers[i].user);
+        buf_add_char(out_sql, ',');
+        schema_add_literal(out_sql, readers[i].tenant);
+        buf_add_char(out_sql, ')');
+    }
+}

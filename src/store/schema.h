@@ -1,0 +1,31 @@
+/* The engine's tables, and how an older data directory is brought up to date: a list of versions, each a few statements
+ * that may be run again after being cut off, recorded in weir.schema_migrations one by one. The views of database
+ * `pub`, the only thing that tenants' readers may ask, are made anew at each start. No thread of its own; knows neither
+ * HTTP nor who runs the statements. */
+#pragma once
+#include "base/buf.h"
+#include "base/compiler.h"
+#include "base/error.h"
+
+struct schema_runner {
+    void *self;
+    /* Runs one statement as the writer; out (may be NULL) gets its answer, TabSeparated. */
+    enum status (*run)(void *self, struct slice sql, struct buf *out, struct error *err);
+};
+
+/* The newest version that this binary knows. */
+uint32_t schema_version(void);
+/* ERR_INVALID: the directory was written by a newer weir; nothing was changed. *out_applied may be NULL. */
+MUST_CHECK enum status schema_migrate(const struct schema_runner *runner, uint32_t *out_applied, struct error *err);
+
+struct schema_reader {
+    struct slice user, tenant; /* the engine's user for the tenant's slot: "reader_0001", "acme" */
+};
+/* The statement that lets readers see their tenants' rows, at once and without a restart. Repeating it is harmless; a
+ * reader that was ever given to two tenants sees nothing. */
+void schema_assign_readers(const struct schema_reader *readers, size_t count, struct buf *out_sql);
+/* 'text', with quotes and backslashes escaped. */
+void schema_add_literal(struct buf *out, struct slice text);
+
+/* For tests: the statements of a version (from 1), NULL behind the last. */
+const char *schema_statement(uint32_t version, size_t index);
