@@ -8,6 +8,7 @@ int command_send(int argc, char **argv);
 int command_check(int argc, char **argv);
 int command_generate(int argc, char **argv);
 int command_completion(int argc, char **argv);
+int command_olap(int argc, char **argv);
 
 /* A row a line, so that two people's rows merge. */
 // clang-format off
@@ -16,5 +17,6 @@ int command_completion(int argc, char **argv);
     ROW("generate", command_generate, "make believable events")                          \
     ROW("check", command_check, "check the configuration, list and explain settings")    \
     ROW("completion", command_completion, "print the completion script for bash or zsh") \
+    HIDDEN("olap", command_olap, "the engine's process; `weir up` starts it")            \
     /* end of the table */
 // clang-format on
