@@ -28,7 +28,7 @@ WITHIN_ONLY = {"ingest", "process", "store", "serve"}
 BANNED = [
     (r"\b(strcpy|strcat|sprintf|vsprintf|gets|strtok|strncpy|strncat)\s*\(", "buf_add… or snprintf", set()),
     (r"\b(gettimeofday|clock_gettime|time\s*\(NULL|time\s*\(0)\b", "world_wall_us or world_mono_us", {"world", "base/log.c", "cli"}),
-    (r"\b(rand|srand|random|drand48)\s*\(", "world->random", {"world"}),
+    (r"(?<!->)\b(rand|srand|random|drand48)\s*\(", "world->random", {"world"}),
     (r"\bgetrandom\s*\(", "world->random", {"world"}),
     (r"\bpthread_mutex_", "a queue (base/queue.h)", {"base", "catalog"}),
     (r"\bsleep\s*\(|\busleep\s*\(|\bnanosleep\s*\(", "a role's *wake_us", {"cli", "olap", "app", "world"}),

@@ -160,7 +160,7 @@ static const char PROFILES[] =
 
 enum status olap_users_xml(const struct olap_secret *secret, uint32_t slots, struct buf *out, struct error *err)
 {
-    struct olap_user user;
+    struct olap_user user = { "", "" };
     buf_add_text(out, "<clickhouse>");
     buf_add_text(out, PROFILES);
     buf_add_text(out, "<users>\n<default><password></password><networks><ip>127.0.0.1</ip></networks>"
@@ -208,7 +208,7 @@ static const char FIXED[] =
     "<select_from_system_db_requires_grant>true</select_from_system_db_requires_grant>"
     "<select_from_information_schema_requires_grant>true</select_from_information_schema_requires_grant>"
     "</access_control_improvements>\n"
-    /* "writer:" and "reader_" as Basic authentication spells them. */
+    /* A rule cannot look at URL parameters, so those alone do not log in. Below: "writer:" and "reader_" in Base64. */
     "<http_handlers>"
     "<rule><url>/ping</url><methods>GET,HEAD</methods><handler><type>static</type><status>200</status>"
     "<content_type>text/plain; charset=UTF-8</content_type><response_content>Ok.\n</response_content></handler></rule>"

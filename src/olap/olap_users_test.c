@@ -16,7 +16,7 @@ static void test_markup_in_a_path_cannot_leave_its_element(void **state)
 static void test_passwords_differ_by_user_and_secret_and_are_not_in_the_file(void **state)
 {
     (void)state;
-    struct olap_user one, two, writer, other;
+    struct olap_user one = { "", "" }, two = one, writer = one, other = one;
     olap_reader(&SECRET, 1, &one);
     olap_reader(&SECRET, 2, &two);
     olap_writer(&SECRET, &writer);

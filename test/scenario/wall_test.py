@@ -58,13 +58,13 @@ def test_the_engine_alone_holds_when_spoken_to_directly():
         if "olap_user" not in me:
             raise AssertionError("weir tenant create does not tell the engine user: %s" % list(me))
         for query in QUERIES:
-            url = "http://127.0.0.1:%d/?%s" % (weir.olap_port, urllib.parse.urlencode({"query": query, "user": me["olap_user"], "password": me["olap_password"]}))
-            code, body, _h = weir.request("GET", url)
+            url = "http://127.0.0.1:%d/?%s" % (weir.olap_port, urllib.parse.urlencode({"query": query}))
+            code, body, _h = weir.request("GET", url, None, {"X-ClickHouse-User": me["olap_user"], "X-ClickHouse-Key": me["olap_password"]})
             assert b"CANARY_v" not in body and b"root:x:" not in body, (query, body[:300])
         code, body, _h = weir.request("GET", "http://127.0.0.1:%d/?%s" % (weir.olap_port, urllib.parse.urlencode(
-            {"query": "SELECT count() FROM events_raw", "user": me["olap_user"], "password": me["olap_password"]})))
+            {"query": "SELECT count() FROM events_raw"})), None, {"X-ClickHouse-User": me["olap_user"], "X-ClickHouse-Key": me["olap_password"]})
         assert code == 200 and body.strip() == b"7", (code, body)
         for user, password in (("default", ""), ("writer", ""), (me["olap_user"], ""), (me["olap_user"], "x")):
             code, body, _h = weir.request("GET", "http://127.0.0.1:%d/?%s" % (weir.olap_port, urllib.parse.urlencode(
-                {"query": "SELECT count() FROM weir.events_raw", "user": user, "password": password})))
+                {"query": "SELECT count() FROM weir.events_raw"})), None, {"X-ClickHouse-User": user, "X-ClickHouse-Key": password})
             assert code != 200, (user, body)
