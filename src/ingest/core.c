@@ -122,6 +122,8 @@ static void batch_answer(struct core *core, struct batch *batch, enum status out
 {
     struct ticket *ticket = batch->first;
     uint64_t skipped;
+    core->journal_refuses = outcome != OK;
+    core->journal_refused_us = world_mono_us(core->shared.world);
     if (outcome != OK)
         counter_add(core->queue_full, 1);
     if (outcome != OK && log_limit_pass(&core->unavailable_limit, world_mono_us(core->shared.world), 1000000, &skipped))

@@ -33,6 +33,8 @@ struct core {
     bool judging; /* the parser is in use: a request that comes in from within an answer has to queue */
     bool kept;    /* the request being judged went into the batch */
     bool draining;
+    bool journal_refuses;        /* the last commit was not kept … */
+    int64_t journal_refused_us;  /* … at this time */
     _Atomic uint32_t completing; /* calls of batch_done that have not returned */
     /* Fairness: */
     struct member anonymous; /* queue of the requests whose tenant only the body tells */

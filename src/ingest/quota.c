@@ -152,4 +152,10 @@ void quota_refund(struct quota *quota, uint64_t events, uint64_t per_minute)
     if (per_minute == QUOTA_UNLIMITED || per_minute == 0)
         return;
     atomic_fetch_sub(&quota->full_at_ns, cost_ns(events, per_minute));
+    uint64_t before = atomic_load_explicit(&quota->window, memory_order_relaxed), less;
+    do {
+        uint64_t count = before & WINDOW_COUNT_MASK; /* a new minute may have begun: then there is less to take back */
+        less = before - (events < count ? events : count);
+    } while (!atomic_compare_exchange_weak_explicit(&quota->window, &before, less, memory_order_relaxed,
+                                                    memory_order_relaxed));
 }

@@ -3,6 +3,7 @@
 #include "ingest/core_inside.h"
 #include "journal/journal.h"
 
+#define REFUSED_LATELY_US 5000000 /* without new requests nobody would notice that the journal takes commits again */
 #define METRICS_CONTENT "text/plain; version=0.0.4; charset=utf-8"
 
 static void answer_health(struct core *core, void *exchange, bool cors)
@@ -22,7 +23,9 @@ static void answer_ready(struct core *core, void *exchange, bool cors)
     else if (core->options.not_ready)
         reason = core->options.not_ready(core->options.hook_self);
     journal->backend->status(journal, &status);
-    if (!reason && status.full)
+    bool refused_lately =
+        core->journal_refuses && world_mono_us(core->shared.world) - core->journal_refused_us < REFUSED_LATELY_US;
+    if (!reason && (status.full || refused_lately))
         reason = "the journal is full: free disk space, or let the readers catch up";
     if (!reason) {
         buf_reset(&core->text);
