@@ -27,6 +27,7 @@ void ingest_options_init(struct ingest_options *options)
             .name = "ingest",
             .host = "0.0.0.0",
             .port = 8000,
+            .port_option = "--ingest-port",
             .connections_max = 4096,
             .body_bytes_max = 16u << 20,
             .buffered_bytes_max = 256u << 20,

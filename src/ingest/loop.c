@@ -29,7 +29,7 @@ struct loop {
     struct ingest_options options;
     unsigned number;
     pthread_t thread;
-    bool started, stopping, drained, closing, uv_ready;
+    bool started, stopping, drained, server_stopped, closing, uv_ready;
 };
 
 static void loop_close_handles(struct loop *loop)
@@ -41,13 +41,21 @@ static void loop_close_handles(struct loop *loop)
         uv_close(handles[i], NULL);
 }
 
+static void loop_stop_server(struct loop *loop)
+{
+    if (loop->server_stopped)
+        return;
+    loop->server_stopped = true;
+    http_server_stop(loop->server);
+}
+
 static void loop_maybe_end(struct loop *loop)
 {
     if (!loop->stopping || !loop->drained || loop->closing || !core_is_idle(loop->core))
         return;
     loop->closing = true;
     core_settle(loop->core);
-    http_server_stop(loop->server);
+    loop_stop_server(loop);
     loop_close_handles(loop);
 }
 
@@ -124,7 +132,9 @@ static void on_request(void *self, struct http_exchange *exchange)
 static void on_gone(void *self, struct http_exchange *exchange)
 {
     struct loop *loop = self;
-    core_gone(loop->core, http_context(exchange));
+    struct ticket *ticket = http_context(exchange);
+    if (ticket)
+        core_gone(loop->core, ticket);
 }
 
 static void on_answer(void *self, void *exchange, const struct http_answer *answer)
@@ -139,7 +149,8 @@ static void on_drained(void *self)
 {
     struct loop *loop = self;
     loop->drained = true;
-    uv_async_send(&loop->finished); /* one more turn, to end in */
+    if (!loop->closing)
+        uv_async_send(&loop->finished); /* one more turn, to end in */
 }
 
 static void on_drain_timeout(uv_timer_t *timer)
@@ -148,7 +159,7 @@ static void on_drain_timeout(uv_timer_t *timer)
     log_warn("ingest.drain_timeout", "loop=%u ms=%ld: cutting the connections that are left", loop->number,
              (long)loop->options.drain_timeout_ms);
     loop->drained = true;
-    http_server_stop(loop->server);
+    loop_stop_server(loop);
 }
 
 static void on_stop(uv_async_t *handle)
