@@ -366,24 +366,21 @@ void http_connection_settle(struct http_connection *connection)
         update_reading(connection);
 }
 
-static void set_address(struct http_connection *connection)
+static void set_address(struct http_connection *connection, const struct sockaddr *peer)
 {
-    struct sockaddr_storage address;
-    int bytes = sizeof address;
     char *text = connection->address;
-    if (uv_tcp_getpeername(&connection->tcp, (struct sockaddr *)&address, &bytes) == 0 &&
-        (address.ss_family == AF_INET || address.ss_family == AF_INET6))
-        uv_ip_name((const struct sockaddr *)&address, text, sizeof connection->address);
+    if (peer->sa_family == AF_INET || peer->sa_family == AF_INET6)
+        uv_ip_name(peer, text, sizeof connection->address);
     if (strncmp(text, "::ffff:", 7) == 0 && strchr(text, '.'))
         memmove(text, text + 7, strlen(text + 7) + 1);
     connection->address_bytes = (uint8_t)strlen(text);
     connection->loopback = strncmp(text, "127.", 4) == 0 || strcmp(text, "::1") == 0;
 }
 
-void http_connection_open(struct http_connection *connection)
+void http_connection_open(struct http_connection *connection, const struct sockaddr *peer)
 {
     struct http_server *server = connection->server;
-    set_address(connection);
+    set_address(connection, peer);
     uv_tcp_nodelay(&connection->tcp, 1);
     if (connection->turned_away) {
         http_refuse(connection, REFUSED_CONNECTIONS, NULL);

@@ -134,7 +134,10 @@ struct http_connection {
 struct http_server {
     struct http_server_options options; /* texts are copies */
     uv_loop_t *loop;
-    uv_tcp_t listener;
+    uv_poll_t listener;
+    int listen_fd;
+    uint16_t port;
+    bool accept_paused; /* no file descriptor was left: until one is free, or the next sweep */
     uv_timer_t sweep;
     uv_prepare_t before_poll;
     uv_check_t after_poll;
@@ -163,11 +166,12 @@ struct http_server {
 
 /* http_server.c */
 void http_server_connection_closed(struct http_server *server);
+void http_server_accept_again(struct http_server *server);
 
 /* http_connection.c */
-/* Takes over the accepted socket in connection->tcp (initialised); reads from it from now on. */
-struct http_connection *http_connection_new(struct http_server *server);
-void http_connection_open(struct http_connection *connection);
+struct http_connection *http_connection_new(struct http_server *server); /* NULL: out of memory */
+/* Begins to read from the socket in connection->tcp. */
+void http_connection_open(struct http_connection *connection, const struct sockaddr *peer);
 /* Bytes of requests, deciphered. Does not settle. */
 void http_connection_receive(struct http_connection *connection, const char *bytes, size_t n);
 /* Sends what can be sent, takes up what was held, closes what is over, starts or stops reading: after every event. */

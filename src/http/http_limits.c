@@ -111,6 +111,7 @@ void http_limits_sweep(uv_timer_t *timer)
 {
     struct http_server *server = timer->data;
     int64_t now_ms = (int64_t)uv_now(server->loop);
+    http_server_accept_again(server);
     /* Closing unlinks later, from the loop, so the list holds still. A handler's gone may not stop the server. */
     for (struct http_connection *connection = server->connections; connection; connection = connection->next)
         if (!connection->closing && !check_stall(connection, now_ms))

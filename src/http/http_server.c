@@ -1,7 +1,10 @@
 /* Listening, accepting, draining. The socket is made, bound and set listening here, before libuv sees it, so that a
- * port that is taken is known at start and named. Too many connections: some hear a 503, the rest are cut; too few file
- * descriptors: libuv accepts and closes with one that it keeps for this, so that the loop does not spin, and we say so
- * once a while. What handlers and time-outs left to do is done right before and right after the loop sleeps. */
+ * port that is taken is known at start and named; and accepted from here, since libuv's own way closes connections
+ * without a word when file descriptors run out. Then we stop accepting (clients wait in the kernel's queue, the loop
+ * does not spin) until a connection closes or the next sweep, and say so once a while. Too many connections: some hear
+ * a 503, the rest are cut. What handlers and time-outs left to do is done right before and right after the loop sleeps.
+ */
+#include <errno.h>
 #include <netdb.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -10,7 +13,7 @@
 
 #include "http/http_internal.h"
 
-enum { BACKLOG = 1024, DRAIN_SWEEP_MS = 50 };
+enum { BACKLOG = 1024, ACCEPTS_AT_ONCE = 64, DRAIN_SWEEP_MS = 50 };
 
 static void settle_dirty(struct http_server *server)
 {
@@ -32,26 +35,23 @@ static void on_after_poll(uv_check_t *check)
     settle_dirty(check->data);
 }
 
-static void log_accept_failed(struct http_server *server, int status)
+static void accept_failed(struct http_server *server, int error)
 {
     uint64_t skipped;
+    server->accept_paused = true;
+    uv_poll_stop(&server->listener);
+    counter_add(server->refused[REFUSED_CONNECTIONS], 1);
     if (!log_limit_pass(&server->accept_limit, (int64_t)uv_now(server->loop) * 1000, 10 * 1000000, &skipped))
         return;
-    log_error("http.accept_failed", "server=%s error=%s skipped=%lu connections=%zu: raise the limit of open files",
-              server->options.name, uv_strerror(status), (unsigned long)skipped, server->connection_count);
+    log_error("http.accept_failed", "server=%s error=%s connections=%zu skipped=%lu: raise the limit of open files",
+              server->options.name, strerror(error), server->connection_count, (unsigned long)skipped);
 }
 
-static void on_connection(uv_stream_t *listener, int status)
+static void accept_one(struct http_server *server, int fd, const struct sockaddr *peer)
 {
-    struct http_server *server = listener->data;
-    if (status < 0) {
-        counter_add(server->refused[REFUSED_CONNECTIONS], 1);
-        log_accept_failed(server, status);
-        return;
-    }
     struct http_connection *connection = http_connection_new(server);
     if (!connection) {
-        log_accept_failed(server, UV_ENOMEM);
+        close(fd);
         return;
     }
     uv_tcp_init(server->loop, &connection->tcp);
@@ -59,12 +59,43 @@ static void on_connection(uv_stream_t *listener, int status)
     connection->turned_away = served > server->options.connections_max;
     server->turned_away_count += connection->turned_away;
     bool cut = connection->turned_away && (server->tls_context || server->turned_away_count > HTTP_TURNED_AWAY_MAX);
-    if (uv_accept(listener, (uv_stream_t *)&connection->tcp) < 0 || cut) {
-        counter_add(server->refused[REFUSED_CONNECTIONS], cut);
-        http_connection_close(connection);
-        return;
+    if (uv_tcp_open(&connection->tcp, fd) < 0) {
+        close(fd);
+        cut = true;
     }
-    http_connection_open(connection);
+    if (cut) {
+        counter_add(server->refused[REFUSED_CONNECTIONS], 1);
+        http_connection_close(connection);
+    } else {
+        http_connection_open(connection, peer);
+    }
+}
+
+static void on_connections(uv_poll_t *listener, int status, int events)
+{
+    (void)status, (void)events;
+    struct http_server *server = listener->data;
+    for (int i = 0; i < ACCEPTS_AT_ONCE; i++) {
+        struct sockaddr_storage peer = { 0 };
+        socklen_t bytes = sizeof peer;
+        int fd = accept4(server->listen_fd, (struct sockaddr *)&peer, &bytes, SOCK_NONBLOCK | SOCK_CLOEXEC);
+        if (fd >= 0)
+            accept_one(server, fd, (struct sockaddr *)&peer);
+        else if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) {
+            accept_failed(server, errno);
+            return;
+        } else if (errno != EINTR && errno != ECONNABORTED) {
+            return;
+        }
+    }
+}
+
+void http_server_accept_again(struct http_server *server)
+{
+    if (!server->accept_paused || server->draining || server->stopped)
+        return;
+    server->accept_paused = false;
+    uv_poll_start(&server->listener, UV_READABLE, on_connections);
 }
 
 static int listen_at(const struct addrinfo *address, bool reuse_port)
@@ -115,6 +146,16 @@ static enum status open_listener(const struct http_server_options *options, int 
     return OK;
 }
 
+static uint16_t port_of(int fd)
+{
+    struct sockaddr_storage address = { 0 };
+    socklen_t bytes = sizeof address;
+    if (getsockname(fd, (struct sockaddr *)&address, &bytes) < 0)
+        return 0;
+    return ntohs(address.ss_family == AF_INET6 ? ((struct sockaddr_in6 *)&address)->sin6_port
+                                               : ((struct sockaddr_in *)&address)->sin_port);
+}
+
 static void make_metrics(struct http_server *server, struct metrics *metrics)
 {
     struct buf labels, name;
@@ -151,13 +192,14 @@ static void on_handle_closed(uv_handle_t *handle)
 static void begin_handles(struct http_server *server)
 {
     uv_loop_t *loop = server->loop;
-    uv_tcp_init(loop, &server->listener);
+    uv_poll_init(loop, &server->listener, server->listen_fd);
     uv_timer_init(loop, &server->sweep);
     uv_prepare_init(loop, &server->before_poll);
     uv_check_init(loop, &server->after_poll);
     server->open_handles = 4;
     server->listener.data = server->sweep.data = server->before_poll.data = server->after_poll.data = server;
     uint64_t interval = http_limits_sweep_interval_ms(&server->options);
+    uv_poll_start(&server->listener, UV_READABLE, on_connections);
     uv_timer_start(&server->sweep, http_limits_sweep, interval, interval);
     uv_prepare_start(&server->before_poll, on_before_poll);
     uv_check_start(&server->after_poll, on_after_poll);
@@ -213,16 +255,10 @@ enum status http_server_start(const struct http_server_options *options, uv_loop
         release(server);
         return error_wrap(err, s, "http server %s", options->name);
     }
+    server->listen_fd = fd;
+    server->port = port_of(fd);
     make_metrics(server, metrics);
     begin_handles(server);
-    /* The socket listens already: libuv only has to watch it, which takes nothing that could be lacking. */
-    int failed = uv_tcp_open(&server->listener, fd);
-    if (failed == 0)
-        failed = uv_listen((uv_stream_t *)&server->listener, BACKLOG, on_connection);
-    if (failed) {
-        log_error("http.listen_failed", "server=%s error=%s", server->options.name, uv_strerror(failed));
-        abort();
-    }
     server->listening = true;
     *out = server;
     return OK;
@@ -230,16 +266,12 @@ enum status http_server_start(const struct http_server_options *options, uv_loop
 
 uint16_t http_server_port(const struct http_server *server)
 {
-    struct sockaddr_storage address;
-    int bytes = sizeof address;
-    if (uv_tcp_getsockname(&server->listener, (struct sockaddr *)&address, &bytes) < 0)
-        return 0;
-    return ntohs(address.ss_family == AF_INET6 ? ((struct sockaddr_in6 *)&address)->sin6_port
-                                               : ((struct sockaddr_in *)&address)->sin_port);
+    return server->port;
 }
 
 void http_server_connection_closed(struct http_server *server)
 {
+    http_server_accept_again(server);
     if (!server->draining || server->listening || server->connection_count || !server->on_drained)
         return;
     void (*on_drained)(void *self) = server->on_drained;
@@ -250,6 +282,7 @@ void http_server_connection_closed(struct http_server *server)
 static void on_listener_closed(uv_handle_t *handle)
 {
     struct http_server *server = handle->data;
+    close(server->listen_fd);
     server->listening = false;
     on_handle_closed(handle);
 }
