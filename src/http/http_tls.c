@@ -14,11 +14,11 @@ struct http_tls {
     bool broken;   /* nothing more can be read; what is in `out` (an alert) is still sent */
 };
 
+/* The first error is the cause, those behind it say in whose name. */
 static const char *reason(void)
 {
-    unsigned long code = ERR_peek_last_error();
-    const char *text =
-        ERR_GET_LIB(code) == ERR_LIB_SYS ? strerror(ERR_GET_REASON(code)) : ERR_reason_error_string(code);
+    unsigned long code = ERR_peek_error();
+    const char *text = ERR_SYSTEM_ERROR(code) ? strerror(ERR_GET_REASON(code)) : ERR_reason_error_string(code);
     return text ? text : "unreadable";
 }
 
