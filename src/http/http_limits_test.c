@@ -237,7 +237,7 @@ static void test_a_client_that_does_not_take_its_answer_is_cut_off(void **state)
 {
     (void)state;
     struct http_server_options options = http_fixture_options();
-    options.answer_timeout_ms = 200;
+    options.answer_timeout_ms = 400;
     struct http_fixture *f = http_fixture_start(options);
     int fd = http_client(f);
     http_client_say(fd, "GET /defer HTTP/1.1\r\n" HOST "\r\n");
