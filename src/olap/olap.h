@@ -41,9 +41,10 @@ bool olap_step(void *olap, struct world *world, int64_t *wake_us);
 enum olap_state olap_state(const struct olap *olap);
 /* How often a child had to be started again. */
 uint64_t olap_restarts(const struct olap *olap);
-/* The sysexits code and the words for the last failure; 0 and "" when there was none. */
+/* The sysexits code and the words for the last failure; 0 and "" when there was none. For the thread that steps, and
+ * for others once the state is OLAP_FAILED. */
 int olap_failure(const struct olap *olap, struct error *out_words);
-/* SIGTERM, then SIGKILL after stop_ms; waits for its end, frees. NULL is fine. */
+/* SIGTERM, then SIGKILL after stop_ms; waits for its end, frees. Nobody may step it any more. NULL is fine. */
 void olap_stop(struct olap *olap);
 
 /* *out gets the path: `given` when not NULL, else WEIR_ENGINE from the environment, else .deps/engine/libchdb.so under

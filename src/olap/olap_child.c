@@ -75,7 +75,8 @@ static const char HELP[] =
     "Hosts the ClickHouse engine on 127.0.0.1:PORT. `weir up` starts it; by hand it is for looking into a stopped "
     "data\n"
     "directory (DATA/olap). Anything above --log-level fatal may show queries and values.\n"
-    "Exit codes: 64 usage, 69 no library or the port is taken, 73 directory, 75 another engine uses the directory.\n";
+    "Exit codes: 64 usage, 69 no library or the port is taken, 70 the engine gave up, 73 directory, 75 another engine "
+    "uses the directory.\n";
 
 static bool number(const char *text, uint32_t least, uint32_t most, uint32_t *out)
 {
@@ -301,7 +302,7 @@ static int serve(struct child *child, struct error *err)
     struct engine_result *result = entry((int)COUNT_OF(argv) - 1, argv);
     error_set(err, ERR_RETRY, "the engine stopped serving: %s",
               result && result->error ? result->error : "it did not say why");
-    return EX_TEMPFAIL;
+    return EX_SOFTWARE;
 }
 
 static int run(struct child *child, const char *library, struct error *err)

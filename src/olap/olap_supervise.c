@@ -36,6 +36,7 @@
 #define PING_TIMEOUT_US 1000000
 #define LOOK_EVERY_US 100000
 #define START_TIMEOUT_US 60000000
+#define STEADY_US 10000000 /* one that lived this long is not part of a row of failures */
 #define CHILD_FD "3"
 
 struct olap {
@@ -132,7 +133,7 @@ static void child_ended(struct olap *olap, struct world *world, int status)
         error_set(&olap->words, ERR_RETRY, "the engine's process ended with code %d; it says why above (olap.failed)",
                   code);
     atomic_store(&olap->failure_code, code);
-    if (atomic_load(&olap->state) == OLAP_READY)
+    if (atomic_load(&olap->state) == OLAP_READY && world_mono_us(world) - olap->started_us > STEADY_US)
         retry_reset(&olap->retry);
     bool hopeless = code == EX_UNAVAILABLE || code == EX_CONFIG || code == EX_NOPERM || code == EX_USAGE ||
                     code == EX_CANTCREAT || (code == EX_TEMPFAIL && olap->retry.attempts == 0);
@@ -192,8 +193,9 @@ static void step_starting(struct olap *olap, int64_t now_us, int64_t *wake_us)
 bool olap_step(void *self, struct world *world, int64_t *wake_us)
 {
     struct olap *olap = self;
-    int status;
-    if (olap->pid > 0 && waitpid(olap->pid, &status, WNOHANG) == olap->pid)
+    int status = 0;
+    pid_t ended = olap->pid > 0 ? waitpid(olap->pid, &status, WNOHANG) : 0;
+    if (ended > 0 || (ended < 0 && errno == ECHILD)) /* ECHILD: somebody else took its status */
         child_ended(olap, world, status);
     int64_t now_us = world_mono_us(world);
     switch ((enum olap_state)atomic_load(&olap->state)) {

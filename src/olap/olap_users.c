@@ -131,7 +131,7 @@ static void user_element(struct buf *out, const struct olap_user *user, const ch
     sodium_bin2hex(hex, sizeof hex, hash, sizeof hash);
     buf_add_format(out,
                    "<%s><password_sha256_hex>%s</password_sha256_hex><networks><ip>127.0.0.1</ip></networks>"
-                   "<profile>%s</profile><quota>default</quota>%s</%s>\n",
+                   "<profile>%s</profile><quota>default</quota>%s</%s>",
                    user->name, hex, profile, more, user->name);
 }
 

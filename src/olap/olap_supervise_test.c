@@ -1,0 +1,156 @@
+/* The supervisor starts this very binary; main() below plays the engine in the way that the data directory's name asks
+ * for. */
+#include <netinet/in.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sysexits.h>
+#include <unistd.h>
+
+#include "base/test.h"
+#include "olap/olap.h"
+#include "world/world.h"
+
+static uint16_t free_port(void)
+{
+    struct sockaddr_in address = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+    socklen_t size = sizeof address;
+    int fd = socket(AF_INET, SOCK_STREAM, 0);
+    assert_int_equal(bind(fd, (const struct sockaddr *)&address, size), 0);
+    assert_int_equal(getsockname(fd, (struct sockaddr *)&address, &size), 0);
+    close(fd);
+    return ntohs(address.sin_port);
+}
+
+static struct olap *start(const char *behaviour)
+{
+    struct olap_options options = {
+        .data_dir = behaviour, .library = "/proc/self/exe", .port = free_port(), .stop_ms = 300
+    };
+    struct olap *olap = NULL;
+    struct error err = { .text = "" };
+    assert_int_equal(olap_start(&options, world_real(), &olap, &err), OK);
+    return olap;
+}
+
+/* Steps until the state is reached; the steps' own wake-up times are kept. */
+static bool step_until(struct olap *olap, enum olap_state wanted, int64_t limit_ms)
+{
+    struct world *world = world_real();
+    int64_t end_us = world_mono_us(world) + limit_ms * 1000;
+    while (world_mono_us(world) < end_us) {
+        int64_t wake_us = INT64_MAX;
+        while (olap_step(olap, world, &wake_us))
+            ;
+        if (olap_state(olap) == wanted)
+            return true;
+        int64_t pause_us = wake_us - world_mono_us(world);
+        poll(NULL, 0, pause_us > 20000 ? 20 : pause_us > 0 ? (int)(pause_us / 1000) + 1 : 0);
+    }
+    return false;
+}
+
+static void test_one_that_answers_is_ready_and_stops(void **state)
+{
+    (void)state;
+    struct olap *olap = start("serve");
+    assert_true(step_until(olap, OLAP_READY, 20000));
+    assert_int_equal(olap_restarts(olap), 0);
+    olap_stop(olap);
+}
+
+static void test_one_that_dies_is_started_again(void **state)
+{
+    (void)state;
+    struct olap *olap = start("serve-then-die");
+    assert_true(step_until(olap, OLAP_READY, 20000));
+    assert_true(step_until(olap, OLAP_WAITING, 20000));
+    assert_true(step_until(olap, OLAP_READY, 20000));
+    assert_int_equal(olap_restarts(olap), 1);
+    olap_stop(olap);
+}
+
+static void test_a_first_start_without_hope_is_not_repeated(void **state)
+{
+    (void)state;
+    struct error words;
+    struct olap *olap = start("unavailable");
+    assert_true(step_until(olap, OLAP_FAILED, 20000));
+    assert_int_equal(olap_failure(olap, &words), EX_UNAVAILABLE);
+    assert_non_null(strstr(words.text, "code 69"));
+    assert_false(step_until(olap, OLAP_STARTING, 300));
+    olap_stop(olap);
+}
+
+static void test_one_that_ignores_sigterm_is_killed(void **state)
+{
+    (void)state;
+    struct olap *olap = start("deaf");
+    assert_true(step_until(olap, OLAP_READY, 20000));
+    int64_t began_us = world_mono_us(world_real());
+    olap_stop(olap);
+    assert_true(world_mono_us(world_real()) - began_us >= 250000);
+}
+
+static void test_a_missing_library_is_told_with_the_way_out(void **state)
+{
+    (void)state;
+    struct olap_options options = { .data_dir = "serve", .library = "/nowhere/libchdb.so", .port = 1 };
+    struct olap *olap = NULL;
+    struct error err = { .text = "" };
+    assert_int_equal(olap_start(&options, world_real(), &olap, &err), ERR_NOT_FOUND);
+    assert_null(olap);
+    assert_non_null(strstr(err.text, "/nowhere/libchdb.so"));
+    assert_non_null(strstr(err.text, "make setup"));
+}
+
+static int answer_one(int listener)
+{
+    static const char ANSWER[] = "HTTP/1.0 200 OK\r\nContent-Length: 4\r\n\r\nOk.\n";
+    char request[512];
+    int fd = accept(listener, NULL, NULL);
+    if (fd >= 0 && recv(fd, request, sizeof request, 0) > 0)
+        (void)!send(fd, ANSWER, sizeof ANSWER - 1, MSG_NOSIGNAL);
+    if (fd >= 0)
+        close(fd);
+    return 0;
+}
+
+static int play_engine(const char *behaviour, const char *port)
+{
+    struct sockaddr_in address = { .sin_family = AF_INET,
+                                   .sin_port = htons((uint16_t)strtoul(port, NULL, 10)),
+                                   .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+    int one = 1;
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
+    if (strcmp(behaviour, "unavailable") == 0)
+        return EX_UNAVAILABLE;
+    if (strcmp(behaviour, "deaf") == 0)
+        signal(SIGTERM, SIG_IGN);
+    int listener = socket(AF_INET, SOCK_STREAM, 0);
+    setsockopt(listener, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one);
+    if (bind(listener, (const struct sockaddr *)&address, sizeof address) != 0 || listen(listener, 8) != 0)
+        return EX_OSERR;
+    answer_one(listener);
+    if (strcmp(behaviour, "serve-then-die") == 0)
+        return EX_SOFTWARE;
+    for (;;)
+        answer_one(listener);
+}
+
+int main(int argc, char **argv)
+{
+    if (argc > 5 && strcmp(argv[1], "olap") == 0)
+        return play_engine(argv[3], argv[5]);
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_one_that_answers_is_ready_and_stops),
+        cmocka_unit_test(test_one_that_dies_is_started_again),
+        cmocka_unit_test(test_a_first_start_without_hope_is_not_repeated),
+        cmocka_unit_test(test_one_that_ignores_sigterm_is_killed),
+        cmocka_unit_test(test_a_missing_library_is_told_with_the_way_out),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
