@@ -109,6 +109,7 @@ struct journal_file {
     struct marks *marks;
     struct wakers wakers;
     struct ring *ring;
+    _Atomic uint64_t *ends; /* next durable offset of [topic][partition]; the writer sets, any thread reads */
 
     struct file_writer writer;
     struct file_janitor janitor;
@@ -117,6 +118,12 @@ struct journal_file {
 static inline struct journal_file *file_of(struct journal *journal)
 {
     return (struct journal_file *)journal;
+}
+
+static inline _Atomic uint64_t *file_end_offset_at(struct journal_file *j, uint16_t topic, uint16_t partition)
+{
+    assert(topic < JOURNAL_TOPICS && partition < j->journal.partitions);
+    return &j->ends[(size_t)topic * j->journal.partitions + partition];
 }
 
 static inline uint64_t *file_offset(struct journal_file *j, uint16_t topic, uint16_t partition)

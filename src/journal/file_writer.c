@@ -100,8 +100,11 @@ static void group_succeeded(struct journal_file *j)
     atomic_store_explicit(&j->durable, w->at, memory_order_release);
     while (w->group_last) {
         bool last = w->pending == w->group_last;
-        for (size_t i = 0; i < w->pending->chunk_count; i++)
-            records += w->pending->chunks[i].records;
+        for (size_t i = 0; i < w->pending->chunk_count; i++) {
+            const struct journal_chunk *chunk = &w->pending->chunks[i];
+            records += chunk->records;
+            atomic_fetch_add(file_end_offset_at(j, chunk->topic, chunk->partition), chunk->records);
+        }
         counter_add(j->metrics.commits, 1);
         finish_first(j, OK, NULL);
         if (last)

@@ -129,9 +129,11 @@ static struct journal_file *make(const struct journal_options *options, struct w
     j->ring = ring_new();
     j->janitor.zeros = calloc(1, ZEROS_BYTES);
     j->writer.offsets = calloc((size_t)JOURNAL_TOPICS * options->partitions, sizeof *j->writer.offsets);
+    j->ends = calloc((size_t)JOURNAL_TOPICS * options->partitions, sizeof *j->ends);
     j->writer.touched = calloc(options->partitions, sizeof *j->writer.touched);
     buf_init(&j->writer.staging, STAGING_BYTES_MAX);
-    if (!j->writer_bell || !j->janitor_bell || !j->janitor.zeros || !j->writer.offsets || !j->writer.touched)
+    if (!j->writer_bell || !j->janitor_bell || !j->janitor.zeros || !j->writer.offsets || !j->ends ||
+        !j->writer.touched)
         abort();
     world->random(world, j->directory, sizeof j->directory); /* kept only if there is no segment yet */
     j->seed = directory_seed(j->directory);
@@ -152,6 +154,8 @@ static enum status file_open(const struct journal_options *options, struct world
         s = take_lock(j, err);
     if (s == OK)
         s = file_recover(j, err);
+    for (size_t i = 0; s == OK && i < (size_t)JOURNAL_TOPICS * options->partitions; i++)
+        j->ends[i] = j->writer.offsets[i];
     if (s != OK)
         file_close(&j->journal);
     else
@@ -217,6 +221,11 @@ static void file_status(struct journal *journal, struct journal_status *out)
         out->begin_position = oldest.first;
 }
 
+static uint64_t file_end_offset(struct journal *journal, enum journal_topic topic, uint16_t partition)
+{
+    return atomic_load(file_end_offset_at(file_of(journal), (uint16_t)topic, partition));
+}
+
 static size_t file_roles(struct journal *journal, struct role *out_roles)
 {
     struct journal_file *j = file_of(journal);
@@ -246,6 +255,7 @@ static void file_close(struct journal *journal)
         j->lock->ops->close(j->lock);
     buf_done(&j->writer.staging);
     free(j->writer.offsets);
+    free(j->ends);
     free(j->writer.touched);
     segments_done(&j->segments);
     marks_free(j->marks);
@@ -265,6 +275,7 @@ const struct journal_backend journal_file = {
     .reader_close = file_reader_close,
     .mark = file_mark,
     .status = file_status,
+    .end_offset = file_end_offset,
     .roles = file_roles,
     .drain = file_drain,
     .close = file_close,

@@ -342,6 +342,16 @@ static void memory_status(struct journal *journal, struct journal_status *out)
     pthread_mutex_unlock(&memory->mutex);
 }
 
+static uint64_t memory_end_offset(struct journal *journal, enum journal_topic topic, uint16_t partition)
+{
+    struct memory *memory = memory_of(journal);
+    assert(topic < JOURNAL_TOPICS && partition < journal->partitions);
+    pthread_mutex_lock(&memory->mutex);
+    uint64_t offset = memory->offsets[(size_t)topic * journal->partitions + partition];
+    pthread_mutex_unlock(&memory->mutex);
+    return offset;
+}
+
 static size_t memory_roles(struct journal *journal, struct role *out_roles)
 {
     struct memory *memory = memory_of(journal);
@@ -386,6 +396,7 @@ const struct journal_backend journal_memory = {
     .reader_close = memory_reader_close,
     .mark = memory_mark,
     .status = memory_status,
+    .end_offset = memory_end_offset,
     .roles = memory_roles,
     .drain = memory_drain,
     .close = memory_close,

@@ -354,6 +354,33 @@ static void test_nothing_is_seen_before_it_is_durable(void **state)
     sent_done(&sent);
 }
 
+static void test_end_offsets_count_what_is_durable(void **state)
+{
+    (void)state;
+    const struct journal_backend *backend = backend_case->backend;
+    assert_int_equal(backend->end_offset(journal, TOPIC_EVENTS, 0), 0);
+    send_records(TOPIC_EVENTS, 0, 5, 100, 0);
+    send_records(TOPIC_EVENTS, 1, 3, 100, 0);
+    send_records(TOPIC_EVENTS, 0, 2, 100, 5);
+    assert_int_equal(backend->end_offset(journal, TOPIC_EVENTS, 0), 7);
+    assert_int_equal(backend->end_offset(journal, TOPIC_EVENTS, 1), 3);
+    assert_int_equal(backend->end_offset(journal, TOPIC_ENRICHED, 0), 0);
+    struct sent sent;
+    sent_init(&sent);
+    add_chunk(&sent, TOPIC_EVENTS, 1, 4, 10, 3);
+    assert_int_equal(journal_submit(journal, &sent.commit, NULL), OK);
+    assert_int_equal(backend->end_offset(journal, TOPIC_EVENTS, 1), 3);
+    step_all();
+    assert_int_equal(backend->end_offset(journal, TOPIC_EVENTS, 1), 7);
+    sent_done(&sent);
+    if (!backend_case->keeps)
+        return;
+    close_journal();
+    open_journal();
+    assert_int_equal(backend->end_offset(journal, TOPIC_EVENTS, 1), 7);
+    assert_int_equal(backend->end_offset(journal, TOPIC_EVENTS, 0), 7);
+}
+
 static void submit_expect_invalid(struct sent *sent)
 {
     struct error err = { OK, "" };
@@ -669,6 +696,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_a_commit_over_several_topics_is_seen_whole, setup, teardown),
         cmocka_unit_test_setup_teardown(test_reading_on_from_next_position_neither_repeats_nor_skips, setup, teardown),
         cmocka_unit_test_setup_teardown(test_nothing_is_seen_before_it_is_durable, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_end_offsets_count_what_is_durable, setup, teardown),
         cmocka_unit_test_setup_teardown(test_malformed_commits_are_refused_at_once, setup, teardown),
         cmocka_unit_test_setup_teardown(test_the_queue_bound_refuses_and_recovers, setup, teardown),
         cmocka_unit_test_setup_teardown(test_after_drain_submits_are_closed_and_pending_ones_finish, setup, teardown),
