@@ -52,9 +52,12 @@ static bool is_repeat(const struct memory *self, const struct store_insert *inse
     return false;
 }
 
-static bool has_poison(const struct native_parts *parts, const char *poison)
+static bool has_poison(const struct memory *self, const char *table, const struct native_parts *parts)
 {
-    for (size_t i = 0; poison && i < parts->count; i++)
+    const char *poison = self->options.poison;
+    if (!self->options.poison_table || strcmp(self->options.poison_table, table) != 0)
+        return false;
+    for (size_t i = 0; i < parts->count; i++)
         if (memmem(parts->parts[i].iov_base, parts->parts[i].iov_len, poison, strlen(poison)))
             return true;
     return false;
@@ -98,7 +101,7 @@ static enum status memory_insert(struct store *store, const struct store_insert 
     if (fault == STORE_FAULT_BEFORE)
         return error_set(err, ERR_RETRY, "the memory store fails before storing, as told");
     native_parts(insert->block, insert->first, insert->end, &parts);
-    if (has_poison(&parts, self->options.poison))
+    if (has_poison(self, insert->table, &parts))
         return error_set(err, ERR_INVALID, "the memory store refuses rows with %s", self->options.poison);
     enum status s = is_repeat(self, insert) ? OK : keep(self, insert, &parts, err);
     if (s == OK && fault == STORE_FAULT_AFTER)

@@ -12,7 +12,8 @@ struct store_memory_options {
     /* Asked before each insert. NULL: never a fault. */
     enum store_fault (*fault)(void *context, const struct store_insert *insert);
     void *context;
-    const char *poison;     /* a block with this text in it is ERR_INVALID; NULL: none */
+    const char *poison_table; /* rows of this table with the text in them are ERR_INVALID; NULL: none */
+    const char *poison;
     uint32_t window_blocks; /* how many blocks a table remembers, one per partition touched; 0: all */
 };
 
