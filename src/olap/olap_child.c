@@ -59,11 +59,11 @@ typedef struct engine_result *engine_entry(int argc, char **argv);
 #define XML_BYTES_MAX (64u << 20)
 
 struct child {
-    const char *data_dir, *log_level;
+    const char *data_dir;
     char library[OLAP_PATH_MAX];
     uint32_t port, memory_mb, slots;
     int parent_fd; /* readable at its end when the parent is gone; -1: started by hand */
-    bool confine;
+    bool confine, verbose;
     int lock_fd, engine_fd, run_fd, library_fd;
     uint32_t uid; /* who it will be */
     struct olap_paths paths;
@@ -71,10 +71,10 @@ struct child {
 
 static const char HELP[] =
     "usage: weir olap --data DIR --port PORT [--library FILE] [--memory-mb N] [--slots N] [--no-confine]\n"
-    "                 [--log-level fatal|error|warning|information|debug|trace]\n\n"
+    "                 [--verbose]\n\n"
     "Hosts the ClickHouse engine on 127.0.0.1:PORT. `weir up` starts it; by hand it is for looking into a stopped "
     "data\n"
-    "directory (DATA/olap). Anything above --log-level fatal may show queries and values.\n"
+    "directory (DATA/olap). --verbose shows the engine's own log, with queries and values.\n"
     "Exit codes: 64 usage, 69 no library or the port is taken, 70 the engine gave up, 73 directory, 75 another engine "
     "uses the directory.\n";
 
@@ -92,7 +92,7 @@ static int options_read(int argc, char **argv, struct child *child, const char *
     static const struct option OPTIONS[] = {
         { "data", 1, NULL, 'd' },      { "port", 1, NULL, 'p' },       { "library", 1, NULL, 'l' },
         { "memory-mb", 1, NULL, 'm' }, { "slots", 1, NULL, 's' },      { "parent-fd", 1, NULL, 'f' },
-        { "log-level", 1, NULL, 'v' }, { "no-confine", 0, NULL, 'n' }, { "help", 0, NULL, 'h' },
+        { "verbose", 0, NULL, 'v' },   { "no-confine", 0, NULL, 'n' }, { "help", 0, NULL, 'h' },
         { NULL, 0, NULL, 0 },
     };
     bool good = true;
@@ -113,7 +113,7 @@ static int options_read(int argc, char **argv, struct child *child, const char *
             good = number(optarg, 3, 1023, &fd);
             child->parent_fd = good ? (int)fd : -1;
         } else if (c == 'v')
-            child->log_level = optarg;
+            child->verbose = true;
         else if (c == 'n')
             child->confine = false;
         else if (c == 'h') {
@@ -227,7 +227,7 @@ static enum status files_write(const struct child *child, struct error *err)
     buf_reset(&text);
     snprintf(users_path, sizeof users_path, "%s/users.xml", child->paths.run);
     snprintf(temporary_path, sizeof temporary_path, "%s/tmp/", child->paths.engine);
-    struct olap_config config = { users_path, temporary_path, child->log_level, child->memory_mb };
+    struct olap_config config = { users_path, temporary_path, child->memory_mb, child->verbose };
     s = olap_config_xml(&config, &text, err);
     return s == OK ? run_file_write(child, "config.xml", &text, err) : s;
 }
@@ -336,11 +336,9 @@ static int run(struct child *child, const char *library, struct error *err)
 
 int command_olap(int argc, char **argv)
 {
-    struct child child = { .log_level = "fatal",
-                           .memory_mb = OLAP_MEMORY_MB_DEFAULT,
-                           .slots = OLAP_SLOTS_DEFAULT,
-                           .parent_fd = -1,
-                           .confine = true };
+    struct child child = {
+        .memory_mb = OLAP_MEMORY_MB_DEFAULT, .slots = OLAP_SLOTS_DEFAULT, .parent_fd = -1, .confine = true
+    };
     const char *library = NULL;
     struct error err = { .text = "" };
     int code = options_read(argc, argv, &child, &library);

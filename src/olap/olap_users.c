@@ -220,11 +220,9 @@ static const char FIXED[] =
 
 enum status olap_config_xml(const struct olap_config *config, struct buf *out, struct error *err)
 {
-    buf_add_text(out, "<clickhouse>\n<logger>");
-    element(out, "level", slice_from(config->log_level));
-    element(out, "console_log_level", slice_from(config->log_level));
-    element(out, "console", slice_from(strcmp(config->log_level, "fatal") == 0 ? "0" : "1"));
-    buf_add_text(out, "<log>/dev/null</log><errorlog>/dev/null</errorlog></logger>\n");
+    /* Given any place to log to, this engine logs everything there, whatever the level: queries and values too. */
+    buf_add_format(out, "<clickhouse>\n<logger><level>none</level>%s</logger>\n",
+                   config->verbose ? "<console>1</console>" : "");
     element(out, "users_config", slice_from(config->users_path));
     buf_add_text(out, "<user_directories><users_xml>");
     element(out, "path", slice_from(config->users_path));

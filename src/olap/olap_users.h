@@ -31,8 +31,9 @@ void olap_reader(const struct olap_secret *secret, uint32_t slot, struct olap_us
 MUST_CHECK enum status olap_users_xml(const struct olap_secret *secret, uint32_t slots, struct buf *out,
                                       struct error *err);
 struct olap_config {
-    const char *users_path, *temporary_path, *log_level;
+    const char *users_path, *temporary_path;
     uint32_t memory_mb;
+    bool verbose; /* the engine's own log on standard error */
 };
 MUST_CHECK enum status olap_config_xml(const struct olap_config *config, struct buf *out, struct error *err);
 /* Text made fit to stand in an element. */
