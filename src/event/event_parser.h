@@ -1,5 +1,6 @@
-/* The inside of struct event_parser, for event_parse.c (forms of bodies), event_map.c (fields of one event) and
- * event_context.c (what becomes of the context). Nobody else includes this. */
+/* The inside of struct event_parser, for event_parse.c (life and results), event_forms.c (arrays, batches,
+ * lines), event_map.c (fields of one event) and event_context.c (what becomes of the context). Nobody else includes
+ * this. */
 #pragma once
 #include "base/uuid.h"
 #include "event/event_parse.h"
@@ -108,3 +109,16 @@ bool event_refuse(struct event_parser *parser, enum event_code code, struct slic
 /* The context to store: the event's own, completed from the batch's, with the IP hashed and what had no other place
  * (keys not in parser->used, and others) as "extra". */
 struct slice event_context_make(struct event_parser *parser, bool is_group);
+
+/* Walks over the open body in the form that it has, and adds each event or reject. */
+MUST_CHECK enum status event_parse_form(struct event_parser *parser, struct error *err);
+
+/* parser->object has been read: adds it as an event or a reject. */
+MUST_CHECK enum status event_add_object(struct event_parser *parser, struct error *err);
+/* A refusal that event_refuse can fill in, … */
+void event_begin_refusal(struct event_parser *parser);
+/* … and its addition to the rejects: `count` events with these bytes. */
+MUST_CHECK enum status event_add_refusal(struct event_parser *parser, struct slice original, uint32_t count,
+                                         struct error *err);
+/* The index of the next event of the request. */
+uint32_t event_next_index(const struct event_parser *parser);

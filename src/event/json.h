@@ -50,8 +50,9 @@ struct json_limits {
 };
 
 struct json_cursor {
-    const struct json_index *index;
+    const char *text; /* of the index */
     const uint32_t *token, *end;
+    const struct json_index *index;
     struct json_limits limits;
     uint32_t depth, values;    /* set them to 0 to begin a new count */
     const char *backslash;     /* the first one at or behind the place last asked for */
@@ -102,11 +103,11 @@ void json_cursor_begin(struct json_cursor *cursor, const struct json_index *inde
 /* First byte of the next token, or 0 at the end. */
 static inline char json_peek(const struct json_cursor *cursor)
 {
-    return cursor->token < cursor->end ? cursor->index->text.p[*cursor->token] : 0;
+    return cursor->token < cursor->end ? cursor->text[*cursor->token] : 0;
 }
 static inline const char *json_here(const struct json_cursor *cursor)
 {
-    return cursor->index->text.p + *cursor->token;
+    return cursor->text + *cursor->token;
 }
 /* Each checks one value and leaves the cursor behind it. False: cursor->problem, and the cursor somewhere inside. */
 MUST_CHECK bool json_walk_value(struct json_cursor *cursor, struct json_value *out);
