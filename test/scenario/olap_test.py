@@ -306,7 +306,7 @@ MONTHS = ("SELECT 't' AS customer_id, 'v' || toString(number % 500) AS visitor_i
 
 
 def test_a_repeated_insert_over_324_months_is_stored_once_also_after_kill_9():
-    rounds, took = int(os.environ.get("OLAP_KILLS", "3")), []
+    rounds, took = int(os.environ.get("OLAP_KILLS", "2")), []
     with Engine() as engine:
         engine.tables()
         for turn in range(rounds):
@@ -336,3 +336,24 @@ def test_a_repeated_insert_over_324_months_is_stored_once_also_after_kill_9():
             assert counts == "\t".join([str(70000 * (turn + 1))] * 4), ("kill %d" % turn, counts, engine.said())
         repaired = re.findall(r"inserts=(\d+)", engine.said())
         return "%d kills, an insert takes %.1f s, records taken back: %s" % (rounds, sum(took) / len(took), repaired or "none")
+
+
+def test_an_insert_that_was_noted_but_not_finished_is_taken_when_it_comes_again():
+    """What a kill between the engine's note and its rename leaves behind, made by hand: one part missing, its note there."""
+    with Engine() as engine:
+        engine.tables()
+        block = engine.raw(MONTHS.replace("%d", "0").replace("% 324", "% 3"))
+        insert = lambda: engine.must("INSERT INTO weir.events_raw (%s) FORMAT Native" % COLUMNS, "writer", block, insert_deduplication_token="x")
+        insert()
+        table = os.path.realpath(engine.data + "/olap/engine/data/weir/events_raw")
+        engine.kill()
+        part = open(table + "/deduplication_logs/deduplication_log_1.txt").read().splitlines()[-1].split("\t")[1]
+        shutil.rmtree(table + "/" + part)
+        engine.start()
+        assert "inserts=1 " in engine.said(), engine.said()
+        count = lambda: int(engine.must("SELECT count() FROM weir.events_raw"))
+        assert count() < 70000
+        for _ in range(2):
+            insert()
+            assert count() == 70000, count()
+            assert engine.must("SELECT sum(event_count) FROM weir.events_hourly") == "70000"
