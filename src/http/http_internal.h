@@ -167,6 +167,8 @@ struct http_server {
 /* http_server.c */
 void http_server_connection_closed(struct http_server *server);
 void http_server_accept_again(struct http_server *server);
+/* Takes over a connected socket: served, turned away, or closed. */
+void http_server_accept(struct http_server *server, int fd, const struct sockaddr *peer);
 
 /* http_connection.c */
 struct http_connection *http_connection_new(struct http_server *server); /* NULL: out of memory */

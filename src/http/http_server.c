@@ -6,6 +6,7 @@
  */
 #include <errno.h>
 #include <netdb.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/socket.h>
@@ -47,7 +48,7 @@ static void accept_failed(struct http_server *server, int error)
               server->options.name, strerror(error), server->connection_count, (unsigned long)skipped);
 }
 
-static void accept_one(struct http_server *server, int fd, const struct sockaddr *peer)
+void http_server_accept(struct http_server *server, int fd, const struct sockaddr *peer)
 {
     struct http_connection *connection = http_connection_new(server);
     if (!connection) {
@@ -80,7 +81,7 @@ static void on_connections(uv_poll_t *listener, int status, int events)
         socklen_t bytes = sizeof peer;
         int fd = accept4(server->listen_fd, (struct sockaddr *)&peer, &bytes, SOCK_NONBLOCK | SOCK_CLOEXEC);
         if (fd >= 0)
-            accept_one(server, fd, (struct sockaddr *)&peer);
+            http_server_accept(server, fd, (struct sockaddr *)&peer);
         else if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) {
             accept_failed(server, errno);
             return;
@@ -144,6 +145,14 @@ static enum status open_listener(const struct http_server_options *options, int 
         return listen_failed(options, -fd, err);
     *out_fd = fd;
     return OK;
+}
+
+/* Writing to a client that is gone must be an error and not the end of the process. */
+static void ignore_sigpipe(void)
+{
+    struct sigaction now;
+    if (sigaction(SIGPIPE, NULL, &now) == 0 && now.sa_handler == SIG_DFL)
+        signal(SIGPIPE, SIG_IGN);
 }
 
 static uint16_t port_of(int fd)
@@ -255,6 +264,7 @@ enum status http_server_start(const struct http_server_options *options, uv_loop
         release(server);
         return error_wrap(err, s, "http server %s", options->name);
     }
+    ignore_sigpipe();
     server->listen_fd = fd;
     server->port = port_of(fd);
     make_metrics(server, metrics);

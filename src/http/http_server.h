@@ -80,6 +80,7 @@ void http_stream_write(struct http_exchange *exchange, struct slice bytes);
 size_t http_stream_pending(const struct http_exchange *exchange);
 void http_stream_end(struct http_exchange *exchange);
 
+/* Sets SIGPIPE to be ignored in the whole process, unless it has a handler. ERR_FULL: the port is taken. */
 MUST_CHECK enum status http_server_start(const struct http_server_options *options, uv_loop_t *loop,
                                          struct metrics *metrics, http_handler *handler, http_gone *gone, void *self,
                                          struct http_server **out, struct error *err);

@@ -93,7 +93,7 @@ static void test_forms_of_requests_and_answers(void **state)
     assert_contains(heard, "GET /?r ");
     heard = http_client_ask(f, "OPTIONS * HTTP/1.1\r\n" HOST CLOSE "\r\n");
     assert_contains(heard, "OPTIONS *? ");
-    heard = http_client_ask(f, "PATCH /x HTTP/1.1\r\n" HOST CLOSE "\r\n");
+    heard = http_client_ask(f, "PROPFIND /x HTTP/1.1\r\n" HOST CLOSE "\r\n");
     assert_contains(heard, "OTHER /x? ");
     /* Offers of another protocol are not taken up. */
     heard =

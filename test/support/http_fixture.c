@@ -9,7 +9,11 @@
 
 static void echo(struct http_exchange *exchange)
 {
-    static const char *const METHODS[] = { "GET", "POST", "PUT", "DELETE", "OPTIONS", "HEAD", "OTHER" };
+    static const char *const METHODS[] = {
+        [HTTP_METHOD_GET] = "GET",       [HTTP_METHOD_POST] = "POST", [HTTP_METHOD_PUT] = "PUT",
+        [HTTP_METHOD_DELETE] = "DELETE", [HTTP_METHOD_HEAD] = "HEAD", [HTTP_METHOD_OPTIONS] = "OPTIONS",
+        [HTTP_METHOD_OTHER] = "OTHER",
+    };
     struct slice body = http_body(exchange), path = http_path(exchange), query = http_query(exchange);
     for (size_t i = 0; i < 64; i++)
         assert(body.p[body.n + i] == 0);

@@ -1,0 +1,39 @@
+#!/bin/bash
+# Can bytes from outside hurt us? Builds the fuzzers (clang) and runs one of them, or all, from the kept corpus.
+# usage: tools/fuzz.sh NAME|all [SECONDS]   NAME as in test/fuzz/fuzz_NAME.c; 60 seconds each unless said.
+# What is found goes to test/fuzz/out/; a crash, a leak, a hang or more than 2 GB fail the run. New inputs that reach new
+# code stay in build-fuzz/corpus/NAME: move those worth keeping to test/fuzz/corpus/NAME.
+set -eu
+cd "$(dirname "$0")/.."
+target=${1:-} seconds=${2:-60}
+[ -n "$seconds" ] || seconds=60
+names=$(find test/fuzz -name 'fuzz_*.c' | sed 's|.*/fuzz_||; s|\.c$||' | sort)
+if [ "$target" != all ] && ! grep -qx -- "$target" <<< "$names"; then
+  echo "fuzz: say which: all, or one of:" $names >&2
+  echo "usage: make fuzz T=NAME [SECONDS=60]" >&2
+  exit 64
+fi
+for tool in clang-14 clang++-14; do
+  command -v $tool >/dev/null || { echo "fuzz: $tool is missing: make setup" >&2; exit 69; }
+done
+[ -f build-fuzz/build.ninja ] || CC=clang-14 CXX=clang++-14 meson setup build-fuzz -Dfuzz=true --buildtype=debugoptimized >/dev/null
+tools/reconfigure_if_new.sh build-fuzz
+[ "$target" = all ] || names=$target
+ninja -C build-fuzz --quiet $(sed 's/^/fuzz_/' <<< "$names")
+mkdir -p test/fuzz/out
+failed=0
+for name in $names; do
+  mkdir -p "build-fuzz/corpus/$name" "test/fuzz/corpus/$name"
+  echo "fuzz: $name, $seconds s, $(find "test/fuzz/corpus/$name" -type f | wc -l) kept inputs"
+  options=(-max_total_time="$seconds" -timeout=10 -rss_limit_mb=2048 -print_final_stats=1 -verbosity=0 -artifact_prefix="test/fuzz/out/$name-")
+  [ -f "test/fuzz/$name.dict" ] && options+=(-dict="test/fuzz/$name.dict")
+  if ! ASAN_OPTIONS=detect_leaks=1 "build-fuzz/fuzz_$name" "${options[@]}" "build-fuzz/corpus/$name" "test/fuzz/corpus/$name" \
+      > "build-fuzz/$name.log" 2>&1; then
+    tail -40 "build-fuzz/$name.log"
+    echo "fuzz: $name FAILED: the input is in test/fuzz/out/, run it with build-fuzz/fuzz_$name FILE" >&2
+    failed=1
+  else
+    grep -E 'number_of_executed_units|average_exec_per_sec' "build-fuzz/$name.log" | sed 's/^/  /' || true
+  fi
+done
+exit $failed
