@@ -113,6 +113,8 @@ static enum http_method method_from(uint8_t method)
         return HTTP_METHOD_OPTIONS;
     case HTTP_HEAD:
         return HTTP_METHOD_HEAD;
+    case HTTP_PATCH:
+        return HTTP_METHOD_PATCH;
     default:
         return HTTP_METHOD_OTHER;
     }
