@@ -77,6 +77,15 @@ bool json_scan_value(struct slice *rest, struct slice *out_value)
     return true;
 }
 
+bool json_is_whole(struct slice text)
+{
+    struct slice value;
+    if (!json_scan_value(&text, &value))
+        return false;
+    skip_blanks(&text);
+    return text.n == 0;
+}
+
 void json_walk_begin(struct json_walk *walk, struct slice text)
 {
     *walk = (struct json_walk){ .rest = text };

@@ -13,6 +13,9 @@
 /* Cuts the value at the start of *rest (blanks before it are skipped). False when there is none or it does not end. */
 MUST_CHECK bool json_scan_value(struct slice *rest, struct slice *out_value);
 
+/* One value from its beginning to the end of the text, blanks around it aside. */
+MUST_CHECK bool json_is_whole(struct slice text);
+
 /* Walking an array or object: `struct json_walk walk; json_walk_begin(&walk, text); while (json_walk_next(&walk)) …`
  * name is the raw text of an object's name with its quotes, empty in arrays. bad: it broke off inside. */
 struct json_walk {

@@ -44,6 +44,10 @@ static void test_what_breaks_off_is_reported(void **state)
             assert_true(++steps < 10);
         assert_true(walk.bad);
     }
+    assert_true(json_is_whole(SLICE(" {\"a\":[1]} \n")));
+    assert_false(json_is_whole(SLICE("{\"a\":[1]")));
+    assert_false(json_is_whole(SLICE("{} x")));
+    assert_false(json_is_whole(SLICE(" ")));
     char deep[300];
     memset(deep, '[', sizeof deep);
     struct slice rest = slice_of(deep, sizeof deep), value;

@@ -64,10 +64,12 @@ static size_t answer_add(char *bytes, size_t size, size_t count, void *self)
     struct store_http *client = self;
     struct buf *answer = client->request->answer;
     size_t n = size * count;
-    if (answer && answer->n + n <= answer->max_bytes)
-        buf_add(answer, bytes, n);
-    else if (answer)
-        answer->full = true;
+    if (answer && !answer->full) {
+        /* Up to the bound, and nothing behind a gap. */
+        size_t room = answer->max_bytes - answer->n;
+        buf_add(answer, bytes, n < room ? n : room);
+        answer->full = answer->full || n > room;
+    }
     return n;
 }
 

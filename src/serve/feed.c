@@ -1,0 +1,241 @@
+/* GET /v1/live: server-sent events. Messages of the processing tasks are added to the board; a listener whose tenant
+ * changed gets the newest state at once, but not more often than live_interval_ms, so that an event on an idle system
+ * is shown after one pass of the loop, and a flood costs a fixed rate. There is no queue per listener: who reads slowly
+ * (more than PENDING_MAX bytes not yet taken) is passed over until there is room, and then gets the state of that
+ * moment. Totals are totals, so nothing that was skipped is missing from them; of the events the newest are shown. */
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/queue.h"
+#include "process/live.h"
+#include "serve/inside.h"
+
+#define PENDING_MAX (256 << 10)
+#define MESSAGE_BYTES_MAX (512 << 10)
+#define UPDATES_A_TURN 256
+
+struct listener {
+    struct pending pending; /* first: they are cast to each other */
+    struct serve *serve;
+    struct http_exchange *exchange;
+    char tenant_id[TENANT_ID_MAX + 1];
+    struct live_entry *entry; /* NULL: the board is full */
+    uint64_t seen_version, seen_seq;
+    int64_t sent_us;
+    struct listener *next;
+};
+
+/* The last message made: listeners of one tenant that saw the same get the same. */
+struct message {
+    const struct live_entry *entry;
+    uint64_t version, from_seq, to_seq;
+    struct buf text;
+};
+
+static void message_make(struct message *message, const struct listener *listener)
+{
+    uint64_t version = listener->entry ? board_version(listener->entry) : 0;
+    if (message->text.n && listener->entry && message->entry == listener->entry && message->version == version &&
+        message->from_seq == listener->seen_seq)
+        return;
+    buf_reset(&message->text);
+    message->entry = listener->entry;
+    message->version = version;
+    message->from_seq = message->to_seq = listener->seen_seq;
+    buf_add_text(&message->text, "data: ");
+    board_write(listener->serve->board, listener->entry, slice_from(listener->tenant_id), &message->to_seq,
+                &message->text);
+    buf_add_text(&message->text, "\n\n");
+}
+
+static void listener_send(struct listener *listener, struct message *message, int64_t now_us)
+{
+    message_make(message, listener);
+    if (message->text.full)
+        return; /* cannot happen with the board's bounds; a cut message would break the stream */
+    listener->seen_version = message->version;
+    listener->seen_seq = message->to_seq;
+    listener->sent_us = now_us;
+    counter_add(listener->serve->live_messages, 1);
+    http_stream_write(listener->exchange, buf_slice(&message->text));
+}
+
+static void listener_remove(struct listener *listener)
+{
+    struct serve *serve = listener->serve;
+    for (struct listener **at = &serve->listeners; *at; at = &(*at)->next) {
+        if (*at == listener) {
+            *at = listener->next;
+            break;
+        }
+    }
+    serve->listener_count--;
+    if (listener->entry)
+        board_unlisten(listener->entry);
+    free(listener);
+}
+
+static void listener_gone(struct pending *pending)
+{
+    listener_remove((struct listener *)pending);
+}
+
+/* Sends what is due; returns the time at which something will be due next. */
+static int64_t flush(struct serve *serve)
+{
+    int64_t now = world_mono_us(serve->world);
+    int64_t interval = serve->options.live_interval_ms * 1000, heartbeat = serve->options.live_heartbeat_ms * 1000;
+    int64_t next = now + heartbeat;
+    struct message message = { 0 };
+    buf_init(&message.text, MESSAGE_BYTES_MAX);
+    for (struct listener *at = serve->listeners; at; at = at->next) {
+        bool changed = at->entry && board_version(at->entry) != at->seen_version;
+        int64_t due = at->sent_us + (changed ? interval : heartbeat);
+        bool room = http_stream_pending(at->exchange) <= PENDING_MAX;
+        if (due <= now && room && changed) {
+            listener_send(at, &message, now);
+        } else if (due <= now && room) {
+            http_stream_write(at->exchange, SLICE(": nothing new\n\n"));
+            at->sent_us = now;
+        } else if (due <= now) {
+            next = now + interval < next ? now + interval : next; /* slow reader: look again */
+        }
+        due = at->sent_us + heartbeat;
+        if (changed && at->seen_version != board_version(at->entry))
+            due = at->sent_us + interval;
+        if (due > now && due < next)
+            next = due;
+    }
+    buf_done(&message.text);
+    return next;
+}
+
+static void flush_and_plan(struct serve *serve)
+{
+    if (!serve->listeners) {
+        uv_timer_stop(&serve->feed_timer);
+        return;
+    }
+    int64_t wait_us = flush(serve) - world_mono_us(serve->world);
+    uv_timer_start(&serve->feed_timer, feed_on_timer, wait_us > 0 ? (uint64_t)(wait_us + 999) / 1000 : 1, 0);
+}
+
+void feed_on_timer(uv_timer_t *timer)
+{
+    flush_and_plan(timer->data);
+}
+
+static void take_update(struct serve *serve, const struct live_update *update)
+{
+    for (size_t i = 0; i < update->count_count; i++) {
+        const struct live_count *count = &update->counts[i];
+        struct live_entry *entry = board_entry(serve->board, count->customer_id);
+        if (!entry)
+            continue;
+        board_count(entry, count->event_type, count->accepted, count->duplicates, count->dead);
+        board_timing(entry, update->at_ms, update->lag_ms, update->lag_records, update->latency_us);
+    }
+    for (size_t i = 0; i < update->event_count; i++) {
+        const struct live_event *event = &update->events[i];
+        struct live_entry *entry = board_entry(serve->board, event->customer_id);
+        struct board_event shown = { event->visitor_id, event->event_id,     event->event_type, event->event_name,
+                                     event->properties, event->timestamp_ms, event->received_ms };
+        if (entry)
+            board_event(entry, &shown);
+    }
+}
+
+void feed_take_updates(struct serve *serve)
+{
+    struct live_update *update;
+    for (int i = 0; i < UPDATES_A_TURN && (update = queue_pop(serve->live_queue)); i++) {
+        take_update(serve, update);
+        live_update_free(update);
+    }
+    flush_and_plan(serve);
+    if (queue_depth(serve->live_queue))
+        uv_async_send(&serve->live_async);
+}
+
+static size_t listeners_of(const struct serve *serve, const char *tenant_id)
+{
+    size_t count = 0;
+    for (const struct listener *at = serve->listeners; at; at = at->next)
+        count += strcmp(at->tenant_id, tenant_id) == 0;
+    return count;
+}
+
+/* ?once=1: the state as one JSON object, for scripts. */
+static void answer_once(struct serve *serve, struct http_exchange *exchange, const struct tenant *tenant)
+{
+    AUTO(buf) struct buf body;
+    uint64_t seq = 0;
+    buf_init(&body, MESSAGE_BYTES_MAX);
+    struct slice id = slice_from(tenant->id);
+    board_write(serve->board, board_entry(serve->board, id), id, &seq, &body);
+    answer_body(serve, exchange, 200, buf_slice(&body), &ANSWER_CORS);
+}
+
+static void refuse(struct serve *serve, struct http_exchange *exchange, unsigned status, const char *message)
+{
+    answer_error(serve, exchange, status, "too_many_listeners", message,
+                 &(struct answer_extra){ .cors = true, .retry_after_s = 5 });
+}
+
+void feed_open(struct serve *serve, struct http_exchange *exchange)
+{
+    char once[4];
+    const struct tenant *tenant = access_reader(serve, exchange, true);
+    if (!tenant)
+        return;
+    if (http_method(exchange) == HTTP_METHOD_HEAD ||
+        access_query_value(http_query(exchange), "once", once, sizeof once)) {
+        answer_once(serve, exchange, tenant);
+        return;
+    }
+    if (serve->listener_count >= serve->options.listeners_max) {
+        refuse(serve, exchange, 503, "too many listen already: try again later");
+        return;
+    }
+    if (listeners_of(serve, tenant->id) >= serve->options.listeners_per_tenant) {
+        refuse(serve, exchange, 429, "too many listen to this tenant already: close one first");
+        return;
+    }
+    struct listener *listener = calloc(1, sizeof *listener);
+    if (!listener) {
+        refuse(serve, exchange, 503, "out of memory: try again later");
+        return;
+    }
+    listener->pending.gone = listener_gone;
+    listener->serve = serve;
+    listener->exchange = exchange;
+    memcpy(listener->tenant_id, tenant->id, sizeof listener->tenant_id);
+    listener->entry = board_entry(serve->board, slice_from(tenant->id));
+    if (listener->entry)
+        board_listen(listener->entry);
+    listener->next = serve->listeners;
+    serve->listeners = listener;
+    serve->listener_count++;
+    http_set_context(exchange, &listener->pending);
+    http_stream_begin(exchange, 200, "text/event-stream",
+                      SLICE("Cache-Control: no-store\r\nX-Content-Type-Options: nosniff\r\n"
+                            "X-Accel-Buffering: no\r\nAccess-Control-Allow-Origin: *\r\n"));
+    http_stream_write(exchange, SLICE("retry: 1000\n\n"));
+    struct message message = { 0 };
+    buf_init(&message.text, MESSAGE_BYTES_MAX);
+    listener_send(listener, &message, world_mono_us(serve->world));
+    buf_done(&message.text);
+    flush_and_plan(serve);
+}
+
+void feed_close_all(struct serve *serve)
+{
+    while (serve->listeners) {
+        struct listener *listener = serve->listeners;
+        struct http_exchange *exchange = listener->exchange;
+        http_set_context(exchange, NULL);
+        listener_remove(listener);
+        http_stream_end(exchange);
+    }
+    uv_timer_stop(&serve->feed_timer);
+}

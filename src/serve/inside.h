@@ -1,0 +1,93 @@
+/* What the files of this folder share: the API's state and the request that is being answered. Owner: the API's loop;
+ * everything here is used on its thread only, but for what a comment names otherwise. */
+#pragma once
+#include "base/buf.h"
+#include "base/metrics.h"
+#include "catalog/catalog.h"
+#include "serve/live_board.h"
+#include "serve/serve.h"
+#include "serve/workers.h"
+#include "world/world.h"
+
+struct listener;
+
+struct serve {
+    struct serve_options options;
+    struct catalog *catalog;
+    struct metrics *metrics;
+    struct world *world;
+    uv_loop_t loop;
+    struct http_server *http;
+    uv_thread_t thread;
+    bool started, stopped;
+    uv_async_t stop_async, live_async; /* live_async stays open until serve_free: producers may still push */
+    uv_timer_t drain_timer, feed_timer;
+    struct workers *workers;
+
+    struct directory *directory; /* of directory_version */
+    uint64_t directory_version;
+    int64_t directory_checked_us;
+    bool has_token;
+    unsigned char token_hash[32];
+
+    struct queue *live_queue;
+    struct live_board *board;
+    struct listener *listeners;
+    size_t listener_count;
+
+    struct histogram *sql_seconds;
+    struct counter *sql_ok, *sql_failed, *live_messages;
+    struct gauge *listeners_gauge, *queries_gauge;
+};
+
+/* What hangs on an exchange between its request and its answer. Begins every such struct. */
+struct pending {
+    void (*gone)(struct pending *pending); /* the client went away */
+};
+
+/* answer.c */
+struct answer_extra {
+    const char *content_type; /* NULL: JSON */
+    bool cors;                /* any website may read it: what is asked for with a key of one's own */
+    unsigned retry_after_s;   /* 0: none */
+    const char *headers;      /* further whole lines, or NULL */
+};
+void answer_body(struct serve *serve, struct http_exchange *exchange, unsigned status, struct slice body,
+                 const struct answer_extra *extra);
+/* {"code","message"} */
+void answer_error(struct serve *serve, struct http_exchange *exchange, unsigned status, const char *code,
+                  const char *message, const struct answer_extra *extra);
+extern const struct answer_extra ANSWER_PRIVATE, ANSWER_CORS;
+
+/* route.c: the http_handler. */
+void route_request(void *self, struct http_exchange *exchange);
+void route_gone(void *self, struct http_exchange *exchange);
+
+/* access.c */
+/* The tenant whose read key came with the request (Bearer, Basic, or ?key= where allowed), as of now. NULL: it was
+ * answered 401 or 403. */
+const struct tenant *access_reader(struct serve *serve, struct http_exchange *exchange, bool allow_query_key);
+/* Whether the request may administrate; else it was answered. *out_actor: for the audit log. */
+bool access_admin(struct serve *serve, struct http_exchange *exchange, const char **out_actor);
+/* As access_admin, but only tells. */
+bool access_is_admin(struct serve *serve, const struct http_exchange *exchange, const char **out_actor);
+MUST_CHECK enum status access_open_token(struct serve *serve, struct error *err);
+/* Reads the catalog anew when it changed. */
+void access_refresh(struct serve *serve, bool at_once);
+/* A value out of ?a=b&c=d, percent-decoded into `to`. False: not there or too long. */
+bool access_query_value(struct slice query, const char *name, char *to, size_t size);
+
+/* ask.c */
+void ask_sql(struct serve *serve, struct http_exchange *exchange);
+/* feed.c */
+void feed_open(struct serve *serve, struct http_exchange *exchange);
+void feed_take_updates(struct serve *serve); /* from the queue, then to the listeners */
+void feed_on_timer(uv_timer_t *timer);
+void feed_close_all(struct serve *serve);
+/* tenants.c */
+void tenants_create(struct serve *serve, struct http_exchange *exchange);
+void tenants_list(struct serve *serve, struct http_exchange *exchange);
+void tenants_show(struct serve *serve, struct http_exchange *exchange, struct slice id);
+void tenants_update(struct serve *serve, struct http_exchange *exchange, struct slice id);
+/* page.c: the page and its two companions; false when the path is none of them. */
+bool page_answer(struct serve *serve, struct http_exchange *exchange, struct slice path);

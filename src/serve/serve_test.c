@@ -1,0 +1,701 @@
+/* The API from outside, over real sockets, against a fake engine that speaks just enough of the engine's HTTP. */
+#include "serve/serve.h"
+
+#include <arpa/inet.h>
+#include <ftw.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/json_scan.h"
+#include "base/metrics.h"
+#include "base/queue.h"
+#include "base/test.h"
+#include "catalog/catalog.h"
+#include "cli/http_client.h"
+#include "process/live.h"
+#include "world/world.h"
+
+/* --- the engine --- */
+
+struct engine {
+    uv_loop_t loop;
+    uv_async_t stop, release;
+    struct http_server *http;
+    pthread_t thread;
+    struct http_exchange *held[8]; /* what was asked to wait */
+    size_t held_count;
+    atomic_size_t held_now, gone;
+    char user[64], query[256], body[256]; /* of the last request */
+};
+
+static struct engine engine;
+
+static void engine_say(struct http_exchange *exchange, unsigned status, const char *headers, const char *body)
+{
+    http_answer(exchange, &(struct http_answer){ .status = status,
+                                                 .content_type = "text/plain",
+                                                 .extra_headers = slice_from(headers),
+                                                 .body = slice_from(body) });
+}
+
+static const char ROWS[] =
+    "{\n\t\"meta\":\n\t[\n\t\t{\n\t\t\t\"name\": \"n\",\n\t\t\t\"type\": \"UInt64\"\n\t\t}\n\t],\n"
+    "\n\t\"data\":\n\t[\n\t\t[18446744073709551615],\n\t\t[2],\n\t\t[3]\n\t],\n\n\t\"rows\": 3\n}\n";
+
+static void copy(char *to, size_t size, struct slice from)
+{
+    snprintf(to, size, "%.*s", SLICE_ARG(from));
+}
+
+static void engine_handle(void *self, struct http_exchange *exchange)
+{
+    (void)self;
+    struct slice body = http_body(exchange);
+    http_set_context(exchange, NULL);
+    copy(engine.user, sizeof engine.user, http_header(exchange, "x-clickhouse-user"));
+    copy(engine.query, sizeof engine.query, http_query(exchange));
+    copy(engine.body, sizeof engine.body, body);
+    if (memmem(body.p, body.n, "hold", 4)) {
+        engine.held[engine.held_count++] = exchange;
+        atomic_store(&engine.held_now, engine.held_count);
+    } else if (memmem(body.p, body.n, "wrong", 5)) {
+        engine_say(exchange, 404, "X-ClickHouse-Exception-Code: 47\r\n",
+                   "Code: 47. DB::Exception: Unknown expression identifier `wrong` in scope SELECT wrong. "
+                   "(UNKNOWN_IDENTIFIER) (version 26.7.2.1)\n");
+    } else if (memmem(body.p, body.n, "denied", 6)) {
+        engine_say(
+            exchange, 403, "X-ClickHouse-Exception-Code: 497\r\n",
+            "Code: 497. DB::Exception: reader_0001: Not enough privileges. (ACCESS_DENIED) (version 26.7.2.1)\n");
+    } else if (memmem(body.p, body.n, "stranger", 8)) {
+        engine_say(exchange, 403, "X-ClickHouse-Exception-Code: 516\r\n", "Code: 516. DB::Exception: secret words");
+    } else if (memmem(body.p, body.n, "garbage", 7)) {
+        engine_say(exchange, 200, "", "this is not JSON");
+    } else if (memmem(body.p, body.n, "breaks", 6)) {
+        engine_say(exchange, 200, "",
+                   "{\"meta\":[],\"data\":[[1]],\"exception\":\"Code: 241. DB::Exception: too much (X) (version 1)\"}");
+    } else {
+        engine_say(exchange, 200, "", ROWS);
+    }
+}
+
+static void engine_gone(void *self, struct http_exchange *exchange)
+{
+    (void)self;
+    for (size_t i = 0; i < engine.held_count; i++)
+        if (engine.held[i] == exchange)
+            engine.held[i] = NULL;
+    atomic_fetch_add(&engine.gone, 1);
+}
+
+static void engine_on_release(uv_async_t *async)
+{
+    (void)async;
+    for (size_t i = 0; i < engine.held_count; i++)
+        if (engine.held[i])
+            engine_say(engine.held[i], 200, "", ROWS);
+    engine.held_count = 0;
+    atomic_store(&engine.held_now, 0);
+}
+
+static void engine_on_stop(uv_async_t *async)
+{
+    (void)async;
+    http_server_stop(engine.http);
+    uv_close((uv_handle_t *)&engine.stop, NULL);
+    uv_close((uv_handle_t *)&engine.release, NULL);
+}
+
+static void *engine_run(void *self)
+{
+    uv_run(self, UV_RUN_DEFAULT);
+    return NULL;
+}
+
+/* --- the fixture --- */
+
+static char directory_path[64], engine_url[64], api_url[64], token_path[96];
+static struct catalog *catalog;
+static struct metrics *metrics, *engine_metrics;
+static struct serve *serve;
+static struct error err;
+static struct tenant_keys acme_keys;
+static atomic_bool ready = true;
+static atomic_int mapped;
+static struct serve_options options;
+
+static bool hook_ready(void *self)
+{
+    (void)self;
+    return atomic_load(&ready);
+}
+
+static void hook_reader(void *self, uint32_t slot, struct serve_user *out)
+{
+    (void)self;
+    snprintf(out->name, sizeof out->name, "reader_%04u", slot);
+    snprintf(out->password, sizeof out->password, "p%u", slot);
+}
+
+static enum status hook_map(void *self, const struct tenant *tenant, struct error *e)
+{
+    (void)self, (void)tenant;
+    if (!atomic_load(&ready))
+        return error_set(e, ERR_RETRY, "away");
+    atomic_fetch_add(&mapped, 1);
+    return OK;
+}
+
+static void engine_start(void)
+{
+    memset(&engine, 0, sizeof engine);
+    struct serve_options defaults;
+    serve_options_init(&defaults);
+    defaults.http.name = "fake";
+    defaults.http.port = 0;
+    defaults.http.half_close_is_gone = true;
+    uv_loop_init(&engine.loop);
+    uv_async_init(&engine.loop, &engine.stop, engine_on_stop);
+    uv_async_init(&engine.loop, &engine.release, engine_on_release);
+    engine_metrics = metrics_new(1000);
+    assert_int_equal(http_server_start(&defaults.http, &engine.loop, engine_metrics, engine_handle, engine_gone, NULL,
+                                       &engine.http, &err),
+                     OK);
+    snprintf(engine_url, sizeof engine_url, "http://127.0.0.1:%u", http_server_port(engine.http));
+    pthread_create(&engine.thread, NULL, engine_run, &engine.loop);
+}
+
+static void engine_stop(void)
+{
+    uv_async_send(&engine.stop);
+    pthread_join(engine.thread, NULL);
+    http_server_free(engine.http);
+    uv_loop_close(&engine.loop);
+    metrics_free(engine_metrics);
+}
+
+static void serve_begin(void)
+{
+    if (serve_new(&options, catalog, metrics, world_real(), &serve, &err) != OK || serve_start(serve, &err) != OK)
+        fail_msg("%s", err.text);
+    snprintf(api_url, sizeof api_url, "http://127.0.0.1:%u", serve_port(serve));
+}
+
+static int setup(void **state)
+{
+    (void)state;
+    atomic_store(&ready, true);
+    atomic_store(&mapped, 0);
+    snprintf(directory_path, sizeof directory_path, "/tmp/weir-serve-XXXXXX");
+    assert_non_null(mkdtemp(directory_path));
+    snprintf(token_path, sizeof token_path, "%s/admin.token", directory_path);
+    assert_int_equal(
+        catalog_sqlite.open(&(struct catalog_options){ .path = directory_path }, world_real(), &catalog, &err), OK);
+    struct tenant acme = { .id = "acme" };
+    acme_keys = (struct tenant_keys){ 0 };
+    assert_int_equal(catalog_sqlite.tenant_create(catalog, &acme, &acme_keys, "test", &err), OK);
+    metrics = metrics_new(1000);
+    engine_start();
+    serve_options_init(&options);
+    options.http.port = 0;
+    options.engine_url = engine_url;
+    options.admin_token_path = token_path;
+    options.engine_is_ready = hook_ready;
+    options.reader = hook_reader;
+    options.map_tenant = hook_map;
+    options.queries_max = 2;
+    options.queries_per_tenant = 2;
+    options.queries_waiting_max = 4;
+    options.rows_max = 2;
+    options.live_interval_ms = 5;
+    options.drain_timeout_ms = 1000;
+    serve_begin();
+    return 0;
+}
+
+static int remove_one(const char *name, const struct stat *st, int flag, struct FTW *at)
+{
+    (void)st, (void)flag, (void)at;
+    return remove(name);
+}
+
+static int teardown(void **state)
+{
+    (void)state;
+    serve_free(serve);
+    serve = NULL;
+    engine_stop();
+    metrics_free(metrics);
+    catalog_sqlite.close(catalog);
+    return nftw(directory_path, remove_one, 8, FTW_DEPTH | FTW_PHYS);
+}
+
+static void serve_again(void)
+{
+    serve_free(serve);
+    serve_begin();
+}
+
+/* --- asking --- */
+
+static char answer[1 << 16];
+
+static unsigned request(const char *method, const char *path, const char *key, const char *header, const char *body)
+{
+    AUTO(http_client) struct http_client *client = NULL;
+    struct http_client_options to = { .url = api_url, .key = key, .timeout_ms = 10000 };
+    struct http_reply reply;
+    assert_int_equal(http_client_open(&to, &client, &err), OK);
+    if (http_client_send(client, method, path, NULL, body ? slice_from(body) : (struct slice){ 0 }, header, &reply,
+                         &err) != OK)
+        fail_msg("%s", err.text);
+    copy(answer, sizeof answer, reply.body);
+    return reply.status;
+}
+
+static unsigned ask(const char *sql)
+{
+    char body[512];
+    snprintf(body, sizeof body, "{\"sql\": \"%s\"}", sql);
+    return request("POST", "/v1/sql", acme_keys.read_key, NULL, body);
+}
+
+static bool answer_code_is(const char *code)
+{
+    char wanted[128];
+    snprintf(wanted, sizeof wanted, "\"code\":\"%s\"", code);
+    return strstr(answer, wanted) != NULL;
+}
+
+static void test_a_question_is_asked_as_the_tenants_own_user_and_answered(void **state)
+{
+    (void)state;
+    options.rows_max = 10000;
+    serve_again();
+    assert_int_equal(ask("SELECT n FROM t -- \\u00e9"), 200);
+    assert_string_equal(engine.user, "reader_0001");
+    assert_string_equal(engine.body, "SELECT n FROM t -- é");
+    assert_non_null(strstr(engine.query, "default_format=JSONCompact"));
+    struct slice value;
+    assert_true(json_find(slice_from(answer), "rows", &value));
+    assert_true(slice_equal(value, SLICE("[[18446744073709551615],[2],[3]]")));
+    assert_true(json_find(slice_from(answer), "columns", &value));
+    assert_non_null(memmem(value.p, value.n, "\"UInt64\"", 8));
+    assert_true(json_find(slice_from(answer), "truncated", &value));
+    assert_true(slice_equal(value, SLICE("false")));
+    assert_true(json_find(slice_from(answer), "elapsed_ms", &value));
+}
+
+static void test_rows_beyond_the_bound_are_left_out_and_it_says_so(void **state)
+{
+    (void)state;
+    assert_int_equal(ask("SELECT n FROM t"), 200);
+    assert_non_null(strstr(answer, "\"rows\":[[18446744073709551615],[2]]"));
+    assert_non_null(strstr(answer, "\"truncated\":true"));
+}
+
+static void test_an_answer_cut_at_its_bytes_keeps_the_whole_rows(void **state)
+{
+    (void)state;
+    options.result_bytes_max = sizeof ROWS - 24;
+    options.rows_max = 10000;
+    serve_again();
+    assert_int_equal(ask("SELECT n FROM t"), 200);
+    assert_non_null(strstr(answer, "\"rows\":[["));
+    assert_non_null(strstr(answer, "\"truncated\":true"));
+    assert_null(strstr(answer, "[3]"));
+}
+
+static void test_without_the_right_key_nobody_is_answered(void **state)
+{
+    (void)state;
+    const char *sql = "{\"sql\":\"SELECT 1\"}";
+    assert_int_equal(request("POST", "/v1/sql", NULL, NULL, sql), 401);
+    assert_true(answer_code_is("key_missing"));
+    assert_int_equal(request("POST", "/v1/sql", "rk_nobody", NULL, sql), 401);
+    assert_int_equal(request("POST", "/v1/sql", acme_keys.write_key, NULL, sql), 403);
+    assert_int_equal(request("GET", "/v1/live?once=1", NULL, NULL, NULL), 401);
+    assert_int_equal(request("POST", "/v1/sql?key=demo_read", NULL, NULL, sql),
+                     401); /* keys in URLs: EventSource only */
+}
+
+static void test_what_is_no_question_never_reaches_the_engine(void **state)
+{
+    (void)state;
+    engine.body[0] = '\0';
+    assert_int_equal(ask("SELECT * FROM system.tables"), 400);
+    assert_true(answer_code_is("bad_sql"));
+    assert_int_equal(ask("SELECT 1; SELECT 2"), 400);
+    static const char *const BODIES[] = {
+        "", "[]", "{}", "{\"sql\":5}", "{\"sql\":\"SELECT 1\"", "SELECT 1", "{\"sql\":null}", "{\"sql\":\"\\u12\"}"
+    };
+    for (size_t i = 0; i < COUNT_OF(BODIES); i++)
+        assert_int_equal(request("POST", "/v1/sql", acme_keys.read_key, NULL, BODIES[i]), 400);
+    assert_string_equal(engine.body, "");
+}
+
+static void test_the_engines_errors_become_the_callers(void **state)
+{
+    (void)state;
+    assert_int_equal(ask("SELECT wrong"), 400);
+    assert_non_null(strstr(answer, "\"message\":\"Unknown expression identifier `wrong` in scope SELECT wrong.\""));
+    assert_int_equal(ask("SELECT denied"), 403);
+    assert_int_equal(ask("SELECT stranger"), 503);
+    assert_null(strstr(answer, "secret words"));
+    assert_int_equal(ask("SELECT garbage"), 503);
+    assert_int_equal(ask("SELECT breaks"), 503);
+    assert_non_null(strstr(answer, "too much"));
+}
+
+static void test_an_engine_that_is_away_is_said_with_retry_after(void **state)
+{
+    (void)state;
+    atomic_store(&ready, false);
+    assert_int_equal(ask("SELECT 1"), 503);
+    assert_true(answer_code_is("engine_not_ready"));
+    assert_int_equal(request("GET", "/ready", NULL, NULL, NULL), 503);
+    assert_int_equal(request("GET", "/health", NULL, NULL, NULL), 200);
+    atomic_store(&ready, true);
+    assert_int_equal(request("GET", "/ready", NULL, NULL, NULL), 200);
+    options.engine_url = "http://127.0.0.1:1";
+    serve_again();
+    assert_int_equal(ask("SELECT 1"), 503);
+}
+
+static void test_a_question_that_takes_too_long_is_408_and_broken_off(void **state)
+{
+    (void)state;
+    options.query_timeout_ms = 300;
+    serve_again();
+    assert_int_equal(ask("SELECT hold"), 408);
+    assert_true(answer_code_is("query_timeout"));
+}
+
+static void *ask_and_hold(void *self)
+{
+    AUTO(http_client) struct http_client *client = NULL;
+    struct http_client_options to = { .url = api_url, .key = acme_keys.read_key, .timeout_ms = 20000 };
+    struct http_reply reply = { 0 };
+    struct error mine;
+    if (http_client_open(&to, &client, &mine) == OK &&
+        http_client_send(client, "POST", "/v1/sql", NULL, SLICE("{\"sql\":\"SELECT hold\"}"), NULL, &reply, &mine) ==
+            OK)
+        *(unsigned *)self = reply.status;
+    return NULL;
+}
+
+static void wait_for(atomic_size_t *what, size_t at_least)
+{
+    for (int i = 0; i < 500 && atomic_load(what) < at_least; i++)
+        usleep(10000);
+    assert_true(atomic_load(what) >= at_least);
+}
+
+static void test_one_tenant_cannot_ask_more_at_once_than_its_share(void **state)
+{
+    (void)state;
+    unsigned first = 0, second = 0;
+    pthread_t threads[2];
+    pthread_create(&threads[0], NULL, ask_and_hold, &first);
+    wait_for(&engine.held_now, 1);
+    pthread_create(&threads[1], NULL, ask_and_hold, &second);
+    unsigned third = 0;
+    for (int i = 0; i < 100 && third != 429; i++) {
+        usleep(10000);
+        /* Half of two workers is one: the second waits, and holds no engine. */
+        assert_int_equal(atomic_load(&engine.held_now), 1);
+        if (i > 20)
+            third = ask("SELECT 1");
+    }
+    assert_int_equal(third, 429);
+    uv_async_send(&engine.release);
+    for (int i = 0; i < 100 && !(first && second); i++) {
+        usleep(20000);
+        uv_async_send(&engine.release);
+    }
+    pthread_join(threads[0], NULL);
+    pthread_join(threads[1], NULL);
+    assert_int_equal(first, 200);
+    assert_int_equal(second, 200);
+}
+
+static int connect_api(void)
+{
+    int fd = socket(AF_INET, SOCK_STREAM, 0);
+    struct sockaddr_in to = { .sin_family = AF_INET, .sin_port = htons(serve_port(serve)) };
+    inet_pton(AF_INET, "127.0.0.1", &to.sin_addr);
+    assert_int_equal(connect(fd, (struct sockaddr *)&to, sizeof to), 0);
+    struct timeval patience = { .tv_sec = 5 };
+    setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
+    return fd;
+}
+
+static void send_text(int fd, const char *text)
+{
+    assert_int_equal(write(fd, text, strlen(text)), strlen(text));
+}
+
+static void test_a_client_that_goes_away_breaks_its_question_off(void **state)
+{
+    (void)state;
+    char text[512];
+    int fd = connect_api();
+    snprintf(text, sizeof text,
+             "POST /v1/sql HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer %s\r\nContent-Length: 21\r\n\r\n"
+             "{\"sql\":\"SELECT hold\"}",
+             acme_keys.read_key);
+    send_text(fd, text);
+    wait_for(&engine.held_now, 1);
+    close(fd);
+    wait_for(&engine.gone, 1);
+    assert_int_equal(ask("SELECT 1"), 200); /* the worker is free and not marked as cancelled */
+}
+
+static char heard[1 << 16];
+
+/* Reads until the text was heard; false when the stream ends or is silent for too long. */
+static bool hear(int fd, const char *text)
+{
+    size_t n = strlen(heard);
+    while (!strstr(heard, text)) {
+        ssize_t got = read(fd, heard + n, sizeof heard - 1 - n);
+        if (got <= 0)
+            return false;
+        n += (size_t)got;
+        heard[n] = '\0';
+    }
+    return true;
+}
+
+static void push_update(const char *tenant, const char *type, uint64_t accepted, const char *event_name)
+{
+    static struct live_gather gather;
+    live_gather_reset(&gather);
+    live_gather_count(&gather, slice_from(tenant), slice_from(type))->accepted += accepted;
+    struct live_update *update = live_gather_message(&gather);
+    assert_non_null(update);
+    static struct live_event event;
+    event = (struct live_event){ .customer_id = slice_from(tenant),
+                                 .visitor_id = SLICE("v"),
+                                 .event_id = SLICE("e"),
+                                 .event_type = slice_from(type),
+                                 .event_name = slice_from(event_name),
+                                 .properties = SLICE("{\"a\":\n1}") };
+    update->events = &event;
+    update->event_count = 1;
+    assert_int_equal(queue_push(serve_live_queue(serve), update), OK);
+    usleep(20000); /* the event above is static: let it be read */
+}
+
+static int listen_live(void)
+{
+    char text[256];
+    int fd = connect_api();
+    heard[0] = '\0';
+    snprintf(text, sizeof text, "GET /v1/live?key=%s HTTP/1.1\r\nHost: x\r\n\r\n", acme_keys.read_key);
+    send_text(fd, text);
+    assert_true(hear(fd, "\"accepted\":0"));
+    return fd;
+}
+
+static void test_the_live_feed_shows_changes_of_ones_own_tenant_only(void **state)
+{
+    (void)state;
+    int fd = listen_live();
+    assert_non_null(strstr(heard, "text/event-stream"));
+    push_update("victim", "CANARY", 5, "CANARY");
+    push_update("acme", "page_view", 3, "Home");
+    assert_true(hear(fd, "\"accepted\":3"));
+    assert_true(hear(fd, "\"event_name\":\"Home\""));
+    push_update("acme", "page_view", 4, "Next");
+    assert_true(hear(fd, "\"accepted\":7"));
+    assert_null(strstr(heard, "CANARY"));
+    assert_null(strstr(heard, "victim"));
+    /* Each message is one line: an event's own line breaks are gone. */
+    assert_non_null(strstr(heard, "{\"a\": 1}"));
+    assert_int_equal(request("GET", "/v1/live?once=1", acme_keys.read_key, NULL, NULL), 200);
+    assert_non_null(strstr(answer, "\"accepted\":7"));
+    close(fd);
+}
+
+static void test_a_silent_feed_is_kept_alive(void **state)
+{
+    (void)state;
+    options.live_heartbeat_ms = 50;
+    serve_again();
+    int fd = listen_live();
+    assert_true(hear(fd, ": nothing new"));
+    close(fd);
+}
+
+static void test_listeners_are_bounded_and_leave_room_when_they_go(void **state)
+{
+    (void)state;
+    options.listeners_per_tenant = 1;
+    serve_again();
+    int fd = listen_live();
+    assert_int_equal(request("GET", "/v1/live", acme_keys.read_key, NULL, NULL), 429);
+    close(fd);
+    for (int i = 0; i < 100; i++) {
+        usleep(10000);
+        fd = connect_api();
+        char text[256];
+        heard[0] = '\0';
+        snprintf(text, sizeof text, "GET /v1/live?key=%s HTTP/1.1\r\nHost: x\r\n\r\n", acme_keys.read_key);
+        send_text(fd, text);
+        bool taken = hear(fd, " 200 ");
+        close(fd);
+        if (taken)
+            return;
+    }
+    fail_msg("the place was not given back");
+}
+
+static void test_stopping_ends_streams_and_says_so_to_nobody_twice(void **state)
+{
+    (void)state;
+    int fd = listen_live();
+    serve_stop(serve);
+    assert_false(hear(fd, "never said"));
+    close(fd);
+}
+
+static void test_a_tenant_made_over_the_api_works_at_once(void **state)
+{
+    (void)state;
+    char *token = NULL;
+    FILE *file = fopen(token_path, "r");
+    size_t size = 0;
+    assert_non_null(file);
+    assert_true(getline(&token, &size, file) > 20);
+    fclose(file);
+    struct stat st;
+    assert_int_equal(stat(token_path, &st), 0);
+    assert_int_equal(st.st_mode & 0777, 0600);
+    assert_int_equal(
+        request("POST", "/v1/tenants", token, NULL,
+                "{\"tenant\":\"newcomer\",\"tier\":\"enterprise\",\"quota\":\"unlimited\",\"retention\":30}"),
+        201);
+    assert_int_equal(atomic_load(&mapped), 1);
+    AUTO(buf) struct buf key, user;
+    buf_init(&key, 100);
+    buf_init(&user, 100);
+    assert_true(http_json_string(slice_from(answer), "read_key", &key));
+    assert_true(http_json_string(slice_from(answer), "olap_user", &user));
+    assert_string_equal(buf_text(&user), "reader_0002");
+    assert_non_null(strstr(answer, "\"placement\":\"newcomer\""));
+    assert_int_equal(request("POST", "/v1/sql", buf_text(&key), NULL, "{\"sql\":\"SELECT 1\"}"), 200);
+    assert_string_equal(engine.user, "reader_0002");
+    assert_int_equal(request("POST", "/v1/tenants", token, NULL, "{\"tenant\":\"newcomer\"}"), 409);
+    assert_int_equal(request("PATCH", "/v1/tenants/newcomer", token, NULL, "{\"quota\":\"500/min\"}"), 200);
+    assert_int_equal(request("GET", "/v1/tenants/newcomer", token, NULL, NULL), 200);
+    assert_non_null(strstr(answer, "\"quota_per_minute\":500"));
+    assert_non_null(strstr(answer, "\"retention_days\":30"));
+    assert_null(strstr(answer, "key"));
+    assert_int_equal(request("GET", "/v1/tenants", token, NULL, NULL), 200);
+    assert_non_null(strstr(answer, "\"acme\""));
+    assert_int_equal(request("GET", "/v1/tenants/nobody", token, NULL, NULL), 404);
+    static const char *const BAD[] = { "{}",
+                                       "[]",
+                                       "{\"tenant\":\"Bad Name\"}",
+                                       "{\"tenant\":\"default\"}",
+                                       "{\"tenant\":\"a\",\"tier\":\"gold\"}",
+                                       "{\"tenant\":\"a\",\"quota\":0}",
+                                       "{\"tenant\":\"a\",\"quotta\":5}",
+                                       "{\"tenant\":\"a\",\"retention\":\"soon\"}",
+                                       "{\"tenant\":\"a\"" };
+    for (size_t i = 0; i < COUNT_OF(BAD); i++)
+        assert_int_equal(request("POST", "/v1/tenants", token, NULL, BAD[i]), 400);
+    free(token);
+}
+
+static void test_a_tenant_made_while_the_engine_is_away_gets_its_keys(void **state)
+{
+    (void)state;
+    options.dev = true;
+    serve_again();
+    atomic_store(&ready, false);
+    assert_int_equal(request("POST", "/v1/tenants", NULL, NULL, "{\"tenant\":\"early\"}"), 201);
+    assert_non_null(strstr(answer, "\"queryable\":false"));
+    assert_non_null(strstr(answer, "\"read_key\":\"rk_"));
+}
+
+static void test_administration_wants_the_token_and_a_page_cannot_borrow_loopback(void **state)
+{
+    (void)state;
+    const char *body = "{\"tenant\":\"sneaky\"}";
+    assert_int_equal(request("POST", "/v1/tenants", NULL, NULL, body), 401);
+    assert_int_equal(request("POST", "/v1/tenants", "at_0000000000000000000000", NULL, body), 403);
+    assert_int_equal(request("POST", "/v1/tenants", acme_keys.read_key, NULL, body), 403);
+    assert_int_equal(request("GET", "/v1/tenants", NULL, NULL, NULL), 401);
+    options.dev = true;
+    serve_again();
+    assert_int_equal(request("POST", "/v1/tenants", NULL, "Origin: http://evil.example", body), 401);
+    assert_int_equal(request("POST", "/v1/tenants", NULL, "Origin: null", body), 401);
+    assert_int_equal(request("POST", "/v1/tenants", NULL, "Host: evil.example:8001", body), 401);
+    assert_int_equal(request("POST", "/v1/tenants", NULL, "Host: 127.0.0.1.evil.example", body), 401);
+    assert_int_equal(request("POST", "/v1/tenants", NULL, "Host: localhost.evil.example", body), 401);
+    assert_int_equal(request("POST", "/v1/tenants", NULL, "Sec-Fetch-Site: cross-site", body), 401);
+    assert_int_equal(request("POST", "/v1/tenants", "at_0000000000000000000000", NULL, body), 403);
+    assert_int_equal(request("POST", "/v1/tenants", NULL, "Host: localhost:8001", body), 201);
+}
+
+static void test_unknown_paths_and_methods_are_answered_as_json(void **state)
+{
+    (void)state;
+    assert_int_equal(request("GET", "/nothing", NULL, NULL, NULL), 404);
+    assert_true(answer_code_is("not_found"));
+    assert_int_equal(request("GET", "/v1/sql", NULL, NULL, NULL), 405);
+    assert_true(answer_code_is("wrong_method"));
+    assert_int_equal(request("DELETE", "/v1/tenants/acme", NULL, NULL, NULL), 405);
+    assert_int_equal(request("OPTIONS", "/v1/sql", NULL, NULL, NULL), 204);
+    assert_int_equal(request("OPTIONS", "/v1/tenants", NULL, NULL, NULL), 405);
+    assert_int_equal(request("GET", "/metrics", NULL, NULL, NULL), 200);
+    assert_non_null(strstr(answer, "weir_api_queries_total"));
+    assert_int_equal(request("GET", "/", NULL, NULL, NULL), 200);
+    assert_non_null(strstr(answer, "<title>weir</title>"));
+    assert_null(strstr(answer, "http://127.0.0.1:8001/weir")); /* everything is asked from here */
+}
+
+static void test_a_port_that_is_taken_is_told(void **state)
+{
+    (void)state;
+    struct serve *second = NULL;
+    struct serve_options same = options;
+    same.http.port = serve_port(serve);
+    assert_int_not_equal(serve_new(&same, catalog, metrics, world_real(), &second, &err), OK);
+    assert_null(second);
+    assert_non_null(strstr(err.text, "--api-port"));
+}
+
+#define TEST(function) cmocka_unit_test_setup_teardown(function, setup, teardown)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(test_a_question_is_asked_as_the_tenants_own_user_and_answered),
+        TEST(test_rows_beyond_the_bound_are_left_out_and_it_says_so),
+        TEST(test_an_answer_cut_at_its_bytes_keeps_the_whole_rows),
+        TEST(test_without_the_right_key_nobody_is_answered),
+        TEST(test_what_is_no_question_never_reaches_the_engine),
+        TEST(test_the_engines_errors_become_the_callers),
+        TEST(test_an_engine_that_is_away_is_said_with_retry_after),
+        TEST(test_a_question_that_takes_too_long_is_408_and_broken_off),
+        TEST(test_one_tenant_cannot_ask_more_at_once_than_its_share),
+        TEST(test_a_client_that_goes_away_breaks_its_question_off),
+        TEST(test_the_live_feed_shows_changes_of_ones_own_tenant_only),
+        TEST(test_a_silent_feed_is_kept_alive),
+        TEST(test_listeners_are_bounded_and_leave_room_when_they_go),
+        TEST(test_stopping_ends_streams_and_says_so_to_nobody_twice),
+        TEST(test_a_tenant_made_over_the_api_works_at_once),
+        TEST(test_a_tenant_made_while_the_engine_is_away_gets_its_keys),
+        TEST(test_administration_wants_the_token_and_a_page_cannot_borrow_loopback),
+        TEST(test_unknown_paths_and_methods_are_answered_as_json),
+        TEST(test_a_port_that_is_taken_is_told),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
