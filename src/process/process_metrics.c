@@ -1,0 +1,62 @@
+/* Names that the outside knows already are kept beside ours: kafka_lag and flink_checkpoint_duration_seconds are what
+ * existing alerts and dashboards ask for, whichever backend the journal has. */
+#include "process/process_metrics.h"
+
+#include <stdio.h>
+
+void process_metrics_init(struct process_metrics *metrics, struct metrics *registry, uint16_t partition)
+{
+    char label[32];
+    snprintf(label, sizeof label, "partition=\"%u\"", partition);
+    *metrics = (struct process_metrics){
+        .registry = registry,
+        .processed = metrics_counter(registry, "events_processed_total", "Events read and decided upon", label),
+        .duplicates = metrics_counter(registry, "duplicates_total", "Events whose id had been seen before", label),
+        .commits = metrics_counter(registry, "process_commits_total", "Atomic commits of outputs and state", label),
+        .commit_retries = metrics_counter(registry, "process_commit_retries_total",
+                                          "Commits that the full journal refused and that were tried again", label),
+        .checkpoint_failures = metrics_counter(registry, "process_checkpoint_failures_total",
+                                               "Checkpoints that failed; the next one is tried soon", label),
+        .live_delayed = metrics_counter(registry, "process_live_delayed_total",
+                                        "Messages of the live feed held back since its queue was full", label),
+        .lag_seconds = metrics_gauge(registry, "process_lag_seconds", "Age of the oldest unprocessed event", label),
+        .lag_records = metrics_gauge(registry, "kafka_lag", "Events that wait in the partition", label),
+        .state_bytes = metrics_gauge(registry, "process_state_bytes", "Memory of the task's state", label),
+        .state_disk_bytes = metrics_gauge(registry, "process_state_disk_bytes", "Files of the task's state", label),
+        .dedup_ids = metrics_gauge(registry, "dedup_ids", "Event ids remembered", label),
+        .dedup_horizon = metrics_gauge(registry, "dedup_horizon_seconds",
+                                       "How long an id is remembered; below the setting when a bound was hit", label),
+        .dedup_dropped_early = metrics_counter(registry, "dedup_dropped_early_total",
+                                               "Generations of ids dropped before their time by a bound", label),
+        .checkpoint_seconds = metrics_histogram(registry, "process_checkpoint_seconds", "Duration of checkpoints", ""),
+        .checkpoint_alias =
+            metrics_histogram(registry, "flink_checkpoint_duration_seconds", "Duration of checkpoints", ""),
+        .commit_seconds = metrics_histogram(registry, "process_commit_seconds", "From submit to durable", ""),
+        .latency_seconds = metrics_histogram(registry, "process_latency_seconds",
+                                             "From accepted to processed and durable, the oldest of a commit", ""),
+    };
+}
+
+void process_metrics_dead(struct process_metrics *metrics, const char *stage, const char *reason)
+{
+    struct process_reason *known = metrics->reasons;
+    for (size_t i = 0; i < metrics->reason_count; i++, known++) {
+        if (known->stage == stage && known->reason == reason) {
+            counter_add(known->dead, 1);
+            return;
+        }
+    }
+    char labels[160];
+    snprintf(labels, sizeof labels, "stage=\"%s\",reason=\"%s\"", stage, reason);
+    struct counter *dead =
+        metrics_counter(metrics->registry, "dead_letters_total", "Events refused, by stage and reason", labels);
+    counter_add(dead, 1);
+    if (metrics->reason_count < PROCESS_REASONS_MAX)
+        metrics->reasons[metrics->reason_count++] = (struct process_reason){ stage, reason, dead };
+}
+
+void process_metrics_checkpoint(struct process_metrics *metrics, int64_t us)
+{
+    histogram_observe_us(metrics->checkpoint_seconds, us, 1);
+    histogram_observe_us(metrics->checkpoint_alias, us, 1);
+}

@@ -1,0 +1,31 @@
+/* From records to outputs: decodes a batch, runs the stages over it, writes what came out. Which stages there are, and
+ * in which order, is decided in process_pipeline_new and nowhere else. Owner: one task; one thread. */
+#pragma once
+#include "base/compiler.h"
+#include "base/error.h"
+#include "process/live.h"
+#include "process/process_metrics.h"
+#include "process/process_stage.h"
+
+struct process_pipeline;
+struct dedup;
+
+struct process_pipeline_options {
+    uint16_t partition;
+    uint64_t seed; /* of the partition's hashes */
+    int64_t future_skew_ms;
+};
+
+/* Aborts when out of memory (start-up only). dedup and metrics stay the caller's. */
+struct process_pipeline *process_pipeline_new(const struct process_pipeline_options *options, struct dedup *dedup,
+                                              struct process_metrics *metrics);
+void process_pipeline_free(struct process_pipeline *pipeline);
+
+/* Adds a record to the batch; it must stay where it is until the run. False: the batch is full, run first. */
+bool process_pipeline_add(struct process_pipeline *pipeline, struct slice record);
+size_t process_pipeline_count(const struct process_pipeline *pipeline);
+/* Works the batch into outputs and live and empties it. *io_oldest_us: the smallest ingested_us so far. Any error ends
+ * the task: its state is no longer what the journal says. The states must have been prepared for the batch. */
+MUST_CHECK enum status process_pipeline_run(struct process_pipeline *pipeline, int64_t now_ms,
+                                            struct process_outputs *outputs, struct live_gather *live,
+                                            int64_t *io_oldest_us, struct error *err);

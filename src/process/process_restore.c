@@ -1,0 +1,195 @@
+/* The note beside a mark, little-endian: 0 u8 version 1  1 7 zeros  8 u64 skip  16 u64 seed  24 u64 changelog_next
+ * 32 u64 replay_from
+ *
+ * The mark, its note and the changelog records are written by one atomic commit, so changelog_next tells exactly where
+ * the replay must end. Records are numbered without gaps; a base says how many it holds. Therefore a missing, doubled
+ * or foreign piece is always noticed:
+ *
+ *     base holds records [0, point.changelog_offset)   + changelog   = [0, note.changelog_next)
+ *     no base: the changelog must still begin at or before note.replay_from (what is older has expired)
+ *
+ * An attempt that ends elsewhere is thrown away and the next older base is tried, then none. */
+#include "process/process_restore.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#define READ_BYTES (4u << 20)
+
+struct __attribute__((packed)) note {
+    uint8_t version, zero[7];
+    uint64_t skip, seed, changelog_next, replay_from;
+};
+_Static_assert(sizeof(struct note) == PROCESS_NOTE_BYTES, "drawn above");
+
+void process_note_encode(const struct process_note *note, char to[PROCESS_NOTE_BYTES])
+{
+    struct note out = { .version = 1,
+                        .skip = note->skip,
+                        .seed = note->seed,
+                        .changelog_next = note->changelog_next,
+                        .replay_from = note->replay_from };
+    memcpy(to, &out, sizeof out);
+}
+
+enum status process_note_decode(struct slice bytes, struct process_note *out, struct error *err)
+{
+    struct note in;
+    if (bytes.n != sizeof in || bytes.p[0] != 1)
+        return error_set(err, ERR_CORRUPT,
+                         "the mark of group process carries %zu bytes that this version cannot read; was the data "
+                         "directory written by a newer weir?",
+                         bytes.n);
+    memcpy(&in, bytes.p, sizeof in);
+    *out = (struct process_note){ in.skip, in.seed, in.changelog_next, in.replay_from };
+    return OK;
+}
+
+void process_restore_reset(struct process_restore *restore)
+{
+    if (restore->reader)
+        restore->journal->backend->reader_close(restore->reader);
+    restore->reader = NULL;
+    restore->opened = false;
+    restore->attempts = 0;
+    restore->lost = false;
+    restore->why[0] = 0;
+}
+
+/* This base is of no use: remember why, the next step tries another. */
+static void give_up_base(struct process_restore *restore, const char *why)
+{
+    snprintf(restore->why, sizeof restore->why, "%s", why);
+    if (restore->reader)
+        restore->journal->backend->reader_close(restore->reader);
+    restore->reader = NULL;
+}
+
+static enum status next_base(struct process_restore *restore, struct error *err)
+{
+    const struct process_note *note = &restore->note;
+    struct error why = { 0 };
+    enum status s = state_base_restore(restore->base, note->seed, note->changelog_next, &restore->point, &why);
+    if (why.text[0])
+        snprintf(restore->why, sizeof restore->why, "%s", why.text);
+    if (s == ERR_NOT_FOUND)
+        return error_set(
+            err, ERR_CORRUPT,
+            "the state of partition %u cannot be rebuilt: %.200s. Put its directory back from a backup, or "
+            "set process.accept_lost_state: true (repeats of old events may then count twice)",
+            restore->partition, restore->why);
+    if (s != OK)
+        return error_set(err, s, "%s", why.text);
+    restore->attempts++;
+    restore->records = 0;
+    restore->offset_known = restore->point.from_files;
+    restore->next_offset = restore->point.changelog_offset;
+    struct journal_read_options options = { .topics = TOPIC_BIT(TOPIC_CHANGELOG),
+                                            .partition = restore->partition,
+                                            .position = restore->point.position };
+    return restore->journal->backend->reader_open(restore->journal, &options, &restore->reader, err);
+}
+
+static enum status apply_record(struct process_restore *restore, struct slice record, struct error *err)
+{
+    for (size_t i = 0; i < restore->state_count && record.n; i++) {
+        struct state *state = restore->states[i];
+        if ((uint8_t)record.p[0] == state->ops->id)
+            return state->ops->apply(state, record, restore->next_offset, err);
+    }
+    return error_set(err, ERR_CORRUPT, "a changelog record is of no state that this version knows");
+}
+
+/* The first chunk of a replay without a base must reach back far enough. */
+static enum status check_begin(struct process_restore *restore, uint64_t offset, struct error *err)
+{
+    restore->offset_known = true;
+    restore->next_offset = offset;
+    if (offset <= restore->note.replay_from)
+        return OK;
+    if (restore->accept_lost) {
+        restore->lost = true;
+        return OK;
+    }
+    return error_set(err, ERR_CORRUPT, "the journal's changelog begins at record %llu, records from %llu on are needed",
+                     (unsigned long long)offset, (unsigned long long)restore->note.replay_from);
+}
+
+static enum status apply_chunk(struct process_restore *restore, const struct journal_chunk *chunk, struct error *err)
+{
+    struct slice rest = chunk->bytes, record;
+    enum status s = OK;
+    if (!restore->offset_known)
+        s = check_begin(restore, chunk->offset, err);
+    if (s != OK)
+        return s;
+    for (uint64_t offset = chunk->offset; journal_next_record(&rest, &record); offset++) {
+        if (offset < restore->next_offset)
+            continue;
+        if (offset > restore->next_offset || offset >= restore->note.changelog_next)
+            return error_set(err, ERR_CORRUPT, "the changelog goes on with record %llu where %llu of %llu was due",
+                             (unsigned long long)offset, (unsigned long long)restore->next_offset,
+                             (unsigned long long)restore->note.changelog_next);
+        s = apply_record(restore, record, err);
+        if (s != OK)
+            return s;
+        restore->next_offset++;
+        restore->records++;
+    }
+    return rest.n ? error_set(err, ERR_CORRUPT, "a changelog chunk is malformed") : OK;
+}
+
+/* Nothing more to read: is it all? */
+static enum status check_end(struct process_restore *restore, struct error *err)
+{
+    enum status s = OK;
+    if (!restore->offset_known)
+        s = check_begin(restore, restore->note.changelog_next, err);
+    if (s == OK && restore->next_offset != restore->note.changelog_next)
+        s = error_set(err, ERR_CORRUPT, "the changelog ends at record %llu, the mark says %llu",
+                      (unsigned long long)restore->next_offset, (unsigned long long)restore->note.changelog_next);
+    return s;
+}
+
+static enum status read_tail(struct process_restore *restore, bool *out_done, struct error *err)
+{
+    struct journal_batch batch = { 0 };
+    struct journal_status status;
+    restore->journal->backend->status(restore->journal, &status);
+    enum status s = journal_read(restore->reader, READ_BYTES, &batch, err);
+    for (size_t i = 0; i < batch.chunk_count && s == OK; i++)
+        s = apply_chunk(restore, &batch.chunks[i], err);
+    bool whole = restore->offset_known && restore->next_offset == restore->note.changelog_next;
+    if (s == OK && !whole && batch.chunk_count == 0 && batch.next_position >= status.end_position) {
+        s = check_end(restore, err);
+        whole = s == OK;
+    }
+    *out_done = s == OK && whole;
+    return s;
+}
+
+enum status process_restore_step(struct process_restore *restore, bool *out_done, struct error *err)
+{
+    enum status s = OK;
+    struct error why = { 0 };
+    *out_done = false;
+    if (!restore->opened) {
+        s = state_base_open(restore->base, err);
+        restore->opened = s == OK;
+        return s;
+    }
+    if (!restore->reader) {
+        s = next_base(restore, err);
+        if (s == OK && restore->note.changelog_next == 0)
+            *out_done = true; /* nothing was ever changed */
+        else if (s == OK && restore->offset_known && restore->next_offset == restore->note.changelog_next)
+            *out_done = true; /* a clean stop: the base is all */
+        return s;
+    }
+    s = read_tail(restore, out_done, &why);
+    if (s == ERR_CORRUPT || s == ERR_NOT_FOUND || s == ERR_INVALID) {
+        give_up_base(restore, why.text);
+        return OK;
+    }
+    return s == OK ? OK : error_set(err, s, "%s", why.text);
+}

@@ -1,0 +1,46 @@
+/* Rebuilding a partition's state when its task starts: the newest usable base, then the changelog from there up to the
+ * very record that the partition's mark names. What comes out is exactly the state of the last durable commit, or an
+ * error: never something in between. Owner: the task; one thread. */
+#pragma once
+#include "base/compiler.h"
+#include "base/error.h"
+#include "journal/journal.h"
+#include "process/state/state_base.h"
+
+/* What a task keeps beside its mark; its bytes are drawn in process_restore.c. */
+struct process_note {
+    uint64_t skip;           /* events behind the mark's position that are done already */
+    uint64_t seed;           /* of the partition's hashes; random, made once */
+    uint64_t changelog_next; /* number of changelog records that the partition's state consists of */
+    uint64_t replay_from;    /* without any base, records before this one are not needed */
+};
+
+#define PROCESS_NOTE_BYTES 40
+void process_note_encode(const struct process_note *note, char to[PROCESS_NOTE_BYTES]);
+MUST_CHECK enum status process_note_decode(struct slice bytes, struct process_note *out, struct error *err);
+
+struct process_restore {
+    struct journal *journal;
+    uint16_t partition;
+    struct state_base *base;
+    struct state *const *states;
+    size_t state_count;
+    struct process_note note;
+    bool accept_lost; /* go on although older changes are gone */
+    /* Its own: */
+    bool opened;
+    struct journal_reader *reader;
+    struct state_point point;
+    uint64_t next_offset;
+    bool offset_known;
+    uint64_t records;         /* replayed in this attempt */
+    unsigned attempts;        /* bases tried */
+    bool lost;                /* accept_lost was needed */
+    char why[ERROR_TEXT_MAX]; /* of the last base that could not be used; "" when none */
+};
+
+/* Does a bounded part. *out_done: the states are what the note says. ERR_CORRUPT: no way to rebuild them, the text says
+ * what to do. ERR_IO, ERR_FULL, ERR_RETRY: the disk's trouble; process_restore_reset and try again. */
+MUST_CHECK enum status process_restore_step(struct process_restore *restore, bool *out_done, struct error *err);
+/* Back to the beginning; also what frees it. */
+void process_restore_reset(struct process_restore *restore);

@@ -1,0 +1,531 @@
+/* One step of a running task:
+ *
+ *   finish   the answer to the flying commit: durable → its changes may reach the state's files, the feed is told
+ *   upkeep   a bounded piece of state files, a checkpoint when due
+ *   start    the open commit becomes the flying one when none is with the journal
+ *   fill     reads events, runs the stages, into the open commit until it is full or nothing is left
+ *
+ * While a commit is in flight the next one fills, so that batches grow by themselves under load and a lone event goes
+ * out at once. There is never more than one commit with the journal: a journal that is full may refuse one and take a
+ * later one, and then position and state would be ahead of the outputs. A refused commit stays as it is and is
+ * submitted again; after any other failure nothing is known, so the task stops, and whoever runs it makes a new one,
+ * which rebuilds itself from base and changelog.
+ *
+ * Effects of the stages on state are in memory before they are durable. That is safe because nothing of it leaves the
+ * task except through the commit: files get only what came back as durable, and a failed task is thrown away. */
+#include "process/process_task_state.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "world/disk.h"
+#include "world/world.h"
+
+#define VECTOR_BYTES (1u << 20)
+#define LOG_INTERVAL_US 5000000
+
+/* ---- life ---- */
+
+static void options_complete(struct process_options *options)
+{
+    const struct process_options standard = { .batch_records_max = 8192,
+                                              .batch_bytes_max = 4u << 20,
+                                              .read_bytes = 1u << 20,
+                                              .future_skew_ms = 24 * 3600 * 1000LL,
+                                              .dedup_horizon_ms = 7 * 24 * 3600 * 1000LL,
+                                              .dedup_memory_bytes_max = 128u << 20,
+                                              .dedup_disk_bytes_max = 4ull << 30,
+                                              .checkpoint_interval_ms = 60000 };
+#define COMPLETE(field) options->field = options->field ? options->field : standard.field
+    COMPLETE(batch_records_max);
+    COMPLETE(batch_bytes_max);
+    COMPLETE(read_bytes);
+    COMPLETE(future_skew_ms);
+    COMPLETE(dedup_horizon_ms);
+    COMPLETE(dedup_memory_bytes_max);
+    COMPLETE(dedup_disk_bytes_max);
+    COMPLETE(checkpoint_interval_ms);
+#undef COMPLETE
+    if (options->batch_bytes_max > 6u << 20)
+        options->batch_bytes_max = 6u << 20;
+}
+
+static void make_states(struct process_task *task, struct world *world)
+{
+    char path[DISK_PATH_MAX];
+    int n = snprintf(path, sizeof path, "%s/partition-%05u", task->options.state_path, task->partition);
+    assert(n < (int)sizeof path);
+    struct dedup_options options = { .path = path,
+                                     .memory_bytes_max = task->options.dedup_memory_bytes_max,
+                                     .disk_bytes_max = task->options.dedup_disk_bytes_max,
+                                     .horizon_ms = task->options.dedup_horizon_ms };
+    task->dedup = dedup_new(&options, world);
+    task->states[0] = dedup_state(task->dedup);
+    task->base = state_base_new(path, world->disk, task->partition, task->states, PROCESS_STATES);
+}
+
+struct process_task *process_task_new(const struct process_options *options, struct journal *journal,
+                                      uint16_t partition, struct metrics *metrics, struct queue *live,
+                                      struct world *world)
+{
+    struct process_task *task = calloc(1, sizeof *task);
+    if (!task)
+        abort();
+    assert(options->state_path && partition < journal->partitions);
+    task->options = *options;
+    options_complete(&task->options);
+    task->journal = journal;
+    task->partition = partition;
+    task->live_queue = live;
+    task->bell = bell_new();
+    snprintf(task->name, sizeof task->name, "process-%u", partition);
+    process_metrics_init(&task->metrics, metrics, partition);
+    make_states(task, world);
+    for (int i = 0; i < 2; i++)
+        process_commit_init(&task->commits[i], partition, task->bell);
+    task->open = &task->commits[0];
+    task->restore_retry = task->commit_retry = (struct retry){ .first_ms = 50, .most_ms = 5000 };
+    task->checkpoint_retry = task->maintain_retry = (struct retry){ .first_ms = 500, .most_ms = 10000 };
+    task->restore = (struct process_restore){ .journal = journal,
+                                              .partition = partition,
+                                              .base = task->base,
+                                              .states = task->states,
+                                              .state_count = PROCESS_STATES,
+                                              .accept_lost = task->options.accept_lost_state };
+    atomic_store(&task->state, PROCESS_RESTORING);
+    return task;
+}
+
+void process_task_free(struct process_task *task)
+{
+    if (!task)
+        return;
+    assert(!atomic_load(&task->at_journal)); /* close the journal first: it answers every commit */
+    process_restore_reset(&task->restore);
+    process_input_close(&task->input);
+    process_pipeline_free(task->pipeline);
+    state_base_free(task->base);
+    dedup_free(task->dedup);
+    process_commit_done(&task->commits[0]);
+    process_commit_done(&task->commits[1]);
+    bell_free(task->bell);
+    free(task);
+}
+
+void process_task_stop(struct process_task *task)
+{
+    atomic_store(&task->stop_asked, true);
+    bell_ring(task->bell);
+}
+
+enum process_task_state process_task_state(const struct process_task *task)
+{
+    return (enum process_task_state)atomic_load(&task->state);
+}
+
+bool process_task_is_finished(const struct process_task *task)
+{
+    int state = atomic_load(&task->state);
+    return (state == PROCESS_STOPPED || state == PROCESS_FAILED) && !atomic_load(&task->at_journal) &&
+           !atomic_load(&task->commits[0].ringing) && !atomic_load(&task->commits[1].ringing);
+}
+
+bool process_task_is_ready(const struct process_task *task)
+{
+    int state = atomic_load(&task->state);
+    return state == PROCESS_RUNNING || state == PROCESS_STOPPING;
+}
+
+const char *process_task_error(const struct process_task *task)
+{
+    return task->error.text;
+}
+
+static void fail(struct process_task *task, enum status s, const char *what, const char *text)
+{
+    error_set(&task->error, s, "partition %u: %s: %s", task->partition, what, text);
+    log_error("process.failed", "partition=%u status=%s error=\"%s\"", task->partition, status_name(s),
+              task->error.text);
+    atomic_store(&task->state, PROCESS_FAILED);
+}
+
+/* ---- restoring ---- */
+
+/* Reads the partition's mark; a new partition gets its seed. */
+static enum status read_mark(struct process_task *task, struct world *world, struct error *err)
+{
+    struct journal_mark mark;
+    char bytes[JOURNAL_NOTE_MAX];
+    enum status s = task->journal->backend->mark(task->journal, PROCESS_GROUP, task->partition, &mark, bytes);
+    if (s == ERR_NOT_FOUND) {
+        task->restore.note = (struct process_note){ 0 };
+        world->random(world, &task->restore.note.seed, sizeof task->restore.note.seed);
+        task->start_position = task->keep = JOURNAL_BEGIN;
+        task->must_mark = task->has_keep = true; /* from now on the journal keeps what this partition needs */
+        return OK;
+    }
+    if (s != OK)
+        return error_set(err, s, "read the mark of group process");
+    task->start_position = mark.position;
+    return process_note_decode(mark.note, &task->restore.note, err);
+}
+
+static enum status run_from(struct process_task *task, struct world *world, struct error *err)
+{
+    const struct process_note *note = &task->restore.note;
+    struct process_pipeline_options options = { task->partition, note->seed, task->options.future_skew_ms };
+    task->seed = note->seed;
+    task->changelog_next = task->durable_next = note->changelog_next;
+    task->pipeline = process_pipeline_new(&options, task->dedup, &task->metrics);
+    task->last_point = task->restore.point;
+    task->checkpoint_at_us = world_mono_us(world) + task->options.checkpoint_interval_ms * 1000;
+    task->open->position = task->start_position;
+    task->open->note = *note;
+    return process_input_open(&task->input, task->journal, task->partition, task->start_position, note->skip,
+                              bell_waker(task->bell), err);
+}
+
+static void log_restored(const struct process_task *task)
+{
+    const struct process_restore *restore = &task->restore;
+    if (restore->why[0])
+        log_warn("process.base_unusable", "partition=%u coped=\"an older base or the whole changelog\" error=\"%s\"",
+                 task->partition, restore->why);
+    if (restore->lost)
+        log_error("process.state_lost",
+                  "partition=%u hint=\"repeats of events before the journal's beginning count "
+                  "again; unset process.accept_lost_state\"",
+                  task->partition);
+    log_info("process.restored", "partition=%u from_files=%d replayed=%llu ids=%llu", task->partition,
+             restore->point.from_files, (unsigned long long)restore->records,
+             (unsigned long long)dedup_ids(task->dedup));
+}
+
+static bool step_restore(struct process_task *task, struct world *world, int64_t *wake_us)
+{
+    struct error err = { 0 };
+    bool done = false;
+    if (atomic_load(&task->stop_asked)) {
+        atomic_store(&task->state, PROCESS_STOPPED);
+        return false;
+    }
+    if (world_mono_us(world) < task->restore_at_us) {
+        process_wake_at(wake_us, task->restore_at_us);
+        return false;
+    }
+    enum status s = task->restore.opened ? OK : read_mark(task, world, &err);
+    if (s == OK)
+        s = process_restore_step(&task->restore, &done, &err);
+    if (s == OK && done)
+        s = run_from(task, world, &err);
+    switch (s) {
+    case OK:
+        break;
+    case ERR_IO:
+    case ERR_FULL:
+    case ERR_RETRY:
+        log_warn("process.restore_failed", "partition=%u error=\"%s\"", task->partition, err.text);
+        process_restore_reset(&task->restore);
+        task->restore_at_us = retry_next_us(&task->restore_retry, world);
+        process_wake_at(wake_us, task->restore_at_us);
+        return false;
+    case ERR_INVALID:
+    case ERR_NOT_FOUND:
+    case ERR_CORRUPT:
+    case ERR_CLOSED:
+        fail(task, s, "restore", err.text);
+        return false;
+    }
+    if (done) {
+        log_restored(task);
+        process_restore_reset(&task->restore);
+        atomic_store(&task->state, PROCESS_RUNNING);
+    }
+    return true;
+}
+
+/* ---- commits ---- */
+
+struct durable_visit {
+    struct process_task *task;
+};
+
+static void make_durable(void *self, struct slice record, uint64_t offset)
+{
+    struct process_task *task = ((struct durable_visit *)self)->task;
+    for (size_t i = 0; i < PROCESS_STATES; i++)
+        if ((uint8_t)record.p[0] == task->states[i]->ops->id)
+            task->states[i]->ops->durable(task->states[i], record, offset);
+}
+
+static void commit_is_durable(struct process_task *task, struct world *world)
+{
+    struct process_commit *commit = task->flying;
+    struct durable_visit visit = { task };
+    int64_t now_us = world_mono_us(world);
+    process_commit_changes(commit, task->partition, make_durable, &visit);
+    task->durable_next = commit->note.changelog_next;
+    counter_add(task->metrics.commits, 1);
+    histogram_observe_us(task->metrics.commit_seconds, now_us - commit->submitted_us, 1);
+    if (commit->oldest_us != INT64_MAX && commit->oldest_us > 0) {
+        int64_t latency_us = world_wall_us(world) - commit->oldest_us;
+        task->latency_us = latency_us > 0 ? latency_us : 0;
+        histogram_observe_us(task->metrics.latency_seconds, task->latency_us, 1);
+    }
+    if (task->live_queue)
+        live_gather_merge(&task->live, &commit->live);
+    retry_reset(&task->commit_retry);
+    process_commit_reset(commit);
+    task->flying = NULL;
+}
+
+static void commit_is_refused(struct process_task *task, struct world *world, const char *reason)
+{
+    uint64_t skipped;
+    task->commit_at_us = retry_next_us(&task->commit_retry, world);
+    counter_add(task->metrics.commit_retries, 1);
+    if (log_limit_pass(&task->commit_log, world_mono_us(world), LOG_INTERVAL_US, &skipped))
+        log_warn("process.commit_waits", "partition=%u skipped=%llu error=\"%s\"", task->partition,
+                 (unsigned long long)skipped, reason);
+}
+
+/* The journal's answer to the flying commit, if it has come. */
+static bool finish(struct process_task *task, struct world *world)
+{
+    struct process_commit *commit = task->flying;
+    if (!commit || !atomic_load(&task->at_journal) || atomic_load(&commit->answer) == ANSWER_NONE)
+        return false;
+    atomic_store(&task->at_journal, false);
+    if (task->state == PROCESS_FAILED)
+        return true;
+    switch (commit->status) {
+    case OK:
+        commit_is_durable(task, world);
+        return true;
+    case ERR_FULL:
+    case ERR_RETRY:
+        commit_is_refused(task, world, commit->reason);
+        return true;
+    case ERR_INVALID:
+    case ERR_NOT_FOUND:
+    case ERR_CORRUPT:
+    case ERR_IO:
+    case ERR_CLOSED:
+        break;
+    }
+    fail(task, commit->status, "commit", commit->reason);
+    return true;
+}
+
+/* Gathers the changes of state and makes the open commit the flying one. */
+static enum status seal(struct process_task *task, struct error *err)
+{
+    struct process_commit *commit = task->open;
+    struct process_stream *changelog = process_outputs_stream(&commit->outputs, TOPIC_CHANGELOG, task->partition);
+    uint64_t replay_from = task->changelog_next;
+    for (size_t i = 0; i < PROCESS_STATES; i++) {
+        struct state *state = task->states[i];
+        uint64_t from = state->ops->replay_from(state, task->changelog_next);
+        replay_from = from < replay_from ? from : replay_from;
+        enum status s = state->ops->collect(state, changelog, err);
+        if (s != OK)
+            return s;
+    }
+    commit->changes = changelog->records;
+    task->changelog_next += commit->changes;
+    commit->position = process_input_position(&task->input, &commit->note.skip);
+    commit->note.seed = task->seed;
+    commit->note.changelog_next = task->changelog_next;
+    commit->note.replay_from = replay_from;
+    process_commit_seal(commit, task->partition, task->has_keep ? &task->keep : NULL);
+    task->has_keep = task->must_mark = false;
+    task->flying = commit;
+    task->open = commit == &task->commits[0] ? &task->commits[1] : &task->commits[0];
+    return OK;
+}
+
+static bool start(struct process_task *task, struct world *world, int64_t *wake_us)
+{
+    struct error err = { 0 };
+    if (task->flying && atomic_load(&task->at_journal))
+        return false;
+    if (task->flying && world_mono_us(world) < task->commit_at_us) {
+        process_wake_at(wake_us, task->commit_at_us);
+        return false;
+    }
+    if (!task->flying) {
+        if (task->open->events == 0 && !task->must_mark)
+            return false;
+        enum status s = seal(task, &err);
+        if (s != OK) {
+            fail(task, s, "commit", err.text);
+            return false;
+        }
+    }
+    task->flying->submitted_us = world_mono_us(world);
+    atomic_store(&task->at_journal, true);
+    enum status s = process_commit_submit(task->flying, task->journal, &err);
+    if (s == OK)
+        return true;
+    atomic_store(&task->at_journal, false);
+    if (s == ERR_FULL || s == ERR_RETRY) {
+        commit_is_refused(task, world, err.text);
+        process_wake_at(wake_us, task->commit_at_us);
+    } else {
+        fail(task, s, "commit", err.text);
+    }
+    return false;
+}
+
+/* ---- filling ---- */
+
+static bool is_full(const struct process_task *task)
+{
+    const struct process_commit *open = task->open;
+    return open->events >= task->options.batch_records_max ||
+           process_outputs_bytes(&open->outputs) >= task->options.batch_bytes_max ||
+           (open->events && process_input_peek_bytes(&task->input) > VECTOR_BYTES); /* a giant goes alone */
+}
+
+static enum status take_vector(struct process_task *task, struct error *err)
+{
+    size_t bytes = 0;
+    while (process_input_has(&task->input) && process_pipeline_count(task->pipeline) < PROCESS_BATCH_MAX) {
+        struct slice record;
+        size_t next = process_input_peek_bytes(&task->input);
+        if (bytes && bytes + next > VECTOR_BYTES)
+            break;
+        enum status s = process_input_next(&task->input, &record, err);
+        if (s != OK)
+            return s;
+        (void)process_pipeline_add(task->pipeline, record);
+        bytes += record.n;
+    }
+    return OK;
+}
+
+static enum status prepare_states(struct process_task *task, struct error *err)
+{
+    for (size_t i = 0; i < PROCESS_STATES; i++) {
+        enum status s = task->states[i]->ops->prepare(task->states[i], PROCESS_BATCH_MAX, err);
+        if (s != OK)
+            return s;
+    }
+    return OK;
+}
+
+/* One vector of events through the stages. ERR_NOT_FOUND: nothing to do. ERR_FULL: the states have no room now. */
+static enum status fill_vector(struct process_task *task, struct world *world, struct error *err)
+{
+    struct process_commit *open = task->open;
+    enum status s = OK;
+    if (!process_input_has(&task->input))
+        s = process_input_read(&task->input, task->options.read_bytes, err);
+    if (s != OK)
+        return s == ERR_NOT_FOUND ? error_wrap(err, ERR_CORRUPT, "read events") : s;
+    if (!process_input_has(&task->input))
+        return ERR_NOT_FOUND;
+    s = prepare_states(task, err);
+    if (s == OK)
+        s = take_vector(task, err);
+    if (s != OK)
+        return s;
+    size_t count = process_pipeline_count(task->pipeline);
+    s = process_pipeline_run(task->pipeline, world_wall_ms(world), &open->outputs, &open->live, &open->oldest_us, err);
+    open->events += (uint32_t)count;
+    return s == ERR_FULL ? ERR_INVALID : s;
+}
+
+static bool fill(struct process_task *task, struct world *world, int64_t *wake_us)
+{
+    bool worked = false;
+    while (!is_full(task)) {
+        struct error err = { 0 };
+        enum status s = fill_vector(task, world, &err);
+        if (s == OK) {
+            worked = true;
+            continue;
+        }
+        if (s == ERR_FULL && task->flying == NULL && !worked) /* upkeep makes room; its trouble paces us */
+            process_wake_at(wake_us, task->maintain_at_us);
+        if (s != ERR_FULL && s != ERR_NOT_FOUND)
+            fail(task, s, "process", err.text);
+        break;
+    }
+    return worked;
+}
+
+/* ---- the step ---- */
+
+static bool step_stopping(struct process_task *task, struct world *world, int64_t *wake_us)
+{
+    bool worked = finish(task, world);
+    if (task->state == PROCESS_FAILED)
+        return false;
+    bool refused = task->flying && !atomic_load(&task->at_journal);
+    if (refused && task->commit_retry.attempts) { /* the journal has no room: the next start does this work again */
+        log_warn("process.stopped_behind", "partition=%u events=%u", task->partition, task->flying->events);
+        atomic_store(&task->state, PROCESS_STOPPED);
+        return false;
+    }
+    if (task->flying)
+        return worked;
+    if (task->open->events == 0 && !task->last_checkpoint_tried) {
+        task->last_checkpoint_tried = true;
+        task->checkpoint_at_us = 0;
+        (void)process_upkeep_checkpoint(task, world, wake_us);
+    }
+    if (start(task, world, wake_us) || task->flying)
+        return true;
+    process_upkeep_publish(task, world, wake_us);
+    if (task->state != PROCESS_FAILED)
+        atomic_store(&task->state, PROCESS_STOPPED);
+    return false;
+}
+
+static bool step_running(struct process_task *task, struct world *world, int64_t *wake_us)
+{
+    if (atomic_load(&task->stop_asked)) {
+        atomic_store(&task->state, PROCESS_STOPPING);
+        return true;
+    }
+    bool worked = finish(task, world);
+    if (task->state == PROCESS_FAILED)
+        return false;
+    worked |= process_upkeep_maintain(task, world, wake_us);
+    worked |= process_upkeep_checkpoint(task, world, wake_us);
+    worked |= start(task, world, wake_us);
+    if (task->state != PROCESS_FAILED && fill(task, world, wake_us)) {
+        worked = true;
+        if (task->state != PROCESS_FAILED)
+            (void)start(task, world, wake_us);
+    }
+    process_upkeep_publish(task, world, wake_us);
+    process_upkeep_gauges(task, world);
+    return worked && task->state != PROCESS_FAILED;
+}
+
+static bool task_step(void *self, struct world *world, int64_t *wake_us)
+{
+    struct process_task *task = self;
+    switch ((enum process_task_state)atomic_load(&task->state)) {
+    case PROCESS_RESTORING:
+        return step_restore(task, world, wake_us);
+    case PROCESS_RUNNING:
+        return step_running(task, world, wake_us);
+    case PROCESS_STOPPING:
+        return step_stopping(task, world, wake_us);
+    case PROCESS_FAILED:
+        (void)finish(task, world);
+        return false;
+    case PROCESS_STOPPED:
+        return false;
+    }
+    return false;
+}
+
+struct role process_task_role(struct process_task *task)
+{
+    return (struct role){ task->name, task, task_step, task->bell };
+}

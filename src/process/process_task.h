@@ -1,0 +1,59 @@
+/* Stream processing of one partition, as a role: reads accepted events, runs them through the stages, and commits
+ * outputs, changes of state and position in one atomic step. Single writer of its partition's TOPIC_ENRICHED,
+ * TOPIC_DEAD_LETTERS and TOPIC_CHANGELOG, of the marks "process" and "process.checkpoint", and of its directory.
+ *
+ * Life: new → a thread (or simulator) steps the role → stop → wait for is_finished → the role's thread is stopped →
+ * free (before the journal is closed, since the task has a reader; the journal's roles run on until then). Bounds: two
+ * commits (one in flight, one filling), each at most about batch_bytes_max. */
+#pragma once
+#include "base/compiler.h"
+#include "base/error.h"
+#include "base/queue.h"
+#include "base/role.h"
+#include "journal/journal.h"
+
+struct process_task;
+struct metrics;
+
+#define PROCESS_GROUP "process"
+#define PROCESS_CHECKPOINT_GROUP "process.checkpoint"
+
+/* 0 means the default. */
+struct process_options {
+    const char *state_path;          /* directory of all partitions' state, made when missing; no default */
+    uint32_t batch_records_max;      /* 8192; events in one commit */
+    uint32_t batch_bytes_max;        /* 4 MiB; outputs of one commit; at most 6 MiB */
+    uint32_t read_bytes;             /* 1 MiB; asked of the journal at a time */
+    int64_t future_skew_ms;          /* 24 h; a timestamp further ahead of received_ms is a dead letter */
+    int64_t dedup_horizon_ms;        /* 7 d; an event_id is remembered at least so long (running time) */
+    uint64_t dedup_memory_bytes_max; /* 128 MiB a partition; holds about 45 million ids */
+    uint64_t dedup_disk_bytes_max;   /* 4 GiB a partition */
+    int64_t checkpoint_interval_ms;  /* 60 s */
+    bool accept_lost_state;          /* start although state cannot be rebuilt: repeats of old events may count twice */
+};
+
+enum process_task_state {
+    PROCESS_RESTORING, /* rebuilding its state */
+    PROCESS_RUNNING,
+    PROCESS_STOPPING, /* finishes its commits, then makes a last checkpoint */
+    PROCESS_STOPPED,
+    PROCESS_FAILED, /* cannot go on; process_task_error says why. Make a new task: it rebuilds from base and changelog
+                     */
+};
+
+/* live: struct live_update (process/live.h) are pushed to it; NULL: nobody listens. Aborts when out of memory. */
+struct process_task *process_task_new(const struct process_options *options, struct journal *journal,
+                                      uint16_t partition, struct metrics *metrics, struct queue *live,
+                                      struct world *world);
+struct role process_task_role(struct process_task *task);
+/* Any thread: no more reading; what was read is committed, then a checkpoint. Returns at once. */
+void process_task_stop(struct process_task *task);
+/* Any thread. */
+enum process_task_state process_task_state(const struct process_task *task);
+/* Stopped or failed, and the journal holds none of its commits: its thread may be stopped. Any thread. */
+bool process_task_is_finished(const struct process_task *task);
+/* Once it has failed. */
+const char *process_task_error(const struct process_task *task);
+/* Restored and not failed: for /ready. Any thread. */
+bool process_task_is_ready(const struct process_task *task);
+void process_task_free(struct process_task *task);

@@ -1,0 +1,176 @@
+/* What a task does beside processing, in bounded pieces between its batches: state files, checkpoints, gauges, the live
+ * feed. None of it can fail the task: the journal holds the truth, so trouble here is counted, logged and tried again.
+ *
+ * A checkpoint is taken when no commit is with the journal: then everything in the changelog is durable, is numbered
+ * below durable_next, and stands before the journal's end. */
+#include "process/process_task_state.h"
+#include "world/world.h"
+
+/* An idle partition moves its marks only when it would hold back so much of the journal. */
+#define MARK_BYTES (1u << 20)
+#define GAUGES_INTERVAL_US 100000
+#define LOG_INTERVAL_US 10000000
+#define UPKEEP_WAIT_US 20000
+
+bool process_upkeep_maintain(struct process_task *task, struct world *world, int64_t *wake_us)
+{
+    struct error err = { 0 };
+    bool more = false;
+    int64_t now_us = world_mono_us(world);
+    if (now_us < task->maintain_at_us) {
+        process_wake_at(wake_us, task->maintain_at_us);
+        return false;
+    }
+    for (size_t i = 0; i < PROCESS_STATES; i++) {
+        bool more_here;
+        enum status s = task->states[i]->ops->maintain(task->states[i], &more_here, &err);
+        if (s != OK && s != ERR_RETRY) {
+            task->maintain_at_us = retry_next_us(&task->maintain_retry, world);
+            process_wake_at(wake_us, task->maintain_at_us);
+            uint64_t skipped;
+            if (log_limit_pass(&task->checkpoint_log, now_us, LOG_INTERVAL_US, &skipped))
+                log_warn("process.upkeep_failed", "partition=%u skipped=%llu error=\"%s\"", task->partition,
+                         (unsigned long long)skipped, err.text);
+            return false;
+        }
+        more |= more_here;
+    }
+    retry_reset(&task->maintain_retry);
+    return more;
+}
+
+static void checkpoint_failed(struct process_task *task, struct world *world, enum status s, const struct error *err)
+{
+    int64_t now_us = world_mono_us(world);
+    uint64_t skipped;
+    if (s == ERR_RETRY) { /* upkeep has to finish first */
+        task->checkpoint_at_us = now_us + UPKEEP_WAIT_US;
+        return;
+    }
+    task->checkpoint_at_us = retry_next_us(&task->checkpoint_retry, world);
+    counter_add(task->metrics.checkpoint_failures, 1);
+    if (log_limit_pass(&task->checkpoint_log, now_us, LOG_INTERVAL_US, &skipped))
+        log_warn("process.checkpoint_failed", "partition=%u skipped=%llu error=\"%s\"", task->partition,
+                 (unsigned long long)skipped, err->text);
+}
+
+static bool is_worth_it(const struct process_task *task, uint64_t end_position)
+{
+    return task->durable_next != task->last_point.changelog_offset ||
+           end_position - task->last_point.position >= MARK_BYTES;
+}
+
+bool process_upkeep_checkpoint(struct process_task *task, struct world *world, int64_t *wake_us)
+{
+    int64_t now_us = world_mono_us(world);
+    if (now_us < task->checkpoint_at_us) {
+        process_wake_at(wake_us, task->checkpoint_at_us);
+        return false;
+    }
+    if (task->flying && atomic_load(&task->at_journal))
+        return false; /* its answer rings the bell */
+    struct journal_status status;
+    struct error err = { 0 };
+    task->journal->backend->status(task->journal, &status);
+    if (!is_worth_it(task, status.end_position)) {
+        task->checkpoint_at_us = now_us + task->options.checkpoint_interval_ms * 1000;
+        process_wake_at(wake_us, task->checkpoint_at_us);
+        return false;
+    }
+    struct state_point point = { status.end_position, task->durable_next, true };
+    uint64_t keep = JOURNAL_BEGIN;
+    enum status s = state_base_checkpoint(task->base, task->seed, &point, &keep, &err);
+    if (s != OK) {
+        checkpoint_failed(task, world, s, &err);
+        process_wake_at(wake_us, task->checkpoint_at_us);
+        return false;
+    }
+    retry_reset(&task->checkpoint_retry);
+    process_metrics_checkpoint(&task->metrics, world_mono_us(world) - now_us);
+    task->last_point = point;
+    task->checkpoint_at_us = now_us + task->options.checkpoint_interval_ms * 1000;
+    task->must_mark = true; /* moves the mark "process" of an idle partition, too */
+    if (keep != JOURNAL_BEGIN) {
+        task->keep = keep;
+        task->has_keep = true;
+    }
+    process_wake_at(wake_us, task->checkpoint_at_us);
+    return true;
+}
+
+static uint64_t lag_records(const struct process_task *task)
+{
+    if (!process_input_has(&task->input))
+        return 0;
+    uint64_t end = task->journal->backend->end_offset(task->journal, TOPIC_EVENTS, task->partition);
+    return end > task->input.next_offset ? end - task->input.next_offset : 0;
+}
+
+static int64_t lag_us(const struct process_task *task, struct world *world)
+{
+    int64_t written_us = task->input.written_us;
+    int64_t lag = written_us ? world_wall_us(world) - written_us : 0;
+    return lag > 0 ? lag : 0;
+}
+
+static void look_at_horizon(struct process_task *task)
+{
+    uint64_t dropped = dedup_dropped_early(task->dedup);
+    if (dropped == task->dropped_early_seen)
+        return;
+    counter_add(task->metrics.dedup_dropped_early, dropped - task->dropped_early_seen);
+    task->dropped_early_seen = dropped;
+    log_warn("dedup.horizon_short",
+             "partition=%u horizon_s=%lld wanted_s=%lld hint=\"allow deduplication more memory or disk, or ask for a "
+             "shorter horizon\"",
+             task->partition, (long long)dedup_horizon_ms(task->dedup) / 1000,
+             (long long)task->options.dedup_horizon_ms / 1000);
+}
+
+void process_upkeep_gauges(struct process_task *task, struct world *world)
+{
+    int64_t now_us = world_mono_us(world);
+    if (now_us < task->gauges_at_us)
+        return;
+    task->gauges_at_us = now_us + GAUGES_INTERVAL_US;
+    uint64_t memory = 0, disk = 0;
+    for (size_t i = 0; i < PROCESS_STATES; i++) {
+        memory += task->states[i]->ops->memory_bytes(task->states[i]);
+        disk += task->states[i]->ops->disk_bytes(task->states[i]);
+    }
+    gauge_set(task->metrics.state_bytes, (double)memory);
+    gauge_set(task->metrics.state_disk_bytes, (double)disk);
+    gauge_set(task->metrics.dedup_ids, (double)dedup_ids(task->dedup));
+    gauge_set(task->metrics.dedup_horizon, (double)dedup_horizon_ms(task->dedup) / 1000);
+    gauge_set(task->metrics.lag_seconds, (double)lag_us(task, world) / 1e6);
+    gauge_set(task->metrics.lag_records, (double)lag_records(task));
+    look_at_horizon(task);
+}
+
+void process_upkeep_publish(struct process_task *task, struct world *world, int64_t *wake_us)
+{
+    if (!task->live_queue || live_gather_is_empty(&task->live))
+        return;
+    int64_t now_us = world_mono_us(world);
+    if (now_us < task->live_at_us) {
+        process_wake_at(wake_us, task->live_at_us);
+        return;
+    }
+    task->live_at_us = now_us + LIVE_INTERVAL_US;
+    process_wake_at(wake_us, task->live_at_us);
+    struct live_update *update = live_gather_message(&task->live);
+    if (!update)
+        return; /* what was gathered goes with the next one */
+    update->partition = task->partition;
+    update->at_ms = world_wall_ms(world);
+    update->lag_ms = lag_us(task, world) / 1000;
+    update->lag_records = lag_records(task);
+    update->latency_us = task->latency_us;
+    enum status s = queue_push(task->live_queue, update);
+    if (s == OK || s == ERR_CLOSED)
+        live_gather_reset(&task->live);
+    if (s != OK) {
+        live_update_free(update);
+        counter_add(task->metrics.live_delayed, 1);
+    }
+}

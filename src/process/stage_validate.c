@@ -1,0 +1,47 @@
+/* A table of the fields that must be there, and one comparison of times. received_ms is our own clock at ingestion; the
+ * task's clock is not asked, so that a replay decides as the first run did. */
+#include "process/stage_validate.h"
+
+#define ID_BYTES_MAX 1024 /* a bound against nonsense; ingestion's is far lower */
+
+static const struct required {
+    const char *name;
+    size_t at;
+} REQUIRED[] = {
+    { "customer_id", offsetof(struct event, customer_id) },
+    { "visitor_id", offsetof(struct event, visitor_id) },
+    { "event_id", offsetof(struct event, event_id) },
+    { "event_type", offsetof(struct event, event_type) },
+};
+
+static bool check_ids(struct process_batch *batch, uint32_t index)
+{
+    const struct event *event = &batch->events[index];
+    for (size_t i = 0; i < COUNT_OF(REQUIRED); i++) {
+        const struct slice *field = (const struct slice *)(const void *)((const char *)event + REQUIRED[i].at);
+        if (LIKELY(field->n - 1 < ID_BYTES_MAX))
+            continue;
+        bool missing = field->n == 0;
+        process_refuse(batch, index, "validate", missing ? "missing_field" : "bad_id", slice_from(REQUIRED[i].name),
+                       missing ? SLICE("this field must not be empty") : SLICE("at most 1024 bytes are allowed"));
+        return false;
+    }
+    return true;
+}
+
+enum status stage_validate_run(void *self, struct process_batch *batch, struct error *err)
+{
+    const struct stage_validate *stage = self;
+    (void)err;
+    for (size_t n = 0; n < batch->live_count; n++) {
+        uint32_t i = batch->live[n];
+        if (!check_ids(batch, i))
+            continue;
+        const struct event *event = &batch->events[i];
+        if (event->timestamp_ms > event->received_ms &&
+            event->timestamp_ms - event->received_ms > stage->future_skew_ms)
+            process_refuse(batch, i, "validate", "too_far_in_future", SLICE("timestamp"),
+                           SLICE("the event's time is further ahead of our clock than process.future_skew allows"));
+    }
+    return OK;
+}

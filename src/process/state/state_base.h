@@ -1,0 +1,37 @@
+/* The files of a partition's states: checkpoints, each described by a manifest that is replaced atomically. The last
+ * two are kept, so that one damaged file costs time (a longer replay), never an answer. Owner: the partition's task;
+ * one thread. The format is drawn in state_base.c. */
+#pragma once
+#include "base/compiler.h"
+#include "base/error.h"
+#include "process/state/state.h"
+
+struct state_base;
+struct disk;
+
+#define STATE_BASE_STATES_MAX 8
+
+/* How far a base goes in the journal. */
+struct state_point {
+    uint64_t position;         /* read the changelog from here … */
+    uint64_t changelog_offset; /* … and skip its records before this one */
+    bool from_files;           /* false: there is no base, everything must come from the changelog */
+};
+
+/* path: the partition's directory. The states stay the caller's. Aborts when out of memory (start-up only). */
+struct state_base *state_base_new(const char *path, struct disk *disk, uint16_t partition, struct state *const *states,
+                                  size_t state_count);
+void state_base_free(struct state_base *base);
+
+/* Makes the directory and reads the manifests. */
+MUST_CHECK enum status state_base_open(struct state_base *base, struct error *err);
+/* The next attempt: the newest base that was not tried yet, then none at all (from_files false), then ERR_NOT_FOUND.
+ * A base of another life of the journal (other seed, or ahead of changelog_end) is not tried. What made earlier ones
+ * unusable is in err->text. Manifests newer than the one in use are deleted. Other errors: the disk; try again. */
+MUST_CHECK enum status state_base_restore(struct state_base *base, uint64_t seed, uint64_t changelog_end,
+                                          struct state_point *out, struct error *err);
+/* Writes a checkpoint of everything that is durable, which is what the changelog holds before point. *out_keep: the
+ * journal must keep what lies behind this position (JOURNAL_BEGIN: not known yet, leave the mark where it is).
+ * ERR_RETRY: a state has upkeep to finish. Errors lose nothing. */
+MUST_CHECK enum status state_base_checkpoint(struct state_base *base, uint64_t seed, const struct state_point *point,
+                                             uint64_t *out_keep, struct error *err);
