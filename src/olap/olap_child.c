@@ -244,6 +244,9 @@ static int prepare(struct child *child, const char *library, struct error *err)
     int base_fd = directory_open(child->data_dir, 0755, err);
     if (base_fd < 0)
         return EX_CANTCREAT;
+    /* To be walked through, not listed: the engine's user has to, where it cannot have a namespace. */
+    if (fchmod(base_fd, 0711) != 0)
+        return error_errno(err, ERR_IO, errno, "open the way through %s", child->data_dir), EX_CANTCREAT;
     close(base_fd);
     snprintf(path, sizeof path, "%s/lock", child->data_dir);
     child->lock_fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
