@@ -7,6 +7,8 @@
 int command_send(int argc, char **argv);
 int command_check(int argc, char **argv);
 int command_generate(int argc, char **argv);
+int command_tenant(int argc, char **argv);
+int command_sql(int argc, char **argv);
 int command_completion(int argc, char **argv);
 int command_olap(int argc, char **argv);
 
@@ -16,6 +18,8 @@ int command_olap(int argc, char **argv);
     ROW("send", command_send, "send events from files through HTTP")                     \
     ROW("generate", command_generate, "make believable events")                          \
     ROW("check", command_check, "check the configuration, list and explain settings")    \
+    ROW("sql", command_sql, "ask a question in SQL")                                     \
+    ROW("tenant", command_tenant, "tenants, their keys, quotas and retention")           \
     ROW("completion", command_completion, "print the completion script for bash or zsh") \
     HIDDEN("olap", command_olap, "the engine's process; `weir up` starts it")            \
     /* end of the table */
