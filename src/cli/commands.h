@@ -4,6 +4,7 @@
 
 #define WEIR_VERSION "0.1.0"
 
+int command_up(int argc, char **argv);
 int command_send(int argc, char **argv);
 int command_check(int argc, char **argv);
 int command_generate(int argc, char **argv);
@@ -15,6 +16,7 @@ int command_olap(int argc, char **argv);
 /* A row a line, so that two people's rows merge. */
 // clang-format off
 #define COMMAND_TABLE(ROW, HIDDEN)                                                       \
+    ROW("up", command_up, "start everything: ingestion, processing, engine, API")        \
     ROW("send", command_send, "send events from files through HTTP")                     \
     ROW("generate", command_generate, "make believable events")                          \
     ROW("check", command_check, "check the configuration, list and explain settings")    \

@@ -86,6 +86,34 @@ static void apply_scalar(struct loader *loader, struct slice path, struct fy_nod
     origin->line = fy_token_start_mark(fy_node_get_scalar_token(key))->line + 1;
 }
 
+/* The group of settings that was probably meant: the start of some key, up to a dot. */
+static const char *closest_section(struct slice path, char *to, size_t n)
+{
+    size_t best = path.n / 3 + 2;
+    to[0] = '\0';
+    for (size_t i = 0; i < SETTINGS.count; i++) {
+        const char *key = SETTINGS.rows[i].key;
+        for (const char *dot = strchr(key, '.'); dot; dot = strchr(dot + 1, '.')) {
+            size_t d = slice_distance(path, slice_of(key, (size_t)(dot - key)));
+            if (d < best) {
+                best = d;
+                snprintf(to, n, "%.*s", (int)(dot - key), key);
+            }
+        }
+    }
+    return to[0] ? to : NULL;
+}
+
+static void report_section(struct loader *loader, struct slice path, struct fy_node *key)
+{
+    char section[64], message[ERROR_TEXT_MAX];
+    const char *closest = closest_section(path, section, sizeof section);
+    snprintf(message, sizeof message, "there is no group of settings %.*s%s%s%s", SLICE_ARG(path),
+             closest ? "; did you mean " : "", closest ? closest : "",
+             closest ? "?" : "; `weir check --list` shows all");
+    problem_at_node(loader, key, message);
+}
+
 static void apply_mapping(struct loader *loader, struct fy_node *mapping, char *path, size_t used, int depth);
 
 static void apply_pair(struct loader *loader, struct fy_node_pair *pair, char *path, size_t used, int depth)
@@ -108,7 +136,7 @@ static void apply_pair(struct loader *loader, struct fy_node_pair *pair, char *p
         if (option_is_section(SETTINGS, slice_of(path, end)))
             apply_mapping(loader, value, path, end, depth + 1);
         else
-            apply_scalar(loader, slice_of(path, end), key, key);
+            report_section(loader, slice_of(path, end), key);
     } else if (value && fy_node_is_scalar(value)) {
         apply_scalar(loader, slice_of(path, end), key, value);
     } else {

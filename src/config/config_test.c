@@ -65,6 +65,13 @@ static void test_broken_yaml_and_repeated_keys_are_errors_with_their_place(void 
     expect_text("test.yaml:3");
 }
 
+static void test_a_misspelt_group_is_named_once_with_the_right_one(void **state)
+{
+    (void)state;
+    assert_int_equal(apply("jurnal:\n  partitions: 1\n  retention: 7d\n"), 1);
+    expect_text("test.yaml:1:1: there is no group of settings jurnal; did you mean journal?");
+}
+
 static void test_a_time_without_a_unit_is_refused(void **state)
 {
     (void)state;
@@ -93,6 +100,7 @@ int main(void)
         cmocka_unit_test(test_a_misspelt_key_is_named_with_its_place_and_the_right_one),
         cmocka_unit_test(test_every_mistake_is_told_in_one_go),
         cmocka_unit_test(test_broken_yaml_and_repeated_keys_are_errors_with_their_place),
+        cmocka_unit_test(test_a_misspelt_group_is_named_once_with_the_right_one),
         cmocka_unit_test(test_a_time_without_a_unit_is_refused),
         cmocka_unit_test(test_empty_files_are_fine),
     };

@@ -102,17 +102,20 @@ static const struct option ROWS[] = {
           "Journal kept for replay, by size."),
     DURATION("journal.retention", journal_retention_ms, "7d", MINUTE, 3650 * DAY, "Journal kept for replay, by age."),
     BYTES("journal.size_max", journal_total_bytes_max, "64 GiB", 4 * MIB, 1024 * TIB,
-          "Largest journal, also while the store is away. New events take half of it, then ingestion answers 503 until there is "
+          "Largest journal, also while the store is away. New events take half of it, then ingestion answers 503 until "
+          "there is "
           "room; the rest is for what is made of them."),
     BYTES("journal.disk_reserve", journal_disk_reserve_bytes, "256 MiB", 0, 1024 * TIB,
-          "Room left free on the file system; below it ingestion answers 503 until there is room. Processing may use half of it."),
+          "Room left free on the file system; below it ingestion answers 503 until there is room. Processing may use "
+          "half of it."),
     BYTES("journal.queue_size", journal_queue_bytes_max, "64 MiB", MIB, 16 * GIB,
           "Bytes handed to the journal and not yet durable; beyond it ingestion answers 503."),
 
     DURATION("process.dedup_horizon", process_dedup_horizon_ms, "7d", SECOND, 3650 * DAY,
              "How long the id of an event is remembered, so that a repeat counts once."),
     BYTES("process.dedup_memory", process_dedup_memory_bytes_max, "128 MiB", 4 * MIB, TIB,
-          "Memory of one partition's remembered ids (45 million in 128 MiB); beyond it the oldest are forgotten early, with a "
+          "Memory of one partition's remembered ids (45 million in 128 MiB); beyond it the oldest are forgotten early, "
+          "with a "
           "warning."),
     BYTES("process.dedup_disk", process_dedup_bytes_max, "4 GiB", MIB, 1024 * TIB,
           "Disk of one partition's remembered ids; beyond it the oldest are forgotten early, with a warning."),

@@ -26,7 +26,8 @@ struct settings {
     int64_t journal_partitions, journal_segment_bytes, journal_retention_bytes, journal_retention_ms;
     int64_t journal_total_bytes_max, journal_disk_reserve_bytes, journal_queue_bytes_max;
 
-    int64_t process_dedup_horizon_ms, process_dedup_bytes_max, process_dedup_memory_bytes_max, process_checkpoint_interval_ms;
+    int64_t process_dedup_horizon_ms, process_dedup_bytes_max, process_dedup_memory_bytes_max,
+        process_checkpoint_interval_ms;
 
     int64_t store_rows_max, store_linger_ms, store_linger_load_ms;
 

@@ -16,14 +16,15 @@ class Weir:
         self.binary = os.path.join(ROOT, build, "weir")
         self.own_data = data is None
         self.data = data or tempfile.mkdtemp(prefix="weir-test-")
-        os.chmod(self.data, 0o755)
+        if self.own_data:
+            os.chmod(self.data, 0o755)
         self.env, self.extra = env, list(extra)
         self.config = config or os.path.join(ROOT, "config")
         if yaml is not None:  # settings on top of the project's own
             self.config = tempfile.mkdtemp(prefix="weir-conf-")
             shutil.copytree(os.path.join(ROOT, "config"), self.config, dirs_exist_ok=True)
-            with open(os.path.join(self.config, "environments", self.env + ".yaml"), "a") as f:
-                f.write("\n" + yaml)
+            with open(os.path.join(self.config, "environments", self.env + ".yaml"), "w") as f:
+                f.write("demo_tenant: true\ningest.host: 127.0.0.1\njournal.disk_reserve: 64 MiB\n" + yaml)
         self.ingest_port, self.api_port, self.olap_port = free_port(), free_port(), free_port()
         self.log = self.data.rstrip("/") + ".log"
         self.process = None

@@ -1,0 +1,245 @@
+/* How it works: `olap/` keeps a child running. Whenever a child begins to answer (the first time and after each
+ * restart) the tables are brought up to date and all tenants are mapped again, as the writer, over HTTP; only then the
+ * engine counts as ready. When the catalog holds more tenants than the child has readers, the child is started again
+ * with more. */
+#include "app/engine.h"
+
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sysexits.h>
+
+#include "base/log.h"
+#include "base/metrics.h"
+#include "olap/olap.h"
+#include "store/schema.h"
+#include "store/store_http.h"
+#include "world/disk.h"
+#include "world/world.h"
+
+#define STATEMENT_WAIT_MS 20000
+#define ANSWER_BYTES_MAX (4u << 20)
+
+struct engine {
+    struct olap_options options;
+    struct olap *olap;
+    struct olap_secret secret;
+    struct catalog *catalog;
+    struct world *world;
+    struct store_http *http; /* the main thread's */
+    struct gauge *restarts, *up;
+    char data_path[DISK_PATH_MAX], url[64];
+    uint64_t prepared_restarts; /* of which child the tables are right; UINT64_MAX: of none */
+    int64_t not_before_us;
+    _Atomic bool ready;
+};
+
+static enum status open_http(const struct engine *engine, struct store_http **out, struct error *err)
+{
+    struct olap_user writer;
+    olap_writer(&engine->secret, &writer);
+    struct store_http_options options = {
+        .url = engine->url, .user = writer.name, .password = writer.password, .connect_wait_ms = 2000
+    };
+    return store_http_open(&options, out, err);
+}
+
+static enum status run_statement(void *self, struct slice sql, struct buf *out, struct error *err)
+{
+    struct buf answer;
+    struct iovec part = { (void *)(uintptr_t)sql.p, sql.n };
+    struct store_http_answer about;
+    buf_init(&answer, ANSWER_BYTES_MAX);
+    struct store_http_request request = { .parameters = "default_format=TabSeparated",
+                                          .parts = &part,
+                                          .part_count = 1,
+                                          .wait_ms = STATEMENT_WAIT_MS,
+                                          .answer = out ? out : &answer };
+    enum status s = store_http_ask(self, &request, &about, err);
+    if (s == OK && about.http_status != 200) {
+        struct slice words = buf_slice(request.answer);
+        s = error_set(err, about.http_status >= 500 ? ERR_RETRY : ERR_INVALID, "the engine answered %ld: %.*s",
+                      about.http_status, (int)(words.n < 300 ? words.n : 300), words.n ? words.p : "");
+    }
+    buf_done(&answer);
+    return s;
+}
+
+static enum status map_all(struct engine *engine, struct store_http *http, struct error *err)
+{
+    struct directory *directory;
+    enum status s = engine->catalog->backend->directory(engine->catalog, &directory, err);
+    if (s != OK)
+        return s;
+    struct buf sql;
+    buf_init(&sql, ANSWER_BYTES_MAX);
+    size_t count = directory_count(directory);
+    for (size_t first = 0; first < count && s == OK; first += 256) {
+        struct schema_reader readers[256];
+        struct olap_user users[256];
+        size_t n = count - first < 256 ? count - first : 256;
+        for (size_t i = 0; i < n; i++) {
+            const struct tenant *tenant = directory_at(directory, first + i);
+            olap_reader(&engine->secret, tenant->olap_slot, &users[i]);
+            readers[i] = (struct schema_reader){ slice_from(users[i].name), slice_from(tenant->id) };
+        }
+        buf_reset(&sql);
+        schema_assign_readers(readers, n, &sql);
+        s = run_statement(http, buf_slice(&sql), NULL, err);
+    }
+    buf_done(&sql);
+    directory_free(directory);
+    return s;
+}
+
+static uint32_t slots_wanted(struct engine *engine, uint32_t at_least)
+{
+    struct directory *directory;
+    uint32_t most = 0;
+    if (engine->catalog->backend->directory(engine->catalog, &directory, NULL) != OK)
+        return at_least;
+    for (size_t i = 0; i < directory_count(directory); i++)
+        if (directory_at(directory, i)->olap_slot > most)
+            most = directory_at(directory, i)->olap_slot;
+    directory_free(directory);
+    /* A reserve of half as many again: each new tenant takes one, and more need a restart. */
+    uint32_t wanted = most + most / 2 + 1;
+    return wanted > at_least ? wanted : at_least;
+}
+
+enum status engine_start(const struct settings *settings, const char *data_path, struct catalog *catalog,
+                         struct metrics *metrics, struct world *world, struct engine **out, int *out_exit_code,
+                         struct error *err)
+{
+    struct engine *engine = calloc(1, sizeof *engine);
+    if (!engine)
+        abort();
+    *out_exit_code = EX_UNAVAILABLE;
+    engine->catalog = catalog;
+    engine->world = world;
+    engine->prepared_restarts = UINT64_MAX;
+    engine->up =
+        metrics_gauge(metrics, "engine_up", "1 while the engine's process answers and its tables are right.", "");
+    engine->restarts =
+        metrics_gauge(metrics, "engine_restarts", "How often the engine's process had to be started again.", "");
+    snprintf(engine->data_path, sizeof engine->data_path, "%s/olap", data_path);
+    snprintf(engine->url, sizeof engine->url, "http://127.0.0.1:%ld", settings->olap_port);
+    engine->options = (struct olap_options){
+        .data_dir = engine->data_path,
+        .library = settings->olap_library[0] ? settings->olap_library : NULL,
+        .port = (uint16_t)settings->olap_port,
+        .memory_mb = (uint32_t)(settings->olap_memory_bytes >> 20),
+        .reader_slots = slots_wanted(engine, (uint32_t)settings->olap_tenant_slots),
+        .no_confine = !settings->olap_confine,
+    };
+    enum status s = olap_secret_open(engine->data_path, world, &engine->secret, err);
+    if (s == OK)
+        s = open_http(engine, &engine->http, err);
+    if (s == OK)
+        s = olap_start(&engine->options, world, &engine->olap, err);
+    if (s != OK) {
+        engine_stop(engine);
+        return s;
+    }
+    *out = engine;
+    return OK;
+}
+
+static void prepare(struct engine *engine, uint64_t restarts)
+{
+    struct error err;
+    struct schema_runner runner = { engine->http, run_statement };
+    uint32_t applied = 0;
+    enum status s = schema_migrate(&runner, &applied, &err);
+    if (s == OK)
+        s = map_all(engine, engine->http, &err);
+    if (s != OK) {
+        log_warn("engine.prepare_failed", "%s; trying again", err.text);
+        engine->not_before_us = world_mono_us(engine->world) + 500000;
+        return;
+    }
+    if (applied)
+        log_info("engine.migrated", "versions_applied=%u version=%u", applied, schema_version());
+    engine->prepared_restarts = restarts;
+    atomic_store(&engine->ready, true);
+}
+
+enum status engine_step(struct engine *engine, int64_t *out_wait_ms, int *out_exit_code, struct error *err)
+{
+    int64_t wake_us = INT64_MAX, now_us;
+    while (olap_step(engine->olap, engine->world, &wake_us))
+        wake_us = INT64_MAX;
+    enum olap_state state = olap_state(engine->olap);
+    uint64_t restarts = olap_restarts(engine->olap);
+    gauge_set(engine->restarts, (double)restarts);
+    if (state == OLAP_FAILED) {
+        struct error why;
+        *out_exit_code = olap_failure(engine->olap, &why);
+        return error_set(err, ERR_IO, "%s", why.text);
+    }
+    if (state != OLAP_READY || engine->prepared_restarts != restarts)
+        atomic_store(&engine->ready, false);
+    now_us = world_mono_us(engine->world);
+    if (state == OLAP_READY && engine->prepared_restarts != restarts && now_us >= engine->not_before_us)
+        prepare(engine, restarts);
+    gauge_set(engine->up, engine_is_ready(engine) ? 1 : 0);
+    *out_wait_ms = wake_us == INT64_MAX ? 1000 : (wake_us - world_mono_us(engine->world)) / 1000 + 1;
+    if (*out_wait_ms < 1)
+        *out_wait_ms = 1;
+    if (!engine_is_ready(engine) && *out_wait_ms > 50)
+        *out_wait_ms = 50;
+    return OK;
+}
+
+bool engine_is_ready(struct engine *engine)
+{
+    return atomic_load(&engine->ready);
+}
+
+const char *engine_url(const struct engine *engine)
+{
+    return engine->url;
+}
+
+void engine_writer(const struct engine *engine, struct olap_user *out)
+{
+    olap_writer(&engine->secret, out);
+}
+
+void engine_reader(const struct engine *engine, uint32_t slot, struct olap_user *out)
+{
+    olap_reader(&engine->secret, slot, out);
+}
+
+enum status engine_map_tenant(struct engine *engine, const struct tenant *tenant, struct error *err)
+{
+    struct olap_user user;
+    struct store_http *http;
+    if (!engine_is_ready(engine))
+        return error_set(err, ERR_RETRY, "the engine is away");
+    if (tenant->olap_slot > engine->options.reader_slots)
+        return error_set(err, ERR_RETRY,
+                         "all %u engine users are taken: restart weir, it makes more (olap.tenant_slots)",
+                         engine->options.reader_slots);
+    olap_reader(&engine->secret, tenant->olap_slot, &user);
+    struct schema_reader reader = { slice_from(user.name), slice_from(tenant->id) };
+    struct buf sql;
+    buf_init(&sql, 4096);
+    schema_assign_readers(&reader, 1, &sql);
+    enum status s = open_http(engine, &http, err);
+    if (s == OK) {
+        s = run_statement(http, buf_slice(&sql), NULL, err);
+        store_http_close(http);
+    }
+    buf_done(&sql);
+    return s;
+}
+
+void engine_stop(struct engine *engine)
+{
+    if (!engine)
+        return;
+    olap_stop(engine->olap);
+    store_http_close(engine->http);
+    free(engine);
+}

@@ -1,0 +1,102 @@
+#include "app/parts.h"
+
+void parts_journal_options(const struct settings *settings, const char *path, struct journal_options *out)
+{
+    *out = (struct journal_options){
+        .path = path,
+        .partitions = (uint16_t)settings->journal_partitions,
+        .segment_bytes = (uint64_t)settings->journal_segment_bytes,
+        .retention_bytes = (uint64_t)settings->journal_retention_bytes,
+        .retention_ms = settings->journal_retention_ms,
+        .total_bytes_max = (uint64_t)settings->journal_total_bytes_max,
+        .disk_reserve_bytes = (uint64_t)settings->journal_disk_reserve_bytes,
+        .queue_bytes_max = (uint64_t)settings->journal_queue_bytes_max,
+    };
+}
+
+static const char *text_or_null(const char *text)
+{
+    return text[0] ? text : NULL;
+}
+
+void parts_ingest_options(const struct settings *settings, const char *data_path, struct ingest_options *out)
+{
+    ingest_options_init(out);
+    out->http = (struct http_server_options){
+        .name = "ingest",
+        .host = settings->ingest_host,
+        .port = (uint16_t)settings->ingest_port,
+        .port_option = "--ingest-port",
+        .tls_certificate = text_or_null(settings->ingest_tls_certificate),
+        .tls_key = text_or_null(settings->ingest_tls_key),
+        .connections_max = (size_t)settings->ingest_connections_max,
+        .body_bytes_max = (size_t)settings->ingest_body_bytes_max,
+        .buffered_bytes_max = (size_t)settings->ingest_buffered_bytes_max,
+        .head_bytes_max = 16384,
+        .head_timeout_ms = settings->ingest_head_timeout_ms,
+        .body_timeout_ms = settings->ingest_body_timeout_ms,
+        .idle_timeout_ms = settings->ingest_idle_timeout_ms,
+        .answer_timeout_ms = settings->ingest_answer_timeout_ms,
+    };
+    out->loops = (uint32_t)settings->ingest_threads;
+    out->parse.body_bytes_max = (uint32_t)settings->ingest_inflated_bytes_max;
+    out->parse.event_bytes_max = (uint32_t)settings->ingest_event_bytes_max;
+    out->parse.events_max = (uint32_t)settings->ingest_events_max;
+    out->parse.depth_max = (uint32_t)settings->ingest_depth_max;
+    out->parse.future_skew_ms = settings->ingest_future_skew_ms;
+    out->data_path = data_path;
+    out->quota_standard_per_minute = (uint64_t)settings->quota_standard;
+    out->quota_enterprise_per_minute = (uint64_t)settings->quota_enterprise;
+    out->retention_days = (int32_t)settings->retention_days;
+    out->unpacked_bytes_max = (size_t)settings->ingest_inflated_bytes_max;
+    out->in_flight_bytes_max = (size_t)settings->journal_queue_bytes_max;
+    out->drain_timeout_ms = settings->ingest_drain_timeout_ms;
+}
+
+void parts_sink_options(const struct settings *settings, struct sink_options *out)
+{
+    sink_options_default(out);
+    out->batch.rows_max = (uint32_t)settings->store_rows_max;
+    out->pace.interval_min_ms = (uint32_t)settings->store_linger_ms;
+    out->pace.interval_max_ms = (uint32_t)settings->store_linger_load_ms;
+}
+
+void parts_process_options(const struct settings *settings, const char *state_path, struct process_options *out)
+{
+    *out = (struct process_options){
+        .state_path = state_path,
+        .future_skew_ms = settings->ingest_future_skew_ms,
+        .dedup_horizon_ms = settings->process_dedup_horizon_ms,
+        .dedup_memory_bytes_max = (uint64_t)settings->process_dedup_memory_bytes_max,
+        .dedup_disk_bytes_max = (uint64_t)settings->process_dedup_bytes_max,
+        .checkpoint_interval_ms = settings->process_checkpoint_interval_ms,
+    };
+}
+
+void parts_serve_options(const struct settings *settings, const char *token_path, struct serve_options *out)
+{
+    serve_options_init(out);
+    out->http = (struct http_server_options){
+        .name = "api",
+        .host = settings->api_host,
+        .port = (uint16_t)settings->api_port,
+        .port_option = "--api-port",
+        .tls_certificate = text_or_null(settings->api_tls_certificate),
+        .tls_key = text_or_null(settings->api_tls_key),
+        .connections_max = (size_t)settings->api_connections_max,
+        .body_bytes_max = 1 << 20,
+        .buffered_bytes_max = 64 << 20,
+        .head_bytes_max = 16384,
+        .head_timeout_ms = 10000,
+        .body_timeout_ms = 30000,
+        .idle_timeout_ms = 75000,
+        .answer_timeout_ms = 30000,
+        .half_close_is_gone = true,
+    };
+    out->admin_token_path = token_path;
+    out->dev = settings->open_demo_tenant;
+    out->queries_max = (uint32_t)settings->api_queries_max;
+    out->queries_per_tenant = (uint32_t)settings->api_queries_per_tenant;
+    out->query_timeout_ms = settings->api_query_timeout_ms;
+    out->listeners_max = (size_t)settings->api_listeners_max;
+}

@@ -1,0 +1,18 @@
+/* Settings turned into each part's own options: the one place where the names in YAML meet the names in code. */
+#pragma once
+#include "catalog/catalog.h"
+#include "config/settings.h"
+#include "ingest/ingest.h"
+#include "journal/journal.h"
+#include "process/process_task.h"
+#include "serve/serve.h"
+#include "store/sink.h"
+
+struct engine;
+
+void parts_journal_options(const struct settings *settings, const char *path, struct journal_options *out);
+/* data_path is borrowed for the life of what is made with it; the same below. */
+void parts_ingest_options(const struct settings *settings, const char *data_path, struct ingest_options *out);
+void parts_process_options(const struct settings *settings, const char *state_path, struct process_options *out);
+void parts_sink_options(const struct settings *settings, struct sink_options *out);
+void parts_serve_options(const struct settings *settings, const char *token_path, struct serve_options *out);

@@ -1,0 +1,147 @@
+/* `weir up`: everything in one process (and the engine in its child), in the foreground until SIGTERM or ctrl-C. */
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/resource.h>
+#include <sysexits.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "app/app.h"
+#include "base/log.h"
+#include "cli/args.h"
+#include "cli/commands.h"
+#include "world/world.h"
+
+struct up_options {
+    const char *config, *env, *data;
+    int64_t ingest_port, api_port, olap_port;
+};
+
+static const struct arg ARGS[] = {
+    ARG_TEXT(struct up_options, config, "config", 'c', "DIR", "config",
+             "directory with platform.yaml and environments/"),
+    ARG_TEXT(struct up_options, env, "env", 'e', "NAME", "dev", "environment: environments/NAME.yaml"),
+    ARG_TEXT(struct up_options, data, "data", 'd', "DIR", "data",
+             "directory for everything that is kept, made when missing"),
+    ARG_INTEGER(struct up_options, ingest_port, "ingest-port", 0, "PORT", "-1", -1, 65535,
+                "events in; default: ingest.port, 8000"),
+    ARG_INTEGER(struct up_options, api_port, "api-port", 0, "PORT", "-1", -1, 65535,
+                "queries, live feed; default: api.port, 8001"),
+    ARG_INTEGER(struct up_options, olap_port, "olap-port", 0, "PORT", "-1", -1, 65535,
+                "the engine's ClickHouse HTTP, loopback only; default: olap.port, 8123"),
+};
+
+static const struct args_command UP = {
+    .name = "up",
+    .summary = "start everything: ingestion, processing, engine, API",
+    .description = "Runs in the foreground and prints a line that begins with `ready` when everything answers. SIGTERM "
+                   "or ctrl-C drains and\n"
+                   "ends it with code 0: what was answered 200 is on disk, and goes on at the next start.",
+    .examples = "  weir up\n  weir up --env prod --data /var/lib/weir\n",
+    .args = ARGS,
+    .arg_count = COUNT_OF(ARGS),
+};
+
+static bool load(const struct up_options *options, struct config *config, int *exit_code)
+{
+    struct buf problems;
+    struct error err;
+    size_t count;
+    buf_init(&problems, 1 << 20);
+    enum status s = config_load(options->config, options->env, world_real(), config, &problems, &count, &err);
+    if (s != OK) {
+        fprintf(stderr, "%sweir up: %s\n", buf_text(&problems), err.text);
+        *exit_code = EX_CONFIG;
+    }
+    buf_done(&problems);
+    if (options->ingest_port >= 0)
+        config->settings.ingest_port = options->ingest_port;
+    if (options->api_port >= 0)
+        config->settings.api_port = options->api_port;
+    if (options->olap_port >= 0)
+        config->settings.olap_port = options->olap_port;
+    return s == OK;
+}
+
+static void set_up_log(const struct settings *settings)
+{
+    static const char *const LEVELS[] = { "debug", "info", "warn", "error" };
+    for (size_t i = 0; i < COUNT_OF(LEVELS); i++)
+        if (strcmp(settings->log_level, LEVELS[i]) == 0)
+            log_set_level((enum log_level)i);
+    log_set_json(strcmp(settings->log_format, "json") == 0);
+}
+
+/* Connections and segments are files: as many as the system lets us have. */
+static void raise_file_limit(void)
+{
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < limit.rlim_max) {
+        limit.rlim_cur = limit.rlim_max;
+        (void)setrlimit(RLIMIT_NOFILE, &limit);
+    }
+}
+
+static int look_after(struct app *app, const sigset_t *signals)
+{
+    bool told = false;
+    int64_t began_us = world_mono_us(world_real());
+    for (;;) {
+        bool ready = false;
+        int64_t wait_ms = 1000;
+        int exit_code = EX_OK;
+        struct error err;
+        if (app_step(app, &ready, &wait_ms, &exit_code, &err) != OK) {
+            fprintf(stderr, "weir up: %s\n", err.text);
+            return exit_code;
+        }
+        if (ready && !told) {
+            char where[512];
+            app_describe(app, where, sizeof where);
+            printf("ready in %.2f s: %s\n", (double)(world_mono_us(world_real()) - began_us) / 1e6, where);
+            fflush(stdout);
+            told = true;
+        }
+        struct timespec wait = { wait_ms / 1000, wait_ms % 1000 * 1000000 };
+        int signal = sigtimedwait(signals, NULL, &wait);
+        if (signal == SIGTERM || signal == SIGINT) {
+            log_info("up.stopping", "signal=%s", signal == SIGTERM ? "SIGTERM" : "SIGINT");
+            return EX_OK;
+        }
+    }
+}
+
+int command_up(int argc, char **argv)
+{
+    struct up_options options;
+    int exit_code;
+    if (!args_parse(&UP, argc, argv, &options, &exit_code))
+        return exit_code;
+    static struct config config;
+    if (!load(&options, &config, &exit_code))
+        return exit_code;
+    set_up_log(&config.settings);
+    raise_file_limit();
+    /* Before any thread is made, so that only this one takes them. */
+    sigset_t signals;
+    sigemptyset(&signals);
+    sigaddset(&signals, SIGTERM);
+    sigaddset(&signals, SIGINT);
+    sigaddset(&signals, SIGHUP);
+    sigaddset(&signals, SIGCHLD);
+    sigprocmask(SIG_BLOCK, &signals, NULL);
+    signal(SIGPIPE, SIG_IGN);
+
+    struct app_options app_options = { .data_path = options.data, .settings = &config.settings };
+    struct app *app;
+    struct error err;
+    if (app_start(&app_options, &app, &exit_code, &err) != OK) {
+        fprintf(stderr, "weir up: %s\n", err.text);
+        return exit_code;
+    }
+    exit_code = look_after(app, &signals);
+    app_stop(app);
+    return exit_code;
+}
