@@ -6,17 +6,14 @@
 set -eu
 cd "$(dirname "$0")/.."
 seconds=${1:-4} rounds=${2:-3}
-for tool in wrk nginx cc; do
-    command -v "$tool" >/dev/null || [ -x "/usr/sbin/$tool" ] || { echo "http_ceiling: $tool is missing (apt-get install wrk nginx-light gcc)" >&2; exit 69; }
+for tool in wrk nginx; do
+    command -v "$tool" >/dev/null || [ -x "/usr/sbin/$tool" ] || { echo "http_ceiling: $tool is missing (apt-get install wrk nginx-light)" >&2; exit 69; }
 done
 PATH=$PATH:/usr/sbin
 dir=$(mktemp -d)
 pids=()
 trap 'for pid in "${pids[@]}"; do kill "$pid" 2>/dev/null || true; done; rm -rf "$dir"' EXIT
-[ -f build/libweir.a ] || make -s build
-
-cc -O2 -g -D_GNU_SOURCE -Isrc bench/http_ceiling.c build/libweir.a build/libllhttp.a -o "$dir/http_ceiling" \
-    $(pkg-config --cflags --libs libuv openssl) -lpthread
+[ -x build/http_ceiling ] || make -s build
 mkdir "$dir/body"
 cat > "$dir/nginx.conf" <<CONF
 worker_processes 1; daemon off; master_process off; pid $dir/nginx.pid; error_log $dir/error.log crit;
@@ -33,8 +30,8 @@ head -c 300 /dev/zero | tr '\0' 'a' > "$dir/300"
 head -c 30720 /dev/zero | tr '\0' 'a' > "$dir/30720"
 
 nginx -c "$dir/nginx.conf" -p "$dir" 2>/dev/null & pids+=($!); nginx_pid=$!
-"$dir/http_ceiling" 19110 now & pids+=($!); now_pid=$!
-"$dir/http_ceiling" 19111 later & pids+=($!); later_pid=$!
+build/http_ceiling 19110 now & pids+=($!); now_pid=$!
+build/http_ceiling 19111 later & pids+=($!); later_pid=$!
 sleep 0.5
 ticks=$(getconf CLK_TCK)
 cpu_ticks() { sed 's/.*) //' "/proc/$1/stat" | awk '{print $12 + $13}'; }

@@ -258,6 +258,8 @@ static void finish(struct http_connection *connection)
     uv_os_fd_t fd;
     if (connection->tls)
         http_tls_say_goodbye(connection);
+    if (connection->writing)
+        return; /* the goodbye waits for room: once it is out, this is called again */
     if (connection->ended || connection->failed || connection->discarded_bytes >= HTTP_DISCARD_BYTES_MAX ||
         uv_fileno((uv_handle_t *)&connection->tcp, &fd) < 0 || shutdown(fd, SHUT_WR) < 0) {
         http_connection_close(connection);
@@ -356,6 +358,9 @@ void http_connection_settle(struct http_connection *connection)
         return;
     }
     bool sent = connection->out.n == 0 && !connection->writing;
+    bool idle = connection->state == READ_IDLE && !connection->first && connection->held.n == 0;
+    if (idle && connection->server->draining)
+        connection->state = READ_DISCARD;
     if (connection->failed)
         http_connection_close(connection);
     else if (connection->finishing && connection->discarded_bytes >= HTTP_DISCARD_BYTES_MAX)

@@ -312,12 +312,8 @@ void http_server_drain(struct http_server *server, void (*on_drained)(void *self
     close_listener(server);
     uv_timer_start(&server->sweep, http_limits_sweep, DRAIN_SWEEP_MS, DRAIN_SWEEP_MS);
     uv_unref((uv_handle_t *)&server->sweep);
-    for (struct http_connection *connection = server->connections; connection; connection = connection->next) {
-        bool idle = connection->state == READ_IDLE && !connection->first && connection->held.n == 0;
-        if (idle)
-            connection->state = READ_DISCARD;
-        http_connection_mark(connection);
-    }
+    for (struct http_connection *connection = server->connections; connection; connection = connection->next)
+        http_connection_mark(connection); /* those that are idle end when they settle */
 }
 
 void http_server_stop(struct http_server *server)

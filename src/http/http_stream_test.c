@@ -181,6 +181,38 @@ static void test_a_writer_that_does_not_look_at_pending_loses_the_connection(voi
     http_fixture_finish(f);
 }
 
+static void on_drained(void *self)
+{
+    struct http_fixture *f = self;
+    pthread_mutex_lock(&f->mutex);
+    f->drained++;
+    pthread_cond_broadcast(&f->changed);
+    pthread_mutex_unlock(&f->mutex);
+}
+
+static void drain(struct http_fixture *f)
+{
+    http_server_drain(f->server, on_drained, f);
+}
+
+static void test_a_drained_server_closes_the_connection_behind_a_stream_that_was_begun_before(void **state)
+{
+    (void)state;
+    struct http_fixture *f = http_fixture_start(http_fixture_options());
+    int fd = http_client(f);
+    http_client_say(fd, "GET /stream HTTP/1.1\r\n" HOST "\r\n");
+    http_client_hear(fd, "chunked\r\n\r\n");
+    http_fixture_on_loop(f, drain);
+    http_fixture_on_loop(f, write_number);
+    assert_string_equal(http_client_hear(fd, "\n\r\n"), "9\r\ndata: 0\n\n\r\n");
+    http_fixture_on_loop(f, end_all);
+    assert_string_equal(http_client_hear(fd, NULL), "0\r\n\r\n");
+    close(fd);
+    assert_true(http_fixture_wait(f, &f->drained, 1));
+    assert_int_equal(f->gone, 0);
+    http_fixture_finish(f);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -189,6 +221,7 @@ int main(void)
         cmocka_unit_test(test_a_stream_to_head_has_no_body),
         cmocka_unit_test(test_a_client_that_leaves_its_stream_is_gone_however_it_leaves),
         cmocka_unit_test(test_a_slow_reader_is_seen_in_pending_and_cut_off_when_it_stalls),
+        cmocka_unit_test(test_a_drained_server_closes_the_connection_behind_a_stream_that_was_begun_before),
         cmocka_unit_test(test_a_writer_that_does_not_look_at_pending_loses_the_connection),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -199,8 +199,9 @@ void http_tls_encipher(struct http_connection *connection)
 
 void http_tls_say_goodbye(struct http_connection *connection)
 {
+    SSL *ssl = connection->tls->ssl;
     ERR_clear_error();
-    if (!connection->tls->broken && SSL_is_init_finished(connection->tls->ssl))
-        SSL_shutdown(connection->tls->ssl);
+    if (!(SSL_get_shutdown(ssl) & SSL_SENT_SHUTDOWN) && SSL_is_init_finished(ssl))
+        SSL_shutdown(ssl);
     http_write_flush(connection);
 }
