@@ -29,7 +29,7 @@ struct sink_options {
     struct sink_batch_options batch; /* rows_max 100000, bytes_max 64 MiB */
     struct pace_options pace;        /* linger 3 ms, interval 40 to 400 ms, longest at 100000 rows a second */
     uint32_t retry_first_ms;         /* first pause after a failed insert; 50 */
-    uint32_t retry_most_ms;          /* longest pause; 5000 */
+    uint32_t retry_most_ms;          /* longest pause; 1000: an engine child is back within a second */
 };
 
 void sink_options_default(struct sink_options *out);
