@@ -59,7 +59,7 @@ static struct journal *open_journal(const struct journal_backend *backend, const
     struct journal_options options = { .path = path,
                                        .partitions = 16,
                                        .segment_bytes = 64u << 20,
-                                       .retention_bytes = 512u << 20,
+                                       .retention_bytes = 192u << 20,
                                        .total_bytes_max = 2ull << 30,
                                        .queue_bytes_max = 64u << 20 };
     must(backend->open(&options, world_real(), metrics, &journal, &err), &err);

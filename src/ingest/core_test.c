@@ -649,6 +649,8 @@ static void test_quota_takes_whole_requests(void **state)
     fixture->now_us += 18100000;
     expect(post_many(fixture, "small_write", 30), 200, "\"accepted\":30");
     assert_int_equal(counted(fixture, "events_dropped_total", "customer_id=\"small\",reason=\"quota\""), 30);
+    /* Received are all that came, also the 30 that were refused: the alert on losses is a ratio of the two. */
+    assert_int_equal(counted(fixture, "events_received_total", "customer_id=\"small\",event_type=\"t\""), 160);
     assert_int_equal(counted(fixture, "events_dropped_total", "customer_id=\"acme\",reason=\"quota\""), 0);
     assert_int_equal(counted(fixture, "ingest_quota_warnings_total", "customer_id=\"small\""), 1);
     assert_int_equal(read_journal(fixture).events, 79 + 1 + 20 + 500 + 30);

@@ -209,7 +209,7 @@ static void test_draining_answers_what_was_whole(void **state)
     assert_int_equal(pthread_create(&stopper, NULL, stop_run, fixture->ingest), 0);
     char byte;
     assert_int_equal(read(idle, &byte, 1), 0); /* closed at once */
-    int late = connect_to(port); /* the kernel may take one more before the listener is closed */
+    int late = connect_to(port);               /* the kernel may take one more before the listener is closed */
     for (int i = 0; i < 1000 && late >= 0; i++) {
         close(late);
         usleep(5000);

@@ -261,8 +261,6 @@ static void count_types(struct core *core, struct ticket *ticket, const struct e
         member = member_of_reject(core, ticket, &result->rejects[i]);
         if (member)
             member_count_type(core->members, member, SLICE("invalid"), result->rejects[i].count);
-        if (member)
-            counter_add(member->dropped[DROP_INVALID], result->rejects[i].count);
     }
 }
 
@@ -301,7 +299,6 @@ static void keep(struct core *core, struct ticket *ticket, const struct event_pa
     size_t bytes = records_bytes(core, ticket, result);
     struct batch *batch;
     struct error err;
-    count_types(core, ticket, result);
     if (bytes > BATCH_BYTES_MAX) {
         refund(ticket, ticket->share_count);
         refuse(core, ticket,
@@ -317,8 +314,12 @@ static void keep(struct core *core, struct ticket *ticket, const struct event_pa
     }
     ticket->accepted = result->event_count;
     ticket->rejected = result->rejected_events;
-    for (size_t i = 0; i < result->reject_count; i++)
+    for (size_t i = 0; i < result->reject_count; i++) {
+        const struct member *member = member_of_reject(core, ticket, &result->rejects[i]);
+        if (member)
+            counter_add(member->dropped[DROP_INVALID], result->rejects[i].count);
         verdict_add(core, ticket, &result->rejects[i]);
+    }
     if (bytes == 0) { /* nothing to make durable: an empty array, or rejects of nobody's */
         answer_accepted(core, ticket);
         return;
@@ -342,6 +343,7 @@ static void judge_parsed(struct core *core, struct ticket *ticket, const struct 
         refuse(core, ticket, &(struct refusal){ .status = 401, .code = "missing_key", .message = MISSING_KEY });
         return;
     }
+    count_types(core, ticket, result);
     uint32_t wait_s = pay(core, ticket);
     if (wait_s)
         refuse_quota(core, ticket, wait_s);
