@@ -1,6 +1,6 @@
 /* How fast a request body becomes encoded records, on one core: event_body_open, event_body_parse, event_encode.
- * usage: event_parse_bench [rounds]. Each line: what the body is, then GB/s of body, events/s and ns an event; the best
- * of the rounds. Seeded, so that every run parses the same bytes. */
+ * usage: event_parse_bench [--json]. Each line: what the body is, then GB/s of body, events/s and ns an event; the best
+ * of many short rounds. Seeded, so that every run parses the same bytes. */
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -9,10 +9,13 @@
 
 #define EVENTS 1000
 #define REPEATS 2 /* short rounds: the best of many meets a quiet moment of a busy machine */
+#define ROUNDS 500
 #define BODY_MAX (4u << 20)
 #define SALT "0123456789abcdef0123456789abcdef"
 
 static uint64_t seed = 42;
+static bool json;
+static unsigned json_rows;
 
 static unsigned dice(unsigned sides)
 {
@@ -56,7 +59,7 @@ static void add_segment(struct buf *body)
         dice(1u << 31), dice(500), dice(100), dice(4), dice(1u << 31), dice(1u << 31), dice(60), dice(60), dice(1000));
 }
 
-static void measure(const char *name, struct event_parser *parser, struct slice body, size_t events, int rounds)
+static void measure(const char *name, struct event_parser *parser, struct slice body, size_t events)
 {
     struct world *world = world_real();
     struct event_tenant tenant = { SLICE("acme"), SLICE(""), INT64_MIN };
@@ -68,7 +71,7 @@ static void measure(const char *name, struct event_parser *parser, struct slice 
     char *records = malloc(2 * BODY_MAX);
     int64_t best_us = INT64_MAX;
     arena_init(&arena, 64u << 20);
-    for (int round = 0; round < rounds && records; round++) {
+    for (int round = 0; round < ROUNDS && records; round++) {
         struct event_parse_result result;
         struct slice key;
         struct error err;
@@ -89,11 +92,17 @@ static void measure(const char *name, struct event_parser *parser, struct slice 
         int64_t us = world_mono_us(world) - from;
         best_us = us < best_us ? us : best_us;
     }
+    arena_done(&arena);
+    free(records);
     double bytes = (double)REPEATS * (double)body.n, count = (double)REPEATS * (double)events, us = (double)best_us;
+    if (json) {
+        printf("%s{\"what\":\"bytes → records, one core: %s, %zu B\",\"value\":%.0f,\"unit\":\"events/s\","
+               "\"beside\":\"%.2f GB/s\"}",
+               json_rows++ ? "," : "[", name, body.n / events, count / us * 1e6, bytes / us / 1000);
+        return;
+    }
     printf("%-28s %6zu B/event  %5.2f GB/s  %5.2f M events/s  %4.0f ns/event\n", name, body.n / events,
            bytes / us / 1000, count / us, us * 1000 / count);
-    free(records);
-    arena_done(&arena);
 }
 
 int main(int argc, char **argv)
@@ -101,7 +110,7 @@ int main(int argc, char **argv)
     static struct world bench_world = { .random = dice_random };
     struct event_parse_options options = { 0 };
     struct event_parser *parser = event_parser_new(&options, &bench_world);
-    int rounds = argc > 1 ? atoi(argv[1]) : 500;
+    json = argc > 1 && strcmp(argv[1], "--json") == 0;
     struct buf body;
     buf_init(&body, BODY_MAX);
     for (int form = 0; form < 4; form++) {
@@ -123,8 +132,10 @@ int main(int argc, char **argv)
         if (!padding)
             return 1;
         memset(padding, 0, EVENT_BODY_PADDING);
-        measure(NAMES[form], parser, slice_of(body.p, n), EVENTS, rounds);
+        measure(NAMES[form], parser, slice_of(body.p, n), EVENTS);
     }
+    if (json)
+        printf("]\n");
     buf_done(&body);
     event_parser_free(parser);
     return 0;

@@ -262,7 +262,8 @@ static enum status parse_objects(struct event_parser *p, struct json_cursor *c, 
     if (read && c->token == c->end)
         return event_add_object(p, err);
     if (p->request->ndjson || looks_like_lines(p->index.text)) {
-        json_index_rebuild_by_line(&p->index);
+        if (p->index.suspect)
+            json_index_rebuild(&p->index, true);
         json_cursor_begin(c, &p->index, &p->limits);
         return parse_lines(p, c, err);
     }

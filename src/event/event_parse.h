@@ -64,7 +64,7 @@ struct event_request {
     const struct event_tenant *(*find_open_tenant)(void *self, struct slice customer_id);
     void *find_self;
     struct slice remote_address; /* stored hashed when the event has no IP of its own; empty: not stored */
-    const uint8_t *ip_salt;      /* EVENT_IP_SALT_BYTES, see event/ip_salt.h; NULL: IPs are removed, not hashed */
+    const uint8_t *ip_salt;      /* EVENT_IP_SALT_BYTES, another one each day; NULL: IPs are removed, not hashed */
 };
 
 enum event_code {

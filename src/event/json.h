@@ -31,9 +31,10 @@ void json_index_init(struct json_index *index);
 void json_index_done(struct json_index *index);
 /* ERR_FULL: out of memory. ERR_INVALID: larger than JSON_TEXT_MAX. Anything else, well-formed or not, is indexed. */
 MUST_CHECK enum status json_index_build(struct json_index *index, struct slice text, struct error *err);
-/* For lines of JSON of which some are broken: a string ends at the end of its line at the latest, so that an unclosed
- * one does not swallow the lines behind it. Call after json_index_build of the same text. */
-void json_index_rebuild_by_line(struct json_index *index);
+/* Indexes the same text again by a plain loop, slowly, and marks it suspect. by_line is for lines of JSON of which some
+ * are broken: a string then ends at the end of its line at the latest, so that an unclosed one does not swallow the
+ * lines behind it. Call after json_index_build of the same text. */
+void json_index_rebuild(struct json_index *index, bool by_line);
 
 enum json_problem {
     JSON_FINE,

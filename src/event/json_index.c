@@ -54,7 +54,7 @@ static size_t string_end(struct slice text, size_t i, bool by_line)
     return text.n;
 }
 
-static void index_plainly(struct json_index *index, bool by_line)
+void json_index_rebuild(struct json_index *index, bool by_line)
 {
     struct slice text = index->text;
     size_t count = 0;
@@ -87,14 +87,8 @@ enum status json_index_build(struct json_index *index, struct slice text, struct
     index->text = text;
     index->suspect = false;
     if (text.n == 0 || !json_stage1_run(index->stage1, text.p, text.n, &index->count))
-        index_plainly(index, false);
+        json_index_rebuild(index, false);
     index->at[index->count] = (uint32_t)text.n;
     assert(index->count <= text.n);
     return OK;
-}
-
-void json_index_rebuild_by_line(struct json_index *index)
-{
-    if (index->suspect)
-        index_plainly(index, true);
 }

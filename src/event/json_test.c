@@ -25,7 +25,7 @@ static enum json_problem walk(struct slice text, const struct json_limits *limit
     json_index_init(&index);
     assert_int_equal(json_index_build(&index, slice_of(copy, text.n), NULL), OK);
     if (by_line)
-        json_index_rebuild_by_line(&index);
+        json_index_rebuild(&index, true);
     json_cursor_begin(&cursor, &index, limits);
     enum json_problem problem = json_walk_value(&cursor, &value) ? JSON_FINE : cursor.problem;
     if (problem == JSON_FINE && cursor.token != cursor.end)
