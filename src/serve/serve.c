@@ -93,15 +93,15 @@ static void on_stop(uv_async_t *async)
 
 static void make_metrics(struct serve *serve)
 {
-    serve->sql_seconds = metrics_histogram(serve->metrics, "weir_api_query_seconds",
+    serve->sql_seconds = metrics_histogram(serve->metrics, "api_query_seconds",
                                            "Time from a question to its answer, waiting included.", "");
-    serve->sql_ok = metrics_counter(serve->metrics, "weir_api_queries_total", "Questions answered.", "result=\"ok\"");
+    serve->sql_ok = metrics_counter(serve->metrics, "api_queries_total", "Questions answered.", "result=\"ok\"");
     serve->sql_failed =
-        metrics_counter(serve->metrics, "weir_api_queries_total", "Questions answered.", "result=\"failed\"");
-    serve->live_messages = metrics_counter(serve->metrics, "weir_api_live_messages_total",
+        metrics_counter(serve->metrics, "api_queries_total", "Questions answered.", "result=\"failed\"");
+    serve->live_messages = metrics_counter(serve->metrics, "api_live_messages_total",
                                            "Messages sent to listeners of the live feed.", "");
-    serve->listeners_gauge = metrics_gauge(serve->metrics, "weir_api_listeners", "Listeners of the live feed now.", "");
-    serve->queries_gauge = metrics_gauge(serve->metrics, "weir_api_queries", "Questions that run or wait now.", "");
+    serve->listeners_gauge = metrics_gauge(serve->metrics, "api_listeners", "Listeners of the live feed now.", "");
+    serve->queries_gauge = metrics_gauge(serve->metrics, "api_queries", "Questions that run or wait now.", "");
 }
 
 static enum status make_loop(struct serve *serve, struct error *err)

@@ -655,7 +655,7 @@ static void test_unknown_paths_and_methods_are_answered_as_json(void **state)
     assert_int_equal(request("OPTIONS", "/v1/sql", NULL, NULL, NULL), 204);
     assert_int_equal(request("OPTIONS", "/v1/tenants", NULL, NULL, NULL), 405);
     assert_int_equal(request("GET", "/metrics", NULL, NULL, NULL), 200);
-    assert_non_null(strstr(answer, "weir_api_queries_total"));
+    assert_non_null(strstr(answer, "api_queries_total"));
     assert_int_equal(request("GET", "/", NULL, NULL, NULL), 200);
     assert_non_null(strstr(answer, "<title>weir</title>"));
     assert_null(strstr(answer, "http://127.0.0.1:8001/weir")); /* everything is asked from here */
