@@ -100,8 +100,8 @@ static const char *const VIEWS[] = {
 static const char *const BEFORE[] = {
     "CREATE DATABASE IF NOT EXISTS weir",
     "CREATE DATABASE IF NOT EXISTS pub",
-    "CREATE TABLE IF NOT EXISTS weir.schema_migrations ("
-    " version UInt32, applied_at DateTime64(3, 'UTC') DEFAULT now64(3, 'UTC')) ENGINE = MergeTree ORDER BY version",
+    ("CREATE TABLE IF NOT EXISTS weir.schema_migrations ("
+     " version UInt32, applied_at DateTime64(3, 'UTC') DEFAULT now64(3, 'UTC')) ENGINE = MergeTree ORDER BY version"),
 };
 
 uint32_t schema_version(void)

@@ -62,7 +62,7 @@ def test_bodies_that_are_garbage_get_a_verdict_or_400_and_never_a_500():
                 continue
             assert status in allowed, (name, status, answer[:300])
             answer = json.loads(answer)
-            if status == 200 and name not in ("two objects",):
+            if status == 200 and name not in ("two objects", "infinity"):  # 1e999 is JSON: kept as written (decision 0030)
                 assert answer["accepted"] == 0 and answer["rejected"] >= 1 and answer["results"][0]["code"], (name, answer)
             elif status != 200:
                 assert answer["code"] and answer["message"], (name, answer)
