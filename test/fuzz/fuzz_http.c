@@ -1,7 +1,8 @@
 /* Bytes from outside → a connection of the HTTP server, over a socket pair, with a handler that touches all that a
- * handler can. The first byte chooses the size of the pieces in which the rest arrives and whether the client then ends
- * its side or cuts the connection. Looked for, besides what the sanitizers see: a request that is answered twice or
- * never, a connection or a byte of the body budget that is not given back. */
+ * handler can. The first byte chooses the size of the pieces in which the rest arrives, whether the client reads
+ * meanwhile, when deferred answers come, and whether the client then ends its side or cuts the connection. Looked for,
+ * besides what the sanitizers see: a request that is answered twice or never, a connection or a byte of the body budget
+ * that is not given back. */
 #include <stdlib.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -43,6 +44,7 @@ static void handle(void *self, struct http_exchange *exchange)
     touch(http_header(exchange, "host"));
     touch(http_header(exchange, "content-type"));
     touch(http_remote_address(exchange));
+    touched += http_method(exchange) + http_is_loopback(exchange);
     for (unsigned i = 0; i < exchange->header_count; i++) {
         touch(exchange->headers[i].name);
         touch(exchange->headers[i].value);
@@ -107,10 +109,12 @@ static void start(void)
         abort();
 }
 
-static void turn(int fd)
+static void turn(int fd, bool reads)
 {
     char heard[65536];
     uv_run(&loop, UV_RUN_NOWAIT);
+    if (!reads)
+        return;
     while (recv(fd, heard, sizeof heard, MSG_DONTWAIT) == sizeof heard)
         ;
 }
@@ -124,26 +128,28 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     int pair[2];
     if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, pair) < 0)
         abort();
+    int send_bytes = 4096; /* so that answers stay behind when the client does not read */
+    setsockopt(pair[1], SOL_SOCKET, SO_SNDBUF, &send_bytes, sizeof send_bytes);
     struct sockaddr nobody = { .sa_family = AF_UNIX };
     http_server_accept(server, pair[1], &nobody);
     size_t piece = data[0] & 0x1f ? (size_t)(data[0] & 0x1f) * 9 : size;
-    bool cut = data[0] & 0x80, answer_between = data[0] & 0x40;
+    bool cut = data[0] & 0x80, answer_between = data[0] & 0x40, reads = !(data[0] & 0x20);
     for (size_t at = 1; at < size;) {
         size_t n = size - at < piece ? size - at : piece;
         ssize_t sent = send(pair[0], data + at, n, MSG_NOSIGNAL);
         if (sent < 0 && errno != EAGAIN)
             break;
         at += sent > 0 ? (size_t)sent : 0;
-        turn(pair[0]);
+        turn(pair[0], reads);
         if (answer_between)
             answer_kept();
-        else if (sent < 0)
-            break; /* it does not read on before it has answered */
+        if (sent < 0 && !(answer_between && reads))
+            break; /* it does not read on before it is read or has answered */
     }
     if (!cut) {
         shutdown(pair[0], SHUT_WR);
         for (int i = 0; i < 100 && server->connection_count; i++) {
-            turn(pair[0]);
+            turn(pair[0], true);
             answer_kept();
         }
     }
