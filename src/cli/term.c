@@ -178,7 +178,7 @@ void term_add_ms(struct buf *buf, double ms)
 {
     int64_t s = (int64_t)(ms / 1000);
     if (ms < 999.5)
-        buf_add_format(buf, "%.*f ms", ms < 1 ? 2 : ms < 10, ms);
+        buf_add_format(buf, "%.*f ms", ms > 0 && ms < 1 ? 2 : ms > 0 && ms < 10, ms);
     else if (s < 60)
         buf_add_format(buf, "%.1f s", ms / 1000);
     else if (s < 3600)

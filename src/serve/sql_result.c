@@ -32,6 +32,24 @@ static void find_parts(struct slice json, bool cut, struct parts *out)
         *out = (struct parts){ 0 };
 }
 
+/* "meta" without the blanks that the engine puts between its tokens. */
+static void add_columns(struct slice meta, struct buf *out)
+{
+    struct json_walk walk, member;
+    bool first = true;
+    for (json_walk_begin(&walk, meta); json_walk_next(&walk); first = false) {
+        buf_add_text(out, first ? "{" : ",{");
+        for (json_walk_begin(&member, walk.value); json_walk_next(&member);) {
+            if (out->n && out->p[out->n - 1] != '{')
+                buf_add_char(out, ',');
+            buf_add_slice(out, member.name);
+            buf_add_char(out, ':');
+            buf_add_slice(out, member.value);
+        }
+        buf_add_char(out, '}');
+    }
+}
+
 static uint64_t add_rows(struct slice data, uint32_t rows_max, struct buf *out, bool *out_more)
 {
     struct json_walk walk;
@@ -67,9 +85,9 @@ enum status sql_result_write(struct slice engine_json, const struct sql_result_o
     if (!parts.meta.p || !parts.data.p)
         return error_set(err, ERR_CORRUPT, "the engine's answer makes no sense");
     bool more = false;
-    buf_add_text(out, "{\"columns\":");
-    buf_add_slice(out, parts.meta);
-    buf_add_text(out, ",\"rows\":[");
+    buf_add_text(out, "{\"columns\":[");
+    add_columns(parts.meta, out);
+    buf_add_text(out, "],\"rows\":[");
     uint64_t rows = add_rows(parts.data, options->rows_max, out, &more);
     buf_add_format(out, "],\"row_count\":%llu,\"truncated\":%s,\"elapsed_ms\":%.3f}", (unsigned long long)rows,
                    more || options->cut ? "true" : "false", (double)options->elapsed_us / 1000);
