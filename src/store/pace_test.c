@@ -53,6 +53,14 @@ static void test_a_trickle_makes_at_most_25_inserts_a_second(void **state)
     assert_in_range(inserts, 200, 251);
 }
 
+static void test_10k_a_second_makes_about_8_inserts_of_it(void **state)
+{
+    struct pace pace;
+    pace_init(&pace, &OPTIONS);
+    int inserts = run(&pace, 10000, 15000, 1.5, 10);
+    assert_in_range(inserts, 75, 90);
+}
+
 static void test_100k_a_second_makes_large_blocks(void **state)
 {
     struct pace pace;
@@ -69,12 +77,24 @@ static void test_slow_inserts_fill_half_of_the_time_at_most(void **state)
     assert_in_range(inserts, 45, 53);
 }
 
+static void test_no_spacing_at_all_may_be_asked_for(void **state)
+{
+    struct pace pace;
+    const struct pace_options none = { .linger_ms = 0, .rows_per_s_max = 100000 };
+    pace_init(&pace, &none);
+    pace_started(&pace, 1000, 5 * S);
+    pace_finished(&pace, 6 * S);
+    assert_int_equal(pace_due_us(&pace, 6 * S), 6 * S);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_a_lone_event_goes_after_the_linger),
         cmocka_unit_test(test_a_trickle_makes_at_most_25_inserts_a_second),
+        cmocka_unit_test(test_10k_a_second_makes_about_8_inserts_of_it),
         cmocka_unit_test(test_100k_a_second_makes_large_blocks),
+        cmocka_unit_test(test_no_spacing_at_all_may_be_asked_for),
         cmocka_unit_test(test_slow_inserts_fill_half_of_the_time_at_most),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
