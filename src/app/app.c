@@ -4,7 +4,6 @@
  * it still runs. */
 #include "app/app.h"
 
-#include <inttypes.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -125,19 +124,11 @@ static const char *why_not_ready(void *self)
     return atomic_load(&app->ready) ? NULL : "the engine is starting";
 }
 
-static void on_quota_warning(void *self, const char *tenant_id, uint32_t used_percent, uint64_t per_minute)
-{
-    (void)self;
-    log_warn("quota.80_percent", "tenant=%s used_percent=%u events_per_minute=%" PRIu64, tenant_id, used_percent,
-             per_minute);
-}
-
 static enum status open_ingest(struct app *app, int *exit_code, struct error *err)
 {
     struct ingest_options options;
     parts_ingest_options(app->settings, app->data_path, &options);
     options.not_ready = why_not_ready;
-    options.quota_warning = on_quota_warning;
     options.hook_self = app;
     *exit_code = EX_UNAVAILABLE;
     return ingest_new(&options, app->journal, app->catalog, app->metrics, app->world, &app->ingest, err);

@@ -24,7 +24,7 @@ struct process_options {
     uint32_t batch_records_max;      /* 8192; events in one commit */
     uint32_t batch_bytes_max;        /* 4 MiB; outputs of one commit; at most 6 MiB */
     uint32_t read_bytes;             /* 1 MiB; asked of the journal at a time */
-    int64_t future_skew_ms;          /* 24 h; a timestamp further ahead of received_ms is a dead letter */
+    int64_t future_skew_ms;          /* 24 h; a timestamp further ahead of ingested_us is a dead letter */
     int64_t dedup_horizon_ms;        /* 7 d; an event_id is remembered at least so long (running time) */
     uint64_t dedup_memory_bytes_max; /* 128 MiB a partition; holds about 45 million ids */
     uint64_t dedup_disk_bytes_max;   /* 4 GiB a partition */

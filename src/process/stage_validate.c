@@ -1,5 +1,6 @@
-/* A table of the fields that must be there, and one comparison of times. received_ms is our own clock at ingestion; the
- * task's clock is not asked, so that a replay decides as the first run did. */
+/* A table of the fields that must be there, and one comparison of times. ingested_us is our own clock at ingestion
+ * (received_ms may be the client's word, of an import long ago); the task's clock is not asked, so that a replay decides
+ * as the first run did. */
 #include "process/stage_validate.h"
 
 #define ID_BYTES_MAX 1024 /* a bound against nonsense; ingestion's is far lower */
@@ -38,8 +39,8 @@ enum status stage_validate_run(void *self, struct process_batch *batch, struct e
         if (!check_ids(batch, i))
             continue;
         const struct event *event = &batch->events[i];
-        if (event->timestamp_ms > event->received_ms &&
-            event->timestamp_ms - event->received_ms > stage->future_skew_ms)
+        int64_t ahead_ms = event->timestamp_ms - event->ingested_us / 1000;
+        if (ahead_ms > stage->future_skew_ms)
             process_refuse(batch, i, "validate", "too_far_in_future", SLICE("timestamp"),
                            SLICE("the event's time is further ahead of our clock than process.future_skew allows"));
     }

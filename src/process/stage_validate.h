@@ -4,7 +4,7 @@
 #include "process/process_stage.h"
 
 struct stage_validate {
-    int64_t future_skew_ms; /* a timestamp further ahead of received_ms is refused: it would push the watermark */
+    int64_t future_skew_ms; /* a timestamp further ahead of ingested_us is refused: it would push the watermark */
 };
 
 /* self: struct stage_validate. Reasons: "missing_field", "bad_id", "too_far_in_future". */
