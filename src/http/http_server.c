@@ -139,7 +139,15 @@ static enum status open_listener(const struct http_server_options *options, int 
     if (failed)
         return error_set(err, ERR_INVALID, "listen at %s: %s (give an address of this machine, such as 127.0.0.1)",
                          options->host, gai_strerror(failed));
-    int fd = listen_at(found, options->reuse_port);
+    /* A port that is shared could be shared with a stranger of the same user: the first makes sure that it is free. */
+    int fd = 0;
+    if (options->reuse_port && !options->reuse_port_joins && options->port) {
+        fd = listen_at(found, false);
+        if (fd >= 0)
+            close(fd);
+    }
+    if (fd >= 0)
+        fd = listen_at(found, options->reuse_port);
     freeaddrinfo(found);
     if (fd < 0)
         return listen_failed(options, -fd, err);

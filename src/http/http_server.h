@@ -27,7 +27,8 @@ struct http_server_options {
     int64_t body_timeout_ms;   /* for the whole body */
     int64_t idle_timeout_ms;   /* keep-alive without a request */
     int64_t answer_timeout_ms; /* a client that does not read its answer */
-    bool reuse_port;           /* several loops on one port */
+    bool reuse_port;           /* several servers of this process, each on its loop, share the port */
+    bool reuse_port_joins; /* … false: the first of them, which fails when anybody has the port; true: the others */
     /* A client that ends its sending side during a deferred answer: true: it counts as gone (so that its query can be
      * stopped); false: it is still answered (`printf … | nc`). A stream's client is gone in both cases. */
     bool half_close_is_gone;

@@ -350,6 +350,32 @@ static void test_a_taken_port_is_named(void **state)
     http_fixture_finish(f);
 }
 
+static void test_a_shared_port_is_not_shared_with_strangers(void **state)
+{
+    (void)state;
+    struct http_server_options options = http_fixture_options();
+    options.reuse_port = true;
+    struct http_fixture *first = http_fixture_start(options);
+    options.port = first->port;
+    uv_loop_t loop;
+    struct http_server *server = NULL;
+    struct error err;
+    uv_loop_init(&loop);
+    assert_int_equal(http_server_start(&options, &loop, first->metrics, http_fixture_no_handler,
+                                       http_fixture_no_handler, NULL, &server, &err),
+                     ERR_FULL);
+    assert_contains(err.text, "is taken");
+    options.reuse_port_joins = true;
+    struct http_fixture *second = http_fixture_start(options);
+    /* The kernel spreads connections over both. */
+    for (int i = 0; i < 200 && (first->handled == 0 || second->handled == 0); i++)
+        assert_starts(http_client_ask(first, "GET / HTTP/1.1\r\n" HOST CLOSE "\r\n"), "HTTP/1.1 200 OK\r\n");
+    assert_true(first->handled > 0 && second->handled > 0);
+    assert_int_equal(uv_loop_close(&loop), 0);
+    http_fixture_finish(second);
+    http_fixture_finish(first);
+}
+
 static void test_requests_are_counted(void **state)
 {
     (void)state;
@@ -384,6 +410,7 @@ int main(void)
         cmocka_unit_test(test_large_bodies_and_answers_pass_whole),
         cmocka_unit_test(test_draining_closes_idle_connections_and_finishes_running_requests),
         cmocka_unit_test(test_a_taken_port_is_named),
+        cmocka_unit_test(test_a_shared_port_is_not_shared_with_strangers),
         cmocka_unit_test(test_requests_are_counted),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -218,6 +218,7 @@ enum status loop_new(const struct ingest_options *options, const struct core_sha
         return error_set(err, ERR_FULL, "out of memory");
     loop->options = *options;
     loop->number = number;
+    loop->options.http.reuse_port_joins = number > 0;
     enum status s = loop_init(loop, shared, err);
     if (s != OK) {
         loop_free(loop);

@@ -82,7 +82,7 @@ void http_fixture_on_loop(struct http_fixture *f, void (*todo)(struct http_fixtu
     pthread_mutex_unlock(&f->mutex);
 }
 
-bool http_fixture_wait(struct http_fixture *f, const unsigned *what, unsigned at_least)
+bool http_fixture_wait(struct http_fixture *f, const _Atomic unsigned *what, unsigned at_least)
 {
     struct timespec until;
     clock_gettime(CLOCK_REALTIME, &until);

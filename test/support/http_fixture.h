@@ -25,7 +25,7 @@ struct http_fixture {
     void (*todo)(struct http_fixture *);
     struct http_exchange *waiting[1024]; /* in the order of arrival; NULL: gone or answered */
     size_t waiting_count;
-    unsigned handled, gone, drained;
+    _Atomic unsigned handled, gone, drained;
     size_t number; /* for the test's own use within todo */
     uint16_t port;
 };
@@ -42,7 +42,7 @@ void http_fixture_no_handler(void *self, struct http_exchange *exchange);
 /* Runs it on the server's thread and waits for its end. */
 void http_fixture_on_loop(struct http_fixture *f, void (*todo)(struct http_fixture *));
 /* Waits until the counter (handled, gone, drained) is at least so much; false after ten seconds. */
-bool http_fixture_wait(struct http_fixture *f, const unsigned *what, unsigned at_least);
+bool http_fixture_wait(struct http_fixture *f, const _Atomic unsigned *what, unsigned at_least);
 /* For http_fixture_on_loop: answers every waiting exchange "answer INDEX;", the youngest first. */
 void http_fixture_answer_reversed(struct http_fixture *f);
 /* The value behind the name in the metrics' text ("name{labels}"), or -1. */
