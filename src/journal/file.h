@@ -73,7 +73,6 @@ struct file_janitor {
     struct disk_file *spare_file;
     struct disk_file *filling; /* prepare.tmp */
     uint64_t filled, synced;
-    char *zeros;
     int64_t retry_us, retry_pause_us;
     int64_t last_wall_us, last_mono_us, no_age_until_us;
 };

@@ -24,6 +24,8 @@
 #define CLOCK_JUMP_US 60000000
 #define CLOCK_DISTRUST_US 3600000000
 
+static char zeros[FILL_PIECE_BYTES]; /* never written */
+
 static bool claim(struct file_janitor *janitor)
 {
     bool expected = false;
@@ -131,7 +133,7 @@ static enum status fill_piece(struct journal_file *j, struct error *err)
     if (janitor->filled == j->options.segment_bytes)
         return fill_end(j, err);
     uint64_t left = j->options.segment_bytes - janitor->filled;
-    struct iovec part = { janitor->zeros, left < FILL_PIECE_BYTES ? left : FILL_PIECE_BYTES };
+    struct iovec part = { zeros, left < FILL_PIECE_BYTES ? left : FILL_PIECE_BYTES };
     enum status s = janitor->filling->ops->write(janitor->filling, &part, 1, janitor->filled, err);
     if (s != OK)
         return s;
@@ -291,5 +293,4 @@ void file_janitor_done(struct journal_file *j)
     discard_filling(j);
     if (j->janitor.spare_file)
         j->janitor.spare_file->ops->close(j->janitor.spare_file);
-    free(j->janitor.zeros);
 }

@@ -227,25 +227,21 @@ static bool idle(struct journal_file *j, int64_t *wake_us)
     return false;
 }
 
-static bool write_pending(struct journal_file *j)
+static void write_pending(struct journal_file *j)
 {
     struct file_writer *w = &j->writer;
     file_group_begin(j);
-    bool whole = true;
     for (struct journal_commit *commit = w->pending; commit; commit = commit->next) {
         /* The first fits by find_place; its marks may still be too many. */
-        if (!marks_fit(j, commit) || (w->group_last && !fits(j, commit, w->group_at)) || !file_group_add(j, commit)) {
-            whole = false;
+        if (!marks_fit(j, commit) || (w->group_last && !fits(j, commit, w->group_at)) || !file_group_add(j, commit))
             break;
-        }
     }
     if (!w->group_last) {
         finish_first(j, ERR_FULL, "there are too many marks: drop those of groups that are gone");
-        return true;
+        return;
     }
     w->tide_due = true;
     write_group(j);
-    return !whole || w->pending;
 }
 
 bool file_writer_step(void *self, struct world *world, int64_t *wake_us)
@@ -264,7 +260,8 @@ bool file_writer_step(void *self, struct world *world, int64_t *wake_us)
     }
     switch (find_place(j)) {
     case PLACE_READY:
-        return write_pending(j);
+        write_pending(j);
+        return true; /* also with nothing pending: the step after the last group sees to the tide */
     case PLACE_WAIT: /* the janitor is at it, and rings when it is done */
         counter_add(j->metrics.waited, 1);
         *wake_us = now_us + 5000;

@@ -11,9 +11,8 @@
 
 #include "journal/file.h"
 
-#define SEGMENTS_MAX 65536u
+#define SEGMENTS_MAX 16384u /* unless total_bytes_max asks for more: a terabyte of default segments */
 #define STAGING_BYTES_MAX (64u << 20)
-#define ZEROS_BYTES (1u << 20)
 
 void file_segment_path(const struct journal_file *j, uint64_t first, char out[DISK_PATH_MAX])
 {
@@ -122,18 +121,15 @@ static struct journal_file *make(const struct journal_options *options, struct w
     make_metrics(j, metrics);
     j->writer_bell = bell_new();
     j->janitor_bell = bell_new();
-    uint64_t segments =
-        options->total_bytes_max ? options->total_bytes_max / options->segment_bytes + 64 : SEGMENTS_MAX;
-    segments_init(&j->segments, segments < SEGMENTS_MAX ? (uint32_t)segments : SEGMENTS_MAX);
+    uint64_t segments = options->total_bytes_max / options->segment_bytes + 64;
+    segments_init(&j->segments, options->total_bytes_max && segments < UINT32_MAX ? (uint32_t)segments : SEGMENTS_MAX);
     j->marks = marks_new();
     j->ring = ring_new();
-    j->janitor.zeros = calloc(1, ZEROS_BYTES);
     j->writer.offsets = calloc((size_t)JOURNAL_TOPICS * options->partitions, sizeof *j->writer.offsets);
     j->ends = calloc((size_t)JOURNAL_TOPICS * options->partitions, sizeof *j->ends);
     j->writer.touched = calloc(options->partitions, sizeof *j->writer.touched);
     buf_init(&j->writer.staging, STAGING_BYTES_MAX);
-    if (!j->writer_bell || !j->janitor_bell || !j->janitor.zeros || !j->writer.offsets || !j->ends ||
-        !j->writer.touched)
+    if (!j->writer_bell || !j->janitor_bell || !j->writer.offsets || !j->ends || !j->writer.touched)
         abort();
     world->random(world, j->directory, sizeof j->directory); /* kept only if there is no segment yet */
     j->seed = directory_seed(j->directory);

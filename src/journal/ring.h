@@ -7,7 +7,11 @@
 
 #include "base/compiler.h"
 
+#ifdef WEIR_DEBUG
+#define RING_CHUNKS 1024 /* so that tests go round it often */
+#else
 #define RING_CHUNKS 65536
+#endif
 
 struct ring_chunk {
     uint64_t position, frame_end; /* of its frame */
