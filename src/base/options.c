@@ -32,7 +32,7 @@ const struct option *option_find(struct option_table table, struct slice key)
 {
     for (size_t i = 0; i < table.count; i++)
         if (slice_equal(key, slice_from(table.rows[i].key)))
-            return &table.rows[i];
+            return table.rows + i; /* into the table itself, which outlives all of this */
     return NULL;
 }
 

@@ -281,7 +281,7 @@ static void tenant_path(const struct tenant_options *options, char path[256])
     char *to = path + snprintf(path, 256, "/v1/tenants/");
     for (const char *p = options->name.items[0]; *p && to < path + 250; p++) {
         bool plain = (*p >= 'a' && *p <= 'z') || (*p >= '0' && *p <= '9') || *p == '_' || *p == '-';
-        to += plain ? sprintf(to, "%c", *p) : sprintf(to, "%%%02X", (unsigned char)*p);
+        to += snprintf(to, (size_t)(path + 256 - to), plain ? "%c" : "%%%02X", (unsigned char)*p);
     }
 }
 
@@ -359,9 +359,10 @@ static void print_list(struct slice json)
     for (json_walk_begin(&walk, tenants); room && json_walk_next(&walk);) {
         if (count + COUNT_OF(NAMES) > capacity) {
             capacity = capacity ? capacity * 2 : 160;
-            cells = realloc(cells, capacity * sizeof *cells);
-            if (!cells)
-                return;
+            void *more = realloc(cells, capacity * sizeof *cells);
+            if (!more)
+                abort();
+            cells = more;
         }
         for (size_t i = 0; i < COUNT_OF(NAMES); i++) {
             size_t from = text.n;

@@ -21,8 +21,10 @@ static unsigned window_size(bool rows)
         if (ioctl(fd, TIOCGWINSZ, &size) == 0 && size.ws_col > 0)
             return rows ? size.ws_row : size.ws_col;
     const char *set = getenv(rows ? "LINES" : "COLUMNS");
-    int value = set ? atoi(set) : 0;
-    return value > 0 && value < 10000 ? (unsigned)value : rows ? 24 : 80;
+    uint64_t value;
+    return set && slice_to_u64(slice_from(set), &value) && value > 0 && value < 10000 ? (unsigned)value
+           : rows                                                                     ? 24
+                                                                                      : 80;
 }
 
 unsigned term_columns(void)

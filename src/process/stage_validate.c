@@ -1,6 +1,6 @@
 /* A table of the fields that must be there, and one comparison of times. ingested_us is our own clock at ingestion
- * (received_ms may be the client's word, of an import long ago); the task's clock is not asked, so that a replay decides
- * as the first run did. */
+ * (received_ms may be the client's word, of an import long ago); the task's clock is not asked, so that a replay
+ * decides as the first run did. */
 #include "process/stage_validate.h"
 
 #define ID_BYTES_MAX 1024 /* a bound against nonsense; ingestion's is far lower */

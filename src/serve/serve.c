@@ -98,8 +98,8 @@ static void make_metrics(struct serve *serve)
     serve->sql_ok = metrics_counter(serve->metrics, "api_queries_total", "Questions answered.", "result=\"ok\"");
     serve->sql_failed =
         metrics_counter(serve->metrics, "api_queries_total", "Questions answered.", "result=\"failed\"");
-    serve->live_messages = metrics_counter(serve->metrics, "api_live_messages_total",
-                                           "Messages sent to listeners of the live feed.", "");
+    serve->live_messages =
+        metrics_counter(serve->metrics, "api_live_messages_total", "Messages sent to listeners of the live feed.", "");
     serve->listeners_gauge = metrics_gauge(serve->metrics, "api_listeners", "Listeners of the live feed now.", "");
     serve->queries_gauge = metrics_gauge(serve->metrics, "api_queries", "Questions that run or wait now.", "");
 }
