@@ -2,7 +2,8 @@
 # How fast is the HTTP server by itself? wrk posts 300 B and 30 KB bodies to it and to nginx, which answers the same 202
 # from its configuration, in turns within one run: the ratio is what counts, since the machine's speed changes from hour
 # to hour. usage: bench/http_ceiling.sh [SECONDS a round] [ROUNDS]. Needs wrk, nginx and `make build`.
-# Prints a line per body size and server: requests a second, CPU microseconds a request, ratio to nginx.
+# Prints a line per body size and server: requests a second, CPU microseconds a request, both beside nginx. On a machine that
+# does other things, look at the CPU: it does not depend on who else runs.
 set -eu
 cd "$(dirname "$0")/.."
 seconds=${1:-4} rounds=${2:-3}
@@ -57,5 +58,5 @@ awk -v hz="$ticks" '
     { k = $1 " " $2; n[k] += $3; s[k] += $4; t[k] += $5 }
     END { for (b = 300; b <= 30720; b += 30420) for (i = 1; i <= 3; i++) {
         split("nginx weir weir-deferred", names, " "); k = names[i] " " b
-        printf "%-14s %6d B  %8.0f req/s  %6.2f us CPU/request  %.2f of nginx\n", names[i], b, n[k] / s[k], t[k] / hz * 1e6 / n[k], \
-               (n[k] / s[k]) / (n["nginx " b] / s["nginx " b]) } }' "$dir/rounds"
+        printf "%-14s %6d B  %8.0f req/s (%.2f of nginx)  %6.2f us CPU/request (nginx needs %.2f of it)\n", names[i], b, n[k] / s[k], \
+               (n[k] / s[k]) / (n["nginx " b] / s["nginx " b]), t[k] / hz * 1e6 / n[k], (t["nginx " b] / n["nginx " b]) / (t[k] / n[k]) } }' "$dir/rounds"
