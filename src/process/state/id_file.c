@@ -21,6 +21,7 @@
 #include <string.h>
 
 #include "base/crc32c.h"
+#include "process/state/pages.h"
 #include "world/disk.h"
 
 #define PAGE_IDS 255
@@ -68,14 +69,6 @@ size_t id_file_filter_bytes(uint64_t ids)
     return filter_blocks_for(ids) * 64;
 }
 
-static void *aligned_zeros(size_t bytes)
-{
-    void *p = aligned_alloc(64, bytes);
-    if (p)
-        memset(p, 0, bytes);
-    return p;
-}
-
 enum status id_file_writer_open(struct disk *disk, const char *path, uint32_t generation, const struct id_table *table,
                                 struct id_file_writer **out, struct error *err)
 {
@@ -93,7 +86,7 @@ enum status id_file_writer_open(struct disk *disk, const char *path, uint32_t ge
     file->ids = table->count;
     file->home_pages = table->count / PAGE_IDS_AIM + 1;
     file->filter_blocks = filter_blocks_for(table->count);
-    file->filter = aligned_zeros(file->filter_blocks * 64);
+    file->filter = pages_new(file->filter_blocks * 64);
     enum status s = OK;
     if (!writer->pages || !file->filter)
         s = error_set(err, ERR_FULL, "write %s: out of memory", path);
@@ -292,7 +285,7 @@ static enum status open_checked(struct id_file *file, uint32_t generation, uint3
     file->all_pages = header.all_pages;
     file->filter_blocks = header.filter_blocks;
     size_t bytes = file->filter_blocks * 64;
-    file->filter = aligned_alloc(64, bytes);
+    file->filter = pages_new(bytes);
     if (!file->filter)
         return error_set(err, ERR_FULL, "out of memory for a filter of %zu bytes", bytes);
     s = file->file->ops->read(file->file, file->filter, bytes, (1 + file->all_pages) * ID_FILE_PAGE_BYTES, &n, err);
@@ -326,7 +319,7 @@ void id_file_close(struct id_file *file)
         return;
     if (file->file)
         file->file->ops->close(file->file);
-    free(file->filter);
+    pages_free(file->filter, file->filter_blocks * 64);
     free(file);
 }
 

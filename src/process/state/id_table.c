@@ -3,7 +3,7 @@
  * scanning it once. The tail behind the last home slot replaces wrapping round, which would break that order. */
 #include "process/state/id_table.h"
 
-#include <stdlib.h>
+#include "process/state/pages.h"
 
 void id_table_init(struct id_table *table, size_t memory_bytes)
 {
@@ -15,7 +15,7 @@ void id_table_init(struct id_table *table, size_t memory_bytes)
 
 void id_table_done(struct id_table *table)
 {
-    free(table->slots);
+    pages_free(table->slots, id_table_bytes(table));
     id_table_init(table, table->slots_max * sizeof(struct id128));
 }
 
@@ -38,14 +38,14 @@ static bool grow(struct id_table *table, size_t slots)
     struct id_table larger = *table;
     larger.home_slots = slots;
     larger.count = 0;
-    larger.slots = calloc(slots + ID_TABLE_TAIL, sizeof *larger.slots);
+    larger.slots = pages_new((slots + ID_TABLE_TAIL) * sizeof *larger.slots);
     if (!larger.slots)
         return false;
     for (size_t i = 0; table->slots && i < table->home_slots + ID_TABLE_TAIL; i++)
         if (!id_is_empty(table->slots[i]))
             (void)id_table_add(&larger, table->slots[i]);
     assert(larger.count == table->count);
-    free(table->slots);
+    pages_free(table->slots, id_table_bytes(table));
     *table = larger;
     return true;
 }

@@ -17,7 +17,7 @@ struct id_table {
 };
 
 #define ID_TABLE_TAIL 4096
-#define ID_TABLE_SLOTS_MIN 16384
+#define ID_TABLE_SLOTS_MIN 1024
 /* Of 4 slots at most 3 are used. */
 #define ID_TABLE_IDS_OF_SLOTS(slots) ((slots) / 4 * 3)
 

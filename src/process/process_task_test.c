@@ -1,0 +1,223 @@
+/* The promises of process_task.h over the memory journal: what comes out, once, in whatever portions it came in. */
+#include "process/process_task.h"
+
+#include <stdlib.h>
+
+#include "base/test.h"
+#include "event/dead_letter.h"
+#include "event/event.h"
+#include "test/support/process_rig.h"
+
+static struct rig rig;
+static uint8_t times[RIG_IDS_MAX];
+
+static int setup(void **state)
+{
+    (void)state;
+    rig_init(&rig, 7, &journal_memory);
+    return rig_up(&rig, NULL);
+}
+
+static int teardown(void **state)
+{
+    (void)state;
+    rig_done(&rig);
+    return 0;
+}
+
+static void expect_each_once(unsigned count)
+{
+    assert_int_equal(rig_count(&rig, TOPIC_ENRICHED, times, RIG_IDS_MAX), count);
+    for (unsigned i = 0; i < count; i++)
+        assert_int_equal(times[i], 1);
+}
+
+static void test_a_lone_event_is_committed_without_waiting(void **state)
+{
+    (void)state;
+    rig_run(&rig, 100);
+    int64_t before_us = rig.time.now_us;
+    assert_int_equal(rig_send(&rig, "acme", 0, 1), OK);
+    for (int i = 0; i < 10; i++)
+        (void)rig_step(&rig);
+    expect_each_once(1);
+    assert_int_equal(rig.time.now_us, before_us);
+}
+
+static void test_an_empty_batch_commits_nothing(void **state)
+{
+    (void)state;
+    rig_run(&rig, 100);
+    double commits = rig_metric(&rig, "process_commits_total");
+    rig_run(&rig, 200000);
+    assert_true(rig_metric(&rig, "process_commits_total") == commits);
+}
+
+static void test_every_event_comes_out_once_in_order_of_arrival(void **state)
+{
+    (void)state;
+    assert_int_equal(rig_send(&rig, "acme", 0, 5000), OK);
+    assert_int_equal(rig_send(&rig, "acme", 2500, 5000), OK);
+    assert_int_equal(rig_send(&rig, "acme", 0, 7500), OK);
+    rig_run(&rig, 1000);
+    expect_each_once(7500);
+    assert_true(rig_metric(&rig, "duplicates_total") == 10000);
+    assert_true(rig_metric(&rig, "events_processed_total") == 17500);
+    assert_int_equal(rig.accepted_live, 7500);
+    assert_int_equal(rig.duplicates_live, 10000);
+}
+
+static void test_the_same_id_of_two_tenants_is_two_events(void **state)
+{
+    (void)state;
+    assert_int_equal(rig_send(&rig, "acme", 0, 10), OK);
+    assert_int_equal(rig_send(&rig, "acm", 0, 10), OK);
+    rig_run(&rig, 1000);
+    assert_int_equal(rig_count(&rig, TOPIC_ENRICHED, times, RIG_IDS_MAX), 20);
+}
+
+/* Sends the event framed; returns the journal's answer. */
+static enum status send_event(const struct event *event)
+{
+    char bytes[4096];
+    uint32_t n = (uint32_t)event_encoded_size(event);
+    assert_true(n + 4 <= sizeof bytes);
+    memcpy(bytes, &n, 4);
+    event_encode(event, bytes + 4);
+    return rig_send_records(&rig, slice_of(bytes, n + 4), 1);
+}
+
+static struct event event_with(const char *id)
+{
+    int64_t now_ms = world_wall_ms(&rig.time.world);
+    return (struct event){ .customer_id = SLICE("acme"),
+                           .visitor_id = SLICE("v"),
+                           .event_id = slice_from(id),
+                           .event_type = SLICE("t"),
+                           .properties = SLICE("{}"),
+                           .context = SLICE("{}"),
+                           .timestamp_ms = now_ms,
+                           .received_ms = now_ms,
+                           .ingested_us = now_ms * 1000 };
+}
+
+static void expect_letter(const char *stage, const char *reason, const char *field, struct slice original)
+{
+    struct journal_read_options options = { .topics = TOPIC_BIT(TOPIC_DEAD_LETTERS), .position = JOURNAL_BEGIN };
+    struct journal_reader *reader;
+    struct journal_batch batch;
+    struct dead_letter letter = { 0 };
+    assert_int_equal(rig.backend->reader_open(rig.journal, &options, &reader, NULL), OK);
+    assert_int_equal(journal_read(reader, 1u << 20, &batch, NULL), OK);
+    assert_true(batch.chunk_count > 0);
+    struct slice rest = batch.chunks[batch.chunk_count - 1].bytes, record;
+    while (journal_next_record(&rest, &record))
+        assert_int_equal(dead_letter_decode(record, &letter, NULL), OK);
+    assert_true(slice_equal(letter.stage, slice_from(stage)));
+    assert_true(slice_equal(letter.reason, slice_from(reason)));
+    assert_true(slice_equal(letter.field, slice_from(field)));
+    assert_true(slice_equal(letter.original, original));
+    rig.backend->reader_close(reader);
+}
+
+static void test_bytes_that_are_no_event_become_a_dead_letter_with_the_bytes(void **state)
+{
+    (void)state;
+    assert_int_equal(rig_send(&rig, "acme", 0, 3), OK);
+    assert_int_equal(rig_send_records(&rig, slice_of("\x04\0\0\0junk", 8), 1), OK);
+    assert_int_equal(rig_send(&rig, "acme", 3, 3), OK);
+    rig_run(&rig, 1000);
+    expect_each_once(6);
+    expect_letter("decode", "corrupt_record", "", SLICE("junk"));
+    assert_true(rig_metric(&rig, "dead_letters_total{stage=\"decode\",reason=\"corrupt_record\"}") == 1);
+    assert_int_equal(rig.dead_live, 1);
+}
+
+static void test_an_event_from_the_future_is_a_dead_letter_and_its_id_stays_free(void **state)
+{
+    (void)state;
+    struct event event = event_with("e0");
+    event.timestamp_ms = event.received_ms + 24 * 3600 * 1000 + 1;
+    assert_int_equal(send_event(&event), OK);
+    rig_run(&rig, 1000);
+    char bytes[512];
+    event_encode(&event, bytes);
+    expect_letter("validate", "too_far_in_future", "timestamp", slice_of(bytes, event_encoded_size(&event)));
+    event.timestamp_ms--;
+    assert_int_equal(send_event(&event), OK);
+    rig_run(&rig, 1000);
+    expect_each_once(1);
+}
+
+static void test_an_event_without_an_id_is_a_dead_letter_that_names_the_field(void **state)
+{
+    (void)state;
+    struct event event = event_with("e0");
+    event.visitor_id.n = 0;
+    assert_int_equal(send_event(&event), OK);
+    rig_run(&rig, 1000);
+    char bytes[512];
+    event_encode(&event, bytes);
+    expect_letter("validate", "missing_field", "visitor_id", slice_of(bytes, event_encoded_size(&event)));
+}
+
+static void test_a_commit_larger_than_a_batch_is_worked_off_in_several(void **state)
+{
+    (void)state;
+    assert_int_equal(rig_send(&rig, "acme", 0, 30000), OK);
+    rig_run(&rig, 1000);
+    expect_each_once(30000);
+    assert_true(rig_metric(&rig, "process_commits_total") > 3);
+}
+
+/* Input may fill half of the bound, outputs the rest; then the task waits, and goes on when there is room. */
+static void test_a_full_journal_is_waited_for(void **state)
+{
+    (void)state;
+    rig_done(&rig);
+    rig_init(&rig, 7, &journal_file);
+    rig.journal_options.total_bytes_max = 4u << 20;
+    assert_int_equal(rig_up(&rig, NULL), OK);
+    rig_run(&rig, 10);
+    unsigned sent = 0;
+    while (sent < 100000 && rig_send(&rig, "acme", sent, 500) == OK) {
+        sent += 500;
+        rig_run(&rig, 10);
+    }
+    assert_true(sent > 0 && sent < 100000);
+    rig_run(&rig, 20000);
+    assert_int_equal(process_task_state(rig.task), PROCESS_RUNNING);
+    rig_down(&rig);
+    rig.journal_options.total_bytes_max = 64u << 20;
+    assert_int_equal(rig_up(&rig, NULL), OK);
+    rig_run(&rig, 1000);
+    expect_each_once(sent);
+}
+
+static void test_lag_is_told_in_records_and_seconds(void **state)
+{
+    (void)state;
+    rig_run(&rig, 1000);
+    assert_true(rig_metric(&rig, "kafka_lag") == 0);
+    assert_true(rig_metric(&rig, "process_lag_seconds") == 0);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(test_a_lone_event_is_committed_without_waiting, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_an_empty_batch_commits_nothing, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_every_event_comes_out_once_in_order_of_arrival, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_the_same_id_of_two_tenants_is_two_events, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_bytes_that_are_no_event_become_a_dead_letter_with_the_bytes, setup,
+                                        teardown),
+        cmocka_unit_test_setup_teardown(test_an_event_from_the_future_is_a_dead_letter_and_its_id_stays_free, setup,
+                                        teardown),
+        cmocka_unit_test_setup_teardown(test_an_event_without_an_id_is_a_dead_letter_that_names_the_field, setup,
+                                        teardown),
+        cmocka_unit_test_setup_teardown(test_a_commit_larger_than_a_batch_is_worked_off_in_several, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_a_full_journal_is_waited_for, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_lag_is_told_in_records_and_seconds, setup, teardown),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
