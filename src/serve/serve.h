@@ -34,7 +34,7 @@ struct serve_options {
     size_t result_bytes_max;         /* of the engine's answer, the same; 16 MiB */
     size_t listeners_max;            /* readers of the live feed; beyond: 503; 2,000 */
     size_t listeners_per_tenant;     /* beyond: 429; 200 */
-    int64_t live_interval_ms;        /* shortest time between two messages to one listener; 20 */
+    int64_t live_interval_ms;        /* shortest time between two messages to one listener; 10 */
     int64_t live_heartbeat_ms;       /* a comment when nothing happened for so long; 10,000 */
     size_t live_tenants_max;         /* tenants whose counts are kept; others show zeros; 10,000 */
     int64_t drain_timeout_ms;        /* serve_stop: then open connections are cut; 5,000 */
