@@ -196,6 +196,7 @@ static const char FIXED[] =
     "<number_of_free_entries_in_pool_to_execute_optimize_entire_partition>1"
     "</number_of_free_entries_in_pool_to_execute_optimize_entire_partition>"
     "<auto_statistics_types></auto_statistics_types>"
+    "<fsync_after_insert>1</fsync_after_insert><fsync_part_directory>1</fsync_part_directory>"
     "<old_parts_lifetime>90</old_parts_lifetime>"
     "<min_compressed_bytes_to_fsync_after_merge>1048576</min_compressed_bytes_to_fsync_after_merge>"
     "<parts_to_delay_insert>3000</parts_to_delay_insert><parts_to_throw_insert>10000</parts_to_throw_insert>"
