@@ -47,14 +47,13 @@ void sink_batch_reset(struct sink_batch *batch, uint64_t from)
 void sink_batch_shrink(struct sink_batch *batch)
 {
     assert(sink_batch_is_empty(batch));
-    size_t kept = 0;
+    size_t kept = batch->letters.bytes.capacity + batch->letters.scratch.capacity;
     for (size_t i = 0; i < SINK_TABLE_COUNT; i++)
         for (size_t j = 0; j < batch->tables[i].block.column_count; j++)
             kept += batch->tables[i].block.data[j].capacity;
     if (kept <= KEEP_BYTES)
         return;
-    for (size_t i = 0; i < SINK_TABLE_COUNT; i++)
-        native_done(&batch->tables[i].block);
+    sink_batch_done(batch);
 }
 
 static void note_latency(struct sink_batch *batch, int64_t ingested_us)
