@@ -2,6 +2,7 @@
 #include "cli/http_client.h"
 
 #include <curl/curl.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -24,12 +25,19 @@ static size_t take_body(char *bytes, size_t size, size_t count, void *self)
     return client->body.full ? 0 : size * count;
 }
 
+static pthread_once_t curl_once = PTHREAD_ONCE_INIT;
+static bool curl_failed;
+
+static void curl_begin(void)
+{
+    curl_failed = curl_global_init(CURL_GLOBAL_DEFAULT) != 0;
+}
+
 enum status http_client_open(const struct http_client_options *options, struct http_client **out, struct error *err)
 {
-    static bool once;
-    if (!once && curl_global_init(CURL_GLOBAL_DEFAULT) != 0)
+    pthread_once(&curl_once, curl_begin);
+    if (curl_failed)
         return error_set(err, ERR_IO, "the HTTP library does not start");
-    once = true;
     if (!options->url || (strncmp(options->url, "http://", 7) != 0 && strncmp(options->url, "https://", 8) != 0))
         return error_set(err, ERR_INVALID, "'%s' is not an address such as http://127.0.0.1:8001",
                          options->url ? options->url : "");

@@ -17,6 +17,7 @@
 #include "base/test.h"
 #include "catalog/catalog.h"
 #include "cli/http_client.h"
+#include "event/event.h"
 #include "process/live.h"
 #include "world/world.h"
 
@@ -34,6 +35,7 @@ struct engine {
 };
 
 static struct engine engine;
+static pthread_mutex_t engine_mutex = PTHREAD_MUTEX_INITIALIZER; /* user, query, body */
 
 static void engine_say(struct http_exchange *exchange, unsigned status, const char *headers, const char *body)
 {
@@ -52,14 +54,28 @@ static void copy(char *to, size_t size, struct slice from)
     snprintf(to, size, "%.*s", SLICE_ARG(from));
 }
 
+/* A field of the last request, as the test's thread may read it. */
+static const char *seen(const char *field)
+{
+    static char text[3][256];
+    static unsigned next;
+    next = (next + 1) % COUNT_OF(text);
+    pthread_mutex_lock(&engine_mutex);
+    snprintf(text[next], sizeof text[next], "%s", field);
+    pthread_mutex_unlock(&engine_mutex);
+    return text[next];
+}
+
 static void engine_handle(void *self, struct http_exchange *exchange)
 {
     (void)self;
     struct slice body = http_body(exchange);
     http_set_context(exchange, NULL);
+    pthread_mutex_lock(&engine_mutex);
     copy(engine.user, sizeof engine.user, http_header(exchange, "x-clickhouse-user"));
     copy(engine.query, sizeof engine.query, http_query(exchange));
     copy(engine.body, sizeof engine.body, body);
+    pthread_mutex_unlock(&engine_mutex);
     if (memmem(body.p, body.n, "hold", 4)) {
         engine.held[engine.held_count++] = exchange;
         atomic_store(&engine.held_now, engine.held_count);
@@ -277,9 +293,9 @@ static void test_a_question_is_asked_as_the_tenants_own_user_and_answered(void *
     options.rows_max = 10000;
     serve_again();
     assert_int_equal(ask("SELECT n FROM t -- \\u00e9"), 200);
-    assert_string_equal(engine.user, "reader_0001");
-    assert_string_equal(engine.body, "SELECT n FROM t -- é");
-    assert_non_null(strstr(engine.query, "default_format=JSONCompact"));
+    assert_string_equal(seen(engine.user), "reader_0001");
+    assert_string_equal(seen(engine.body), "SELECT n FROM t -- é");
+    assert_non_null(strstr(seen(engine.query), "default_format=JSONCompact"));
     struct slice value;
     assert_true(json_find(slice_from(answer), "rows", &value));
     assert_true(slice_equal(value, SLICE("[[18446744073709551615],[2],[3]]")));
@@ -326,7 +342,9 @@ static void test_without_the_right_key_nobody_is_answered(void **state)
 static void test_what_is_no_question_never_reaches_the_engine(void **state)
 {
     (void)state;
+    pthread_mutex_lock(&engine_mutex);
     engine.body[0] = '\0';
+    pthread_mutex_unlock(&engine_mutex);
     assert_int_equal(ask("SELECT * FROM system.tables"), 400);
     assert_true(answer_code_is("bad_sql"));
     assert_int_equal(ask("SELECT 1; SELECT 2"), 400);
@@ -335,7 +353,7 @@ static void test_what_is_no_question_never_reaches_the_engine(void **state)
     };
     for (size_t i = 0; i < COUNT_OF(BODIES); i++)
         assert_int_equal(request("POST", "/v1/sql", acme_keys.read_key, NULL, BODIES[i]), 400);
-    assert_string_equal(engine.body, "");
+    assert_string_equal(seen(engine.body), "");
 }
 
 static void test_the_engines_errors_become_the_callers(void **state)
@@ -384,7 +402,7 @@ static void *ask_and_hold(void *self)
     if (http_client_open(&to, &client, &mine) == OK &&
         http_client_send(client, "POST", "/v1/sql", NULL, SLICE("{\"sql\":\"SELECT hold\"}"), NULL, &reply, &mine) ==
             OK)
-        *(unsigned *)self = reply.status;
+        atomic_store((atomic_uint *)self, reply.status);
     return NULL;
 }
 
@@ -398,7 +416,9 @@ static void wait_for(atomic_size_t *what, size_t at_least)
 static void test_one_tenant_cannot_ask_more_at_once_than_its_share(void **state)
 {
     (void)state;
-    unsigned first = 0, second = 0;
+    static atomic_uint first, second;
+    atomic_store(&first, 0);
+    atomic_store(&second, 0);
     pthread_t threads[2];
     pthread_create(&threads[0], NULL, ask_and_hold, &first);
     wait_for(&engine.held_now, 1);
@@ -476,19 +496,16 @@ static void push_update(const char *tenant, const char *type, uint64_t accepted,
     static struct live_gather gather;
     live_gather_reset(&gather);
     live_gather_count(&gather, slice_from(tenant), slice_from(type))->accepted += accepted;
+    struct event event = { .customer_id = slice_from(tenant),
+                           .visitor_id = SLICE("v"),
+                           .event_id = SLICE("e"),
+                           .event_type = slice_from(type),
+                           .event_name = slice_from(event_name),
+                           .properties = SLICE("{\"a\":\n1}") };
+    live_gather_event(&gather, &event);
     struct live_update *update = live_gather_message(&gather);
     assert_non_null(update);
-    static struct live_event event;
-    event = (struct live_event){ .customer_id = slice_from(tenant),
-                                 .visitor_id = SLICE("v"),
-                                 .event_id = SLICE("e"),
-                                 .event_type = slice_from(type),
-                                 .event_name = slice_from(event_name),
-                                 .properties = SLICE("{\"a\":\n1}") };
-    update->events = &event;
-    update->event_count = 1;
     assert_int_equal(queue_push(serve_live_queue(serve), update), OK);
-    usleep(20000); /* the event above is static: let it be read */
 }
 
 static int listen_live(void)
@@ -589,7 +606,7 @@ static void test_a_tenant_made_over_the_api_works_at_once(void **state)
     assert_string_equal(buf_text(&user), "reader_0002");
     assert_non_null(strstr(answer, "\"placement\":\"newcomer\""));
     assert_int_equal(request("POST", "/v1/sql", buf_text(&key), NULL, "{\"sql\":\"SELECT 1\"}"), 200);
-    assert_string_equal(engine.user, "reader_0002");
+    assert_string_equal(seen(engine.user), "reader_0002");
     assert_int_equal(request("POST", "/v1/tenants", token, NULL, "{\"tenant\":\"newcomer\"}"), 409);
     assert_int_equal(request("PATCH", "/v1/tenants/newcomer", token, NULL, "{\"quota\":\"500/min\"}"), 200);
     assert_int_equal(request("GET", "/v1/tenants/newcomer", token, NULL, NULL), 200);
