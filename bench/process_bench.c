@@ -1,6 +1,7 @@
 /* How many events a second one processing task takes on one core: decode, validate, deduplicate, write, commit, over
  * the memory journal, so that the disk counts for nothing but the task's own files. Time is the processor's
- * time of the task's steps, the kernel's part included; filling the journal and the journal's own step are not in it. --json prints what bench/run reads. */
+ * time of the task's steps, the kernel's part included; filling the journal and the journal's own step are not in it.
+ * --json prints what bench/run reads. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

@@ -31,10 +31,10 @@ for _ in $(seq 300); do
 done
 grep -q '^ready' "$log" || { tail -5 "$log" >&2; echo "demo: weir did not get ready in 30 s, see $log" >&2; finish 1; }
 
-# Two days of history, then as time goes by.
+# A day of history, then as time goes by.
 exec 3> >(exec build/weir send - --quiet >"$data/send.log" 2>&1)
 pids+=($!)
-build/weir generate --live --days 2 --rate "${DEMO_RATE:-20}" --visitors 3000 --seed "$(date +%s)" >&3 &
+build/weir generate --live --days 1 --rate "${DEMO_RATE:-12}" --visitors 3000 --seed "$(date +%s)" >&3 &
 pids+=($!)
 exec 3>&-
 
