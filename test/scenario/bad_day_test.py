@@ -161,3 +161,43 @@ def test_data_directory_of_another_partition_count_is_refused_with_the_reason():
         assert done.returncode == 78 and "partitions" in done.stderr, (done.returncode, done.stderr)
     finally:
         weir.close()
+
+
+def test_clock_jumps_of_days_both_ways_lose_and_double_nothing():
+    library = "/usr/lib/x86_64-linux-gnu/faketime/libfaketime.so.1"
+    if not os.path.exists(library):
+        raise Skip("libfaketime is not installed (tools/setup.sh --tests)")
+    weir = Weir()
+    clock = weir.data.rstrip("/") + ".clock"
+
+    def jump(offset):
+        with open(clock + ".new", "w") as f:
+            f.write(offset + "\n")
+        os.rename(clock + ".new", clock)
+        time.sleep(0.3)
+    jump("+0")
+    weir.environment = {"LD_PRELOAD": library, "FAKETIME_TIMESTAMP_FILE": clock, "FAKETIME_NO_CACHE": "1", "FAKETIME_DONT_FAKE_MONOTONIC": "1"}
+    try:
+        weir.start()
+        sent = 0
+        for offset in ("+0", "+2d", "-3d", "+1h", "-40d", "+0"):
+            jump(offset)
+            for _ in range(3):
+                status, answer = weir.post("/track", [event(i) for i in range(sent, sent + 40)])
+                assert (status, answer["accepted"]) == (200, 40), (offset, status, answer)
+                sent += 40
+            weir.settle("SELECT count() FROM events_raw", sent, seconds=20)
+        # Repeats of all of them, after all the jumps.
+        for i in range(0, sent, 40):
+            assert weir.post("/track", [event(j) for j in range(i, i + 40)])[0] == 200
+        time.sleep(1)
+        row = weir.sql("SELECT count(), uniqExact(event_id), (SELECT sum(event_count) FROM events_hourly) FROM events_raw")[0]
+        assert [int(x) for x in row] == [sent] * 3, (row, sent)
+        days = int(weir.one("SELECT uniqExact(toDate(received_at)) FROM events_raw"))
+        assert days >= 4, "the clock did not jump: %d days" % days
+        assert weir.stop() == 0
+        return "%d events over %d days" % (sent, days)
+    finally:
+        weir.close()
+        with contextlib.suppress(OSError):
+            os.remove(clock)

@@ -27,7 +27,7 @@ class Weir:
                 f.write("demo_tenant: true\ningest.host: 127.0.0.1\njournal.disk_reserve: 64 MiB\n" + yaml)
         self.ingest_port, self.api_port, self.olap_port = free_port(), free_port(), free_port()
         self.log = self.data.rstrip("/") + ".log"
-        self.process = None
+        self.process, self.environment = None, {}
 
     def command(self):
         return [self.binary, "up", "--config", self.config, "--env", self.env, "--data", self.data, "--ingest-port", str(self.ingest_port),
@@ -35,7 +35,8 @@ class Weir:
 
     def spawn(self):
         with open(self.log, "ab") as log:
-            self.process = subprocess.Popen(self.command(), cwd=ROOT, stdout=log, stderr=subprocess.STDOUT, start_new_session=True)
+            self.process = subprocess.Popen(self.command(), cwd=ROOT, stdout=log, stderr=subprocess.STDOUT, start_new_session=True,
+                                            env={**os.environ, **self.environment})
         return self
 
     def start(self, wait=60):
