@@ -24,7 +24,7 @@ def statements():
     found = []
     for array in ("BEFORE", "V1"):
         body = re.search(r"const char \*const %s\[\] = \{(.*?)\n\};" % array, text, re.S).group(1)
-        for piece in re.split(r",\s*\n(?=\s*(?:\"CREATE|NULL|$))", body):
+        for piece in re.split(r",\s*\n(?=\s*(?:\(?\"CREATE|NULL|$))", body):
             tokens = re.findall(r'"((?:[^"\\]|\\.)*)"|(REPEATS)', piece)
             sql = "".join(macros[m] if m else t for t, m in tokens)
             if sql:
