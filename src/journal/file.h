@@ -74,6 +74,8 @@ struct file_janitor {
     struct disk_file *filling; /* prepare.tmp */
     uint64_t filled, synced;
     int64_t retry_us, retry_pause_us;
+    bool retiring; /* the file of a segment that is given up is still to be removed */
+    uint64_t retiring_first;
     int64_t last_wall_us, last_mono_us, no_age_until_us;
 };
 

@@ -199,7 +199,8 @@ static bool age_can_be_trusted(struct journal_file *j, int64_t now_us, int64_t w
 static bool may_go(struct journal_file *j, const struct segment *oldest, int64_t wall_us, bool trust_age)
 {
     const struct journal_options *options = &j->options;
-    if (oldest->end == SEGMENT_OPEN || marks_smallest(j->marks) < oldest->end)
+    /* A mark at the very end of its frames, before the dead rest, needs it too: else its position would be "deleted". */
+    if (oldest->end == SEGMENT_OPEN || marks_smallest(j->marks) < oldest->first + oldest->bytes)
         return false;
     uint64_t used = file_bytes_on_disk(j);
     bool too_much = options->retention_bytes && used > options->retention_bytes;
@@ -225,6 +226,21 @@ static enum status recycle(struct journal_file *j, const char *path, struct erro
     return s;
 }
 
+/* A segment that could not be removed goes before any younger one does: after a crash there would be a gap. */
+static bool finish_retiring(struct journal_file *j)
+{
+    struct disk *disk = j->world->disk;
+    char path[DISK_PATH_MAX];
+    if (!j->janitor.retiring)
+        return true;
+    file_segment_path(j, j->janitor.retiring_first, path);
+    enum status s = disk->ops->remove(disk, path, NULL);
+    if (s == OK || s == ERR_NOT_FOUND) /* it may have its new name already */
+        s = disk->ops->sync_dir(disk, j->path, NULL);
+    j->janitor.retiring = s != OK;
+    return s == OK;
+}
+
 /* Removes or recycles the oldest segment if it may go. True: there may be another. */
 static bool retire_one(struct journal_file *j, int64_t wall_us, bool trust_age)
 {
@@ -232,8 +248,8 @@ static bool retire_one(struct journal_file *j, int64_t wall_us, bool trust_age)
     struct segment oldest;
     struct error err = { OK, "" };
     int spare = atomic_load(&j->janitor.spare);
-    if (spare == SPARE_TAKEN || !segments_get(&j->segments, segments_oldest(&j->segments), &oldest) ||
-        !may_go(j, &oldest, wall_us, trust_age))
+    if (!finish_retiring(j) || spare == SPARE_TAKEN ||
+        !segments_get(&j->segments, segments_oldest(&j->segments), &oldest) || !may_go(j, &oldest, wall_us, trust_age))
         return false;
     char path[DISK_PATH_MAX];
     file_segment_path(j, oldest.first, path);
@@ -242,8 +258,11 @@ static bool retire_one(struct journal_file *j, int64_t wall_us, bool trust_age)
     enum status s = wanted ? recycle(j, path, &err) : disk->ops->remove(disk, path, &err);
     if (s == OK && !wanted)
         s = disk->ops->sync_dir(disk, j->path, &err);
-    if (s != OK)
-        log_error("journal.retire_failed", "%s; the file stays: the next start takes it back", err.text);
+    if (s != OK) {
+        log_error("journal.retire_failed", "%s; trying again", err.text);
+        j->janitor.retiring = true;
+        j->janitor.retiring_first = oldest.first;
+    }
     return s == OK;
 }
 

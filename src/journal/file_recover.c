@@ -7,10 +7,11 @@
  *    durable once: then acknowledged bytes have gone bad, and opening is refused rather than cutting them off silently.
  *    Only frames of this directory can say so (checksums are seeded). What nothing can vouch for is a last group that
  *    was damaged before the writer's next frame: that frame follows within a second (FRAME_TIDE).
- * 3. Bytes that are valid but may be in the page cache only (kill -9 after a failed flush, say) are written again and
- *    flushed before anybody may read them, from where the last frame knew the log to be durable.
- * Nothing else is changed on disk, so a crash during recovery leaves the same task to the next one. Stale frames behind
- * the end can't come back: see the chain in frame.c. */
+ * 3. After kill -9 or a failed flush, what is read here may be in the page cache only, and the disk may hold something
+ *    else, which the next power cut would bring back. So what was decided is made durable before anything relies on it:
+ *    the bytes that the last frame did not know to be durable are written again, the place behind the end is zeroed,
+ * and so is the header of a file that becomes the spare. A crash during recovery leaves the same task to the next one.
+ * Stale frames further behind the end can't come back: see the chain in frame.c. */
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -293,7 +294,11 @@ static enum status make_durable(struct recovery *r, struct error *err)
 {
     const struct found *found = &r->files[r->tail];
     uint64_t from = r->last.durable_before > found->first ? r->last.durable_before : found->first;
-    struct iovec part = { r->bytes + (from - found->first), (size_t)(r->end - from) };
+    uint64_t end = r->end + sizeof(struct frame_head);
+    if (end > found->first + found->size)
+        end = found->first + found->size;
+    memset(r->bytes + (r->end - found->first), 0, (size_t)(end - r->end));
+    struct iovec part = { r->bytes + (from - found->first), (size_t)(end - from) };
     enum status s = r->file->ops->write(r->file, &part, 1, from - found->first, err);
     return s == OK ? r->file->ops->sync(r->file, err) : s;
 }
@@ -345,6 +350,17 @@ static enum status list_segments(struct recovery *r, struct error *err)
     return OK;
 }
 
+static enum status open_spare(struct recovery *r, uint64_t first, struct error *err)
+{
+    static const char ZEROS[SEGMENT_HEADER_BYTES];
+    struct iovec part = { (void *)(uintptr_t)ZEROS, sizeof ZEROS };
+    struct disk_file **file = &r->j->janitor.spare_file;
+    enum status s = open_file(r, first, DISK_WRITE, file, err);
+    if (s == OK)
+        s = (*file)->ops->write(*file, &part, 1, 0, err);
+    return s == OK ? (*file)->ops->sync(*file, err) : s;
+}
+
 /* A file behind the tail that has the right name and size is the next segment already; others are removed. */
 static enum status adopt_spare(struct recovery *r, size_t all, uint64_t next_first, struct error *err)
 {
@@ -355,7 +371,7 @@ static enum status adopt_spare(struct recovery *r, size_t all, uint64_t next_fir
         if (found->size == 0 && j->options.cut_damaged)
             continue;
         if (found->first == next_first && found->size == j->options.segment_bytes) {
-            s = open_file(r, found->first, DISK_WRITE, &j->janitor.spare_file, err);
+            s = open_spare(r, found->first, err);
             if (s == OK) {
                 atomic_store(&j->janitor.spare, SPARE_READY);
                 atomic_store(&j->spare_bytes, found->size);

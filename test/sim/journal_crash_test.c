@@ -10,8 +10,11 @@
  * changes the disk, and bit rot. `SEED=n` repeats one random run, `SEEDS=n` runs n of them; seeds that once failed are
  * in seeds.txt.
  *
- * That it can find bugs was tried by planting some in a copy of the journal: see the end of this comment.
- */
+ * That it finds bugs was tried by planting some in a copy of the journal, one at a time. Found within 450 seeds each:
+ * done(OK) before the flush; a commit's marks in a frame before its records; recovery without the chain's two checks; a
+ * failed flush tried again and trusted; recovery that does not write again what it can't prove durable; offsets not
+ * taken back after a failure; ERR_FULL without scrubbing; a spare used before its name is durable; chunks' checksums
+ * not looked at by recovery; retention that ignores marks. It also found real ones: see seeds.txt. */
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -66,6 +69,7 @@ struct run {
     struct role roles[2];
     struct follower followers[2];
     uint32_t retired; /* ids up to this may be gone by retention */
+    bool uniform;     /* all commits have the same size */
     uint64_t lives, acked, unknown_lost, refused, failed;
     struct planned commits[COMMITS_MAX];
     uint32_t sent; /* ids are 1 … sent */
@@ -151,11 +155,19 @@ static void plan_commit(struct planned *planned)
     struct journal_status status;
     planned->chunk_count = (uint32_t)(roll(12) == 0 ? 0 : 1 + roll(roll(3) ? 2 : 4));
     planned->mark_count = (uint32_t)(planned->chunk_count == 0 ? 1 + roll(2) : roll(3));
+    if (run->uniform) { /* so that a new frame fits exactly over a torn one, with a stale one behind it */
+        planned->chunk_count = 1;
+        planned->mark_count = 0;
+    }
     for (uint32_t i = 0; i < planned->chunk_count; i++) {
         planned->chunks[i].topic = TOPICS[roll(COUNT_OF(TOPICS))];
         planned->chunks[i].partition = (uint16_t)roll(PARTITIONS);
         planned->chunks[i].records = 1 + (uint32_t)roll(4);
         planned->chunks[i].record_bytes = 12 + (uint32_t)roll(roll(8) ? 300 : 3000);
+        if (run->uniform) {
+            planned->chunks[i].records = 1;
+            planned->chunks[i].record_bytes = 1000;
+        }
     }
     run->journal->backend->status(run->journal, &status);
     for (uint32_t i = 0; i < planned->mark_count; i++) {
@@ -461,10 +473,30 @@ static void begin_life(void)
     follower_open(&run->followers[1], TOPIC_BIT(TOPIC_ENRICHED), (uint16_t)roll(PARTITIONS));
 }
 
+static uint64_t smallest_mark(void)
+{
+    uint64_t smallest = UINT64_MAX;
+    for (uint16_t group = 0; group < GROUPS; group++) {
+        for (uint16_t partition = 0; partition < PARTITIONS; partition++) {
+            struct journal_mark mark;
+            char name[32], note[JOURNAL_NOTE_MAX];
+            snprintf(name, sizeof name, "group-%u", group);
+            if (run->journal->backend->mark(run->journal, name, partition, &mark, note) == OK)
+                smallest = mark.position < smallest ? mark.position : smallest;
+        }
+    }
+    return smallest;
+}
+
 static void step(size_t role)
 {
     int64_t wake_us = WAKE_NEVER;
+    struct journal_status before, after;
+    run->journal->backend->status(run->journal, &before);
     (void)run->roles[role].step(run->roles[role].self, &run->world.world, &wake_us);
+    run->journal->backend->status(run->journal, &after);
+    check(after.begin_position == before.begin_position || after.begin_position <= smallest_mark(),
+          "retention deleted what a mark needs");
 }
 
 static void end_life(bool clean)
@@ -555,14 +587,16 @@ static void run_random(uint64_t seed)
     run->options.retention_bytes = roll(3) ? 0 : SEGMENT * (2 + roll(4));
     run->options.total_bytes_max = roll(3) ? 0 : SEGMENT * (6 + roll(6));
     run->options.disk_reserve_bytes = roll(3) ? 0 : SEGMENT * roll(3);
-    uint64_t lives = 2 + roll(5);
+    run->uniform = roll(4) == 0;
+    uint64_t lives = 2 + roll(run->uniform ? 20 : 5);
     for (uint64_t i = 0; i < lives; i++) {
         begin_life();
         if (roll(2)) {
-            disk_sim_plan(run->disk)->cut_at = disk_sim_steps(run->disk) + 1 + roll(120);
+            disk_sim_plan(run->disk)->cut_at = disk_sim_steps(run->disk) + 1 + roll(run->uniform ? 12 : 120);
             disk_sim_plan(run->disk)->cut_after = roll(2);
         }
-        live(20 + roll(250));
+        /* Short ones too: few new frames over many stale ones. */
+        live(run->uniform ? 5 + roll(30) : 20 + roll(250));
         uint64_t end = roll(4);
         if (end == 0)
             disk_sim_power_cut(run->disk);

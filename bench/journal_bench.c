@@ -1,0 +1,305 @@
+/* What the journal makes durable per second, beside what the disk itself does in the same run.
+ * usage: journal_bench [DIR [SECONDS]]   DIR: on the disk to measure (default: build/journal-bench); SECONDS per line.
+ * 1  ceiling: pwrite + fdatasync of the same bytes into a zero-filled file, one thread, nothing else.
+ * 2  one producer, one commit under way: 1, 10, 100, 1000 records of 300 bytes in each.
+ * 3  group commit: N producers, one commit of one record each under way.
+ * 4  batching on (producers send 32 KB, flushed together) against none (one record a commit, one commit a flush).
+ * 5  six readers following while commits of 30 KB are appended, by topic (4 of 6 want nothing of it).
+ * Rates are of records made durable; the ratio is to the ceiling with the same bytes per flush. */
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <time.h>
+
+#include "base/role.h"
+#include "journal/journal.h"
+#include "world/disk.h"
+#include "world/world.h"
+
+#define RECORD 300
+#define PRODUCERS_MAX 64
+
+static const char *dir = "build/journal-bench";
+static double seconds = 1.0;
+static struct world *world;
+
+static double now_s(void)
+{
+    return (double)world_mono_us(world) / 1e6;
+}
+
+static void must(enum status s, const struct error *err)
+{
+    if (s == OK)
+        return;
+    fprintf(stderr, "journal_bench: %s\n", err->text);
+    exit(1);
+}
+
+static char *make_records(uint32_t records)
+{
+    char *bytes = malloc((size_t)records * (4 + RECORD));
+    uint32_t n = RECORD;
+    if (!bytes)
+        abort();
+    for (uint32_t i = 0; i < records; i++) {
+        memcpy(bytes + (size_t)i * (4 + RECORD), &n, 4);
+        for (uint32_t at = 0; at < RECORD; at++)
+            bytes[(size_t)i * (4 + RECORD) + 4 + at] = (char)('a' + (i + at) % 26);
+    }
+    return bytes;
+}
+
+/* Flushes per second of `bytes` each. */
+static double ceiling(size_t bytes)
+{
+    struct disk *disk = world->disk;
+    struct disk_file *file;
+    struct error err;
+    char path[DISK_PATH_MAX];
+    size_t size = 64u << 20;
+    char *zeros = calloc(1, size);
+    snprintf(path, sizeof path, "%s/ceiling", dir);
+    must(disk->ops->open(disk, path, DISK_CREATE, &file, &err), &err);
+    must(file->ops->write(file, &(struct iovec){ zeros, size }, 1, 0, &err), &err);
+    must(file->ops->sync(file, &err), &err);
+    memset(zeros, 'x', bytes);
+    double begin = now_s(), end = begin + seconds;
+    uint64_t flushes = 0, at = 0;
+    for (; now_s() < end; flushes++, at += bytes) {
+        at = at + bytes > size ? 0 : at;
+        must(file->ops->write(file, &(struct iovec){ zeros, bytes }, 1, at, &err), &err);
+        must(file->ops->sync(file, &err), &err);
+    }
+    double rate = (double)flushes / (now_s() - begin);
+    file->ops->close(file);
+    must(disk->ops->remove(disk, path, &err), &err);
+    free(zeros);
+    return rate;
+}
+
+struct running {
+    struct journal *journal;
+    struct role_thread *threads[2];
+    size_t roles;
+};
+
+static void start(struct running *running, uint32_t commit_bytes_max)
+{
+    char path[DISK_PATH_MAX];
+    struct error err;
+    struct role roles[2];
+    struct journal_options options = { .path = path,
+                                       .partitions = 16,
+                                       .segment_bytes = 64u << 20,
+                                       .retention_bytes = 256u << 20,
+                                       .queue_bytes_max = 256u << 20,
+                                       .commit_bytes_max = commit_bytes_max };
+    snprintf(path, sizeof path, "%s/journal", dir);
+    must(journal_file.open(&options, world, NULL, &running->journal, &err), &err);
+    running->roles = journal_file.roles(running->journal, roles);
+    for (size_t i = 0; i < running->roles; i++)
+        must(role_start(&roles[i], world, &running->threads[i], &err), &err);
+}
+
+static void stop(struct running *running)
+{
+    journal_file.drain(running->journal);
+    for (size_t i = 0; i < running->roles; i++)
+        role_stop(running->threads[i]);
+    journal_file.close(running->journal);
+}
+
+struct producer {
+    struct running *running;
+    pthread_t thread;
+    uint32_t records;
+    uint16_t partition;
+    double end, pause_s;
+    _Atomic uint64_t sent;
+    struct bell *bell;
+    char *bytes;
+};
+
+static void on_done(struct journal_commit *commit, enum status status, const char *reason)
+{
+    struct producer *producer = commit->context;
+    if (status != OK) {
+        fprintf(stderr, "journal_bench: %s\n", reason);
+        exit(1);
+    }
+    bell_ring(producer->bell);
+}
+
+static void *produce(void *argument)
+{
+    struct producer *producer = argument;
+    struct journal_chunk chunk = { .topic = TOPIC_EVENTS,
+                                   .partition = producer->partition,
+                                   .records = producer->records,
+                                   .bytes = { producer->bytes, (size_t)producer->records * (4 + RECORD) } };
+    struct journal_commit commit = { .chunks = &chunk, .chunk_count = 1, .done = on_done, .context = producer };
+    struct error err;
+    double next = now_s();
+    while (now_s() < producer->end) {
+        must(journal_submit(producer->running->journal, &commit, &err), &err);
+        while (!bell_wait(producer->bell, -1))
+            ;
+        atomic_fetch_add(&producer->sent, producer->records);
+        next += producer->pause_s;
+        while (producer->pause_s > 0 && now_s() < next && now_s() < producer->end)
+            bell_wait(producer->bell, 200);
+    }
+    return NULL;
+}
+
+/* Records per second. */
+static double produced(struct running *running, int producers, uint32_t records, double rate_max)
+{
+    static struct producer all[PRODUCERS_MAX];
+    char *bytes = make_records(records);
+    double begin = now_s();
+    for (int i = 0; i < producers; i++) {
+        all[i] = (struct producer){ .running = running,
+                                    .records = records,
+                                    .partition = (uint16_t)(i % 16),
+                                    .end = begin + seconds,
+                                    .pause_s = rate_max > 0 ? records * producers / rate_max : 0,
+                                    .bell = bell_new(),
+                                    .bytes = bytes };
+        if (pthread_create(&all[i].thread, NULL, produce, &all[i]) != 0)
+            abort();
+    }
+    uint64_t sent = 0;
+    for (int i = 0; i < producers; i++) {
+        pthread_join(all[i].thread, NULL);
+        sent += all[i].sent;
+        bell_free(all[i].bell);
+    }
+    free(bytes);
+    return (double)sent / (now_s() - begin);
+}
+
+static void print_row(const char *what, double records, double ceiling_records)
+{
+    printf("%-52s %10.0f records/s %8.1f MB/s", what, records, records * RECORD / 1e6);
+    if (ceiling_records > 0)
+        printf("   ceiling %10.0f, ratio %.2f", ceiling_records, records / ceiling_records);
+    printf("\n");
+    fflush(stdout);
+}
+
+static void bench_sizes(void)
+{
+    static const uint32_t SIZES[] = { 1, 10, 100, 1000 };
+    struct running running;
+    char what[64];
+    start(&running, 0);
+    produced(&running, 1, 1000, 0); /* the first segments, filled with zeros, are made here */
+    for (size_t i = 0; i < COUNT_OF(SIZES); i++) {
+        double most = ceiling(SIZES[i] * (4 + RECORD) + 88) * SIZES[i];
+        snprintf(what, sizeof what, "one producer, %u records a commit", SIZES[i]);
+        print_row(what, produced(&running, 1, SIZES[i], 0), most);
+    }
+    for (int producers = 4; producers <= PRODUCERS_MAX; producers *= 4) {
+        snprintf(what, sizeof what, "%d producers, 1 record a commit", producers);
+        print_row(what, produced(&running, producers, 1, 0), 0);
+    }
+    for (int producers = 2; producers <= 8; producers *= 2) {
+        snprintf(what, sizeof what, "%d producers, 1000 records a commit", producers);
+        print_row(what, produced(&running, producers, 1000, 0), 0);
+    }
+    stop(&running);
+}
+
+static void bench_batching(void)
+{
+    struct running running;
+    start(&running, 1);
+    double none = produced(&running, 8, 1, 0);
+    stop(&running);
+    start(&running, 0);
+    double on = produced(&running, 8, (32u << 10) / RECORD, 0);
+    stop(&running);
+    print_row("8 producers, no batching (1 record a flush)", none, 0);
+    print_row("8 producers, batches of 32 KB", on, 0);
+    printf("%-52s %10.1f times (the sources claim 9.5)\n", "batching on against none", on / none);
+}
+
+struct tail {
+    struct running *running;
+    pthread_t thread;
+    uint32_t topics;
+    _Atomic bool stopping;
+    struct bell *bell;
+    uint64_t records;
+    double cpu_s;
+};
+
+static void *follow(void *argument)
+{
+    struct tail *tail = argument;
+    struct journal_status status;
+    struct journal_reader *reader;
+    struct error err;
+    tail->running->journal->backend->status(tail->running->journal, &status);
+    struct journal_read_options options = { tail->topics, JOURNAL_ALL_PARTITIONS, status.end_position,
+                                            bell_waker(tail->bell) };
+    must(journal_file.reader_open(tail->running->journal, &options, &reader, &err), &err);
+    while (!atomic_load(&tail->stopping)) {
+        struct journal_batch batch;
+        must(journal_read(reader, 1 << 20, &batch, &err), &err);
+        tail->records += batch.records;
+        if (batch.chunk_count == 0)
+            bell_wait(tail->bell, 10000);
+    }
+    journal_file.reader_close(reader);
+    struct timespec used;
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &used);
+    tail->cpu_s = (double)used.tv_sec + (double)used.tv_nsec / 1e9;
+    return NULL;
+}
+
+static void bench_tails(uint32_t topics_of_first_two, const char *what)
+{
+    struct running running;
+    struct tail tails[6];
+    double cpu = 0;
+    uint64_t read = 0;
+    start(&running, 0);
+    produced(&running, 1, 100, 0);
+    for (size_t i = 0; i < COUNT_OF(tails); i++) {
+        tails[i] = (struct tail){ .running = &running,
+                                  .topics = i < 2 ? topics_of_first_two : TOPIC_BIT(TOPIC_WEBHOOKS),
+                                  .bell = bell_new() };
+        if (pthread_create(&tails[i].thread, NULL, follow, &tails[i]) != 0)
+            abort();
+    }
+    double rate = produced(&running, 4, 100, 1e6);
+    for (size_t i = 0; i < COUNT_OF(tails); i++) {
+        atomic_store(&tails[i].stopping, true);
+        bell_ring(tails[i].bell);
+        pthread_join(tails[i].thread, NULL);
+        bell_free(tails[i].bell);
+        cpu += tails[i].cpu_s;
+        read += tails[i].records;
+    }
+    stop(&running);
+    printf("%-52s %10.0f records/s %8.1f MB/s   six readers: %.0f %% of a core, %.0f MB/s read\n", what, rate,
+           rate * RECORD / 1e6, cpu / seconds * 100, (double)read * RECORD / seconds / 1e6);
+}
+
+int main(int argc, char **argv)
+{
+    struct error err;
+    dir = argc > 1 ? argv[1] : dir;
+    seconds = argc > 2 ? atof(argv[2]) : seconds;
+    world = world_real();
+    must(disk_make_dirs(world->disk, dir, &err), &err);
+    bench_sizes();
+    bench_batching();
+    bench_tails(TOPIC_BIT(TOPIC_EVENTS), "appends with six readers, two of all, four of nothing");
+    bench_tails(TOPIC_BIT(TOPIC_WEBHOOKS), "appends with six readers, all of nothing");
+    return 0;
+}
