@@ -40,7 +40,7 @@ def deliver(command, extra_env=None, expected=None):
         row = weir.sql("SELECT event_name, user_id, visitor_id != '', JSONExtractFloat(properties, 'amount'), abs(dateDiff('second', timestamp, now64(3))) < 300 "
                        "FROM events_raw WHERE event_name = 'Order Completed'", key["read_key"])[0]
         assert row[0] == "Order Completed" and row[1] == "user-1" and str(row[2]) == "1" and abs(float(row[3]) - 19.99) < 1e-9 and str(row[4]) == "1", row
-        identify = weir.sql("SELECT user_id, JSONExtractString(properties, 'plan') || JSONExtractString(context, 'traits', 'plan') FROM events_raw WHERE event_type = 'identify'", key["read_key"])[0]
+        identify = weir.sql("SELECT user_id, if(JSONHas(properties, 'plan'), JSONExtractString(properties, 'plan'), JSONExtractString(context, 'traits', 'plan')) FROM events_raw WHERE event_type = 'identify'", key["read_key"])[0]
         assert identify == ["user-1", "pro"], identify
         return "%d events" % int(weir.one("SELECT count() FROM events_raw", key["read_key"]))
 
