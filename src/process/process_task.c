@@ -380,12 +380,17 @@ static bool start(struct process_task *task, struct world *world, int64_t *wake_
 
 /* ---- filling ---- */
 
+static size_t vector_bytes(const struct process_task *task)
+{
+    return task->options.batch_bytes_max < VECTOR_BYTES ? task->options.batch_bytes_max : VECTOR_BYTES;
+}
+
 static bool is_full(const struct process_task *task)
 {
     const struct process_commit *open = task->open;
     return open->events >= task->options.batch_records_max ||
            process_outputs_bytes(&open->outputs) >= task->options.batch_bytes_max ||
-           (open->events && process_input_peek_bytes(&task->input) > VECTOR_BYTES); /* a giant goes alone */
+           (open->events && process_input_peek_bytes(&task->input) > vector_bytes(task)); /* a giant goes alone */
 }
 
 static enum status take_vector(struct process_task *task, struct error *err)
@@ -394,7 +399,7 @@ static enum status take_vector(struct process_task *task, struct error *err)
     while (process_input_has(&task->input) && process_pipeline_count(task->pipeline) < PROCESS_BATCH_MAX) {
         struct slice record;
         size_t next = process_input_peek_bytes(&task->input);
-        if (bytes && bytes + next > VECTOR_BYTES)
+        if (bytes && bytes + next > vector_bytes(task))
             break;
         enum status s = process_input_next(&task->input, &record, err);
         if (s != OK)

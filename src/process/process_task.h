@@ -20,12 +20,12 @@ struct metrics;
 
 /* 0 means the default. */
 struct process_options {
-    const char *state_path;          /* directory of all partitions' state, made when missing; no default */
-    uint32_t batch_records_max;      /* 8192; events in one commit */
-    uint32_t batch_bytes_max;        /* 4 MiB; outputs of one commit; at most 6 MiB */
-    uint32_t read_bytes;             /* 1 MiB; asked of the journal at a time */
-    int64_t future_skew_ms;          /* 24 h; a timestamp further ahead of ingested_us is a dead letter */
-    int64_t dedup_horizon_ms;        /* 7 d; an event_id is remembered at least so long (running time) */
+    const char *state_path;     /* directory of all partitions' state, made when missing; no default */
+    uint32_t batch_records_max; /* 8192; events in one commit */
+    uint32_t batch_bytes_max; /* 4 MiB, at most 6; outputs of one commit. The journal must take commits of twice this */
+    uint32_t read_bytes;      /* 1 MiB; asked of the journal at a time */
+    int64_t future_skew_ms;   /* 24 h; a timestamp further ahead of ingested_us is a dead letter */
+    int64_t dedup_horizon_ms; /* 7 d; an event_id is remembered at least so long (running time) */
     uint64_t dedup_memory_bytes_max; /* 128 MiB a partition; holds about 45 million ids */
     uint64_t dedup_disk_bytes_max;   /* 4 GiB a partition */
     int64_t checkpoint_interval_ms;  /* 60 s */

@@ -177,6 +177,7 @@ static void test_a_full_journal_is_waited_for(void **state)
     rig_done(&rig);
     rig_init(&rig, 7, &journal_file);
     rig.journal_options.total_bytes_max = 4u << 20;
+    rig.options.checkpoint_interval_ms = 500;
     assert_int_equal(rig_up(&rig, NULL), OK);
     rig_run(&rig, 10);
     unsigned sent = 0;
@@ -187,7 +188,9 @@ static void test_a_full_journal_is_waited_for(void **state)
     assert_true(sent > 0 && sent < 100000);
     rig_run(&rig, 20000);
     assert_int_equal(process_task_state(rig.task), PROCESS_RUNNING);
-    rig_down(&rig);
+    disk_sim_kill(rig.disk); /* with a commit that waits, and checkpoints made meanwhile */
+    rig_crash(&rig);
+    disk_sim_restart(rig.disk);
     rig.journal_options.total_bytes_max = 64u << 20;
     assert_int_equal(rig_up(&rig, NULL), OK);
     rig_run(&rig, 1000);

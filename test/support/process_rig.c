@@ -162,12 +162,12 @@ static void on_done(struct journal_commit *commit, enum status status, const cha
     *answer = (struct answer){ true, status };
 }
 
-enum status rig_send_records(struct rig *rig, struct slice framed, uint32_t records)
+static enum status commit_and_wait(struct rig *rig, struct journal_commit *commit)
 {
     struct answer answer = { 0 };
-    struct journal_chunk chunk = { .topic = TOPIC_EVENTS, .records = records, .bytes = framed };
-    struct journal_commit commit = { .chunks = &chunk, .chunk_count = 1, .done = on_done, .context = &answer };
-    enum status s = journal_submit(rig->journal, &commit, NULL);
+    commit->done = on_done;
+    commit->context = &answer;
+    enum status s = journal_submit(rig->journal, commit, NULL);
     if (s != OK)
         return s;
     for (int i = 0; i < 100000 && !answer.here; i++) {
@@ -179,35 +179,62 @@ enum status rig_send_records(struct rig *rig, struct slice framed, uint32_t reco
     return answer.status;
 }
 
+enum status rig_send_records(struct rig *rig, struct slice framed, uint32_t records)
+{
+    struct journal_chunk chunk = { .topic = TOPIC_EVENTS, .records = records, .bytes = framed };
+    struct journal_commit commit = { .chunks = &chunk, .chunk_count = 1 };
+    return commit_and_wait(rig, &commit);
+}
+
+enum status rig_mark_all_read(struct rig *rig)
+{
+    struct journal_status status;
+    rig->backend->status(rig->journal, &status);
+    struct journal_mark mark = { "store", JOURNAL_ALL_PARTITIONS, status.end_position, { "", 0 } };
+    struct journal_commit commit = { .marks = &mark, .mark_count = 1 };
+    return commit_and_wait(rig, &commit);
+}
+
+static void add_event(struct rig *rig, struct buf *bytes, const char *tenant, char kind, unsigned number)
+{
+    int64_t now_us = rig->time.world.wall_us(&rig->time.world);
+    char id[24], visitor[24];
+    snprintf(id, sizeof id, "%c%u", kind, number);
+    snprintf(visitor, sizeof visitor, "v%u", number % 100);
+    struct event event = { .customer_id = slice_from(tenant),
+                           .visitor_id = slice_from(kind == 'b' ? "" : visitor),
+                           .event_id = slice_from(id),
+                           .event_type = SLICE("page_view"),
+                           .properties = SLICE("{\"page\":\"/\"}"),
+                           .context = SLICE("{}"),
+                           .timestamp_ms = now_us / 1000,
+                           .received_ms = now_us / 1000,
+                           .ingested_us = now_us };
+    uint32_t n = (uint32_t)event_encoded_size(&event);
+    buf_add(bytes, &n, sizeof n);
+    event_encode(&event, buf_reserve(bytes, n));
+    bytes->n += n;
+}
+
 enum status rig_send(struct rig *rig, const char *tenant, unsigned first, unsigned count)
 {
     struct buf bytes;
     buf_init(&bytes, 64u << 20);
-    int64_t now_us = rig->time.world.wall_us(&rig->time.world);
+    unsigned bad = rig->bad_next;
     for (unsigned i = first; i < first + count; i++) {
-        char id[24], visitor[24];
-        snprintf(id, sizeof id, "e%u", i);
-        snprintf(visitor, sizeof visitor, "v%u", i % 100);
-        struct event event = { .customer_id = slice_from(tenant),
-                               .visitor_id = slice_from(visitor),
-                               .event_id = slice_from(id),
-                               .event_type = SLICE("page_view"),
-                               .properties = SLICE("{\"page\":\"/\"}"),
-                               .context = SLICE("{}"),
-                               .timestamp_ms = now_us / 1000,
-                               .received_ms = now_us / 1000,
-                               .ingested_us = now_us };
-        uint32_t n = (uint32_t)event_encoded_size(&event);
-        buf_add(&bytes, &n, sizeof n);
-        event_encode(&event, buf_reserve(&bytes, n));
-        bytes.n += n;
+        add_event(rig, &bytes, tenant, 'e', i);
+        if (rig->bad_every && i % rig->bad_every == 0 && rig->bad_next < RIG_BAD_MAX)
+            add_event(rig, &bytes, tenant, 'b', rig->bad_next++);
     }
-    enum status s = rig_send_records(rig, buf_slice(&bytes), count);
+    enum status s = rig_send_records(rig, buf_slice(&bytes), count + rig->bad_next - bad);
+    for (; bad < rig->bad_next; bad++)
+        rig->bad_accepted[bad] = s == OK;
     buf_done(&bytes);
     return s;
 }
 
-static void count_record(struct slice record, enum journal_topic topic, uint8_t *times, unsigned max)
+/* The number in an id like "e17" of the record; UINT64_MAX when it has none. */
+static uint64_t number_of(struct slice record, enum journal_topic topic)
 {
     struct slice id = { 0 };
     uint64_t number;
@@ -220,8 +247,7 @@ static void count_record(struct slice record, enum journal_topic topic, uint8_t 
         assert_int_equal(event_decode(record, &event, NULL), OK);
         id = event.event_id;
     }
-    if (id.n > 1 && slice_to_u64(slice_after(id, 1), &number) && number < max)
-        times[number]++;
+    return id.n > 1 && slice_to_u64(slice_after(id, 1), &number) ? number : UINT64_MAX;
 }
 
 uint64_t rig_count(struct rig *rig, enum journal_topic topic, uint8_t *times, unsigned max)
@@ -239,13 +265,35 @@ uint64_t rig_count(struct rig *rig, enum journal_topic topic, uint8_t *times, un
             struct slice rest = batch.chunks[i].bytes, record;
             while (journal_next_record(&rest, &record)) {
                 records++;
-                if (times)
-                    count_record(record, topic, times, max);
+                uint64_t number = number_of(record, topic);
+                if (times && number < max)
+                    times[number]++;
             }
         }
     } while (batch.chunk_count);
     rig->backend->reader_close(reader);
     return records;
+}
+
+uint64_t rig_numbers(struct rig *rig, enum journal_topic topic, uint32_t *numbers, uint64_t max)
+{
+    struct journal_read_options options = { .topics = TOPIC_BIT(topic), .position = JOURNAL_BEGIN };
+    struct journal_reader *reader;
+    struct journal_batch batch;
+    uint64_t offset = 0;
+    assert_int_equal(rig->backend->reader_open(rig->journal, &options, &reader, NULL), OK);
+    do {
+        assert_int_equal(journal_read(reader, 1u << 20, &batch, NULL), OK);
+        for (size_t i = 0; i < batch.chunk_count; i++) {
+            struct slice rest = batch.chunks[i].bytes, record;
+            for (offset = batch.chunks[i].offset; journal_next_record(&rest, &record); offset++) {
+                assert_true(offset < max);
+                numbers[offset] = (uint32_t)number_of(record, topic);
+            }
+        }
+    } while (batch.chunk_count);
+    rig->backend->reader_close(reader);
+    return offset;
 }
 
 double rig_metric(struct rig *rig, const char *line_start)

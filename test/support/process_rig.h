@@ -9,6 +9,7 @@
 #include "world/world_sim.h"
 
 #define RIG_IDS_MAX 400000
+#define RIG_BAD_MAX 4096
 
 struct rig {
     uint64_t seed;
@@ -23,6 +24,9 @@ struct rig {
     struct process_task *task;
     struct metrics *metrics;
     struct queue *live;
+    unsigned bad_every; /* rig_send puts an event "b<i>" without visitor behind so many; 0: none */
+    unsigned bad_next;
+    bool bad_accepted[RIG_BAD_MAX];
     uint64_t accepted_live, duplicates_live, dead_live; /* sums of what came to the live queue */
 };
 
@@ -44,6 +48,11 @@ void rig_done(struct rig *rig);
 enum status rig_send(struct rig *rig, const char *tenant, unsigned first, unsigned count);
 /* Any records in TOPIC_EVENTS. framed: in the journal's format. */
 enum status rig_send_records(struct rig *rig, struct slice framed, uint32_t records);
+/* Another reader's mark: the journal may delete what lies before its end now, unless the task needs it. */
+enum status rig_mark_all_read(struct rig *rig);
+/* The number in the id of each enriched record or dead letter that the journal still has, by its offset; returns the
+ * offset behind the last. */
+uint64_t rig_numbers(struct rig *rig, enum journal_topic topic, uint32_t *numbers, uint64_t max);
 /* How often "e<i>" of any tenant is in the topic, for i < max. Returns the number of records. */
 uint64_t rig_count(struct rig *rig, enum journal_topic topic, uint8_t *times, unsigned max);
 double rig_metric(struct rig *rig, const char *line_start); /* value of the first line that begins so, or -1 */
