@@ -199,7 +199,8 @@ static bool age_can_be_trusted(struct journal_file *j, int64_t now_us, int64_t w
 static bool may_go(struct journal_file *j, const struct segment *oldest, int64_t wall_us, bool trust_age)
 {
     const struct journal_options *options = &j->options;
-    /* A mark at the very end of its frames, before the dead rest, needs it too: else its position would be "deleted". */
+    /* A mark at the very end of its frames, before the dead rest, needs it too: else its position would be "deleted".
+     */
     if (oldest->end == SEGMENT_OPEN || marks_smallest(j->marks) < oldest->first + oldest->bytes)
         return false;
     uint64_t used = file_bytes_on_disk(j);

@@ -174,7 +174,7 @@ bool frame_check_head(const char *from, size_t n, uint64_t position, uint32_t se
         return false;
     }
     memcpy(&head, from, sizeof head);
-    if (head.position != position || !frame_plausible(&head))
+    if (head.position != position || head.durable_before > position || !frame_plausible(&head))
         return false;
     if (n < head.head_bytes) {
         *out_needed = head.head_bytes;
