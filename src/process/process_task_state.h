@@ -1,5 +1,6 @@
-/* The inside of a task, shared by the files that make it up: process_task.c (life, restoring, the step) and
- * process_upkeep.c (checkpoints, metrics, live feed). Owner: the task's role; the atomics are read by others. */
+/* The inside of a task, shared by the files that make it up: process_task.c (life, the step),
+ * process_start.c (restoring) and process_upkeep.c (checkpoints, metrics, live feed). Owner: the task's role; the
+ * atomics are read by others. */
 #pragma once
 #include <stdatomic.h>
 
@@ -65,6 +66,11 @@ struct process_task {
     int64_t live_at_us, gauges_at_us, latency_us;
     bool live_delayed;
 };
+
+/* process_task.c: the task cannot go on. */
+void process_task_fail(struct process_task *task, enum status s, const char *what, const char *text);
+/* process_start.c: the step while restoring. */
+bool process_start_step(struct process_task *task, struct world *world, int64_t *wake_us);
 
 /* process_upkeep.c; each says whether it did something, and lowers *wake_us to when it wants to be called again. */
 bool process_upkeep_maintain(struct process_task *task, struct world *world, int64_t *wake_us);

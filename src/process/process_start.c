@@ -1,0 +1,98 @@
+/* How a task begins: it reads its partition's mark, rebuilds its states (process_restore.c), and stands where the last
+ * durable commit left it. In steps like everything else, since a long changelog takes a while; trouble with the disk is
+ * waited out, a state that cannot be rebuilt ends the task with the reason. */
+#include "process/process_task_state.h"
+#include "world/world.h"
+
+/* Reads the partition's mark; a new partition gets its seed. */
+static enum status read_mark(struct process_task *task, struct world *world, struct error *err)
+{
+    struct journal_mark mark;
+    char bytes[JOURNAL_NOTE_MAX];
+    enum status s = task->journal->backend->mark(task->journal, PROCESS_GROUP, task->partition, &mark, bytes);
+    if (s == ERR_NOT_FOUND) {
+        task->restore.note = (struct process_note){ 0 };
+        world->random(world, &task->restore.note.seed, sizeof task->restore.note.seed);
+        task->start_position = task->keep = JOURNAL_BEGIN;
+        task->must_mark = task->has_keep = true; /* from now on the journal keeps what this partition needs */
+        return OK;
+    }
+    if (s != OK)
+        return error_set(err, s, "read the mark of group process");
+    task->start_position = mark.position;
+    return process_note_decode(mark.note, &task->restore.note, err);
+}
+
+static enum status run_from(struct process_task *task, struct world *world, struct error *err)
+{
+    const struct process_note *note = &task->restore.note;
+    struct process_pipeline_options options = { task->partition, note->seed, task->options.future_skew_ms };
+    task->seed = note->seed;
+    task->changelog_next = task->durable_next = note->changelog_next;
+    task->pipeline = process_pipeline_new(&options, task->dedup, &task->metrics);
+    task->last_point = task->restore.point;
+    task->checkpoint_at_us = world_mono_us(world) + task->options.checkpoint_interval_ms * 1000;
+    task->open->position = task->start_position;
+    task->open->note = *note;
+    return process_input_open(&task->input, task->journal, task->partition, task->start_position, note->skip,
+                              bell_waker(task->bell), err);
+}
+
+static void log_restored(const struct process_task *task)
+{
+    const struct process_restore *restore = &task->restore;
+    if (restore->why[0])
+        log_warn("process.base_unusable", "partition=%u coped=\"an older base or the whole changelog\" error=\"%s\"",
+                 task->partition, restore->why);
+    if (restore->lost)
+        log_error("process.state_lost",
+                  "partition=%u hint=\"repeats of events before the journal's beginning count "
+                  "again; unset process.accept_lost_state\"",
+                  task->partition);
+    log_info("process.restored", "partition=%u from_files=%d replayed=%llu ids=%llu", task->partition,
+             restore->point.from_files, (unsigned long long)restore->records,
+             (unsigned long long)dedup_ids(task->dedup));
+}
+
+bool process_start_step(struct process_task *task, struct world *world, int64_t *wake_us)
+{
+    struct error err = { 0 };
+    bool done = false;
+    if (atomic_load(&task->stop_asked)) {
+        atomic_store(&task->state, PROCESS_STOPPED);
+        return false;
+    }
+    if (world_mono_us(world) < task->restore_at_us) {
+        process_wake_at(wake_us, task->restore_at_us);
+        return false;
+    }
+    enum status s = task->restore.opened ? OK : read_mark(task, world, &err);
+    if (s == OK)
+        s = process_restore_step(&task->restore, &done, &err);
+    if (s == OK && done)
+        s = run_from(task, world, &err);
+    switch (s) {
+    case OK:
+        break;
+    case ERR_IO:
+    case ERR_FULL:
+    case ERR_RETRY:
+        log_warn("process.restore_failed", "partition=%u error=\"%s\"", task->partition, err.text);
+        process_restore_reset(&task->restore);
+        task->restore_at_us = retry_next_us(&task->restore_retry, world);
+        process_wake_at(wake_us, task->restore_at_us);
+        return false;
+    case ERR_INVALID:
+    case ERR_NOT_FOUND:
+    case ERR_CORRUPT:
+    case ERR_CLOSED:
+        process_task_fail(task, s, "restore", err.text);
+        return false;
+    }
+    if (done) {
+        log_restored(task);
+        process_restore_reset(&task->restore);
+        atomic_store(&task->state, PROCESS_RUNNING);
+    }
+    return true;
+}
