@@ -1,152 +1,10 @@
-/* Two versions of everything: what the process sees, and what would survive. An inode has `seen` (the page cache) and
- * `kept` (the platter), and the list of writes and truncations that are in the one and not in the other. Names are two
- * tables, and the list of changes between them. A power cut rolls the dice over both lists; a sync empties one. */
-#include "world/disk_sim.h"
-
+/* The table of disk.h over the simulated state: each call that changes anything is a step, at which the plan may cut
+ * the power or make the disk fail. What survives is decided in disk_sim_state.c. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "world/world_sim.h"
-
-#define NAMES_MAX 256
-
-struct bytes {
-    char *p;
-    size_t n, capacity;
-};
-
-struct change { /* of an inode: a write, or with p NULL a truncation to `offset` */
-    struct change *next;
-    uint64_t offset;
-    size_t n;
-    char *p;
-};
-
-struct inode {
-    struct inode *next; /* of all inodes; freed with the disk */
-    struct bytes seen, kept;
-    struct change *changes, **changes_end;
-    struct sim_file *locked_by;
-};
-
-struct name {
-    char path[128];
-    struct inode *inode; /* NULL: the slot is free */
-};
-
-enum name_change_kind { NAME_MADE, NAME_RENAMED, NAME_REMOVED };
-struct name_change {
-    enum name_change_kind kind;
-    char from[128], to[128];
-    struct inode *inode;
-};
-
-struct disk_sim {
-    struct disk disk;
-    struct world_sim *time;
-    uint64_t dice[2];
-    struct disk_sim_plan plan;
-    uint64_t steps;
-    uint32_t life; /* counts deaths: files of an earlier life are unusable */
-    bool off;
-    struct inode *inodes;
-    struct name seen[NAMES_MAX], kept[NAMES_MAX];
-    struct name_change changes[NAMES_MAX * 4];
-    size_t change_count;
-};
-
-struct sim_file {
-    struct disk_file file;
-    struct disk_sim *sim;
-    struct inode *inode;
-    uint32_t life;
-    char path[128];
-};
-
-static void *take(size_t n)
-{
-    void *p = calloc(1, n ? n : 1);
-    if (!p)
-        abort();
-    return p;
-}
-
-static void bytes_resize(struct bytes *bytes, size_t n)
-{
-    if (n > bytes->capacity) {
-        bytes->capacity = n < 4096 ? 4096 : n * 2;
-        bytes->p = realloc(bytes->p, bytes->capacity);
-        if (!bytes->p)
-            abort();
-    }
-    if (n > bytes->n)
-        memset(bytes->p + bytes->n, 0, n - bytes->n);
-    bytes->n = n;
-}
-
-static void bytes_copy(struct bytes *to, const struct bytes *from)
-{
-    bytes_resize(to, from->n);
-    if (from->n)
-        memcpy(to->p, from->p, from->n);
-}
-
-static void forget_changes(struct inode *inode)
-{
-    while (inode->changes) {
-        struct change *next = inode->changes->next;
-        free(inode->changes->p);
-        free(inode->changes);
-        inode->changes = next;
-    }
-    inode->changes_end = &inode->changes;
-}
-
-static struct name *name_find(struct name *names, const char *path)
-{
-    for (size_t i = 0; i < NAMES_MAX; i++)
-        if (names[i].inode && strcmp(names[i].path, path) == 0)
-            return &names[i];
-    return NULL;
-}
-
-static void name_set(struct name *names, const char *path, struct inode *inode)
-{
-    struct name *name = name_find(names, path);
-    for (size_t i = 0; !name; i++) {
-        assert(i < NAMES_MAX);
-        if (!names[i].inode)
-            name = &names[i];
-    }
-    snprintf(name->path, sizeof name->path, "%s", path);
-    name->inode = inode;
-}
-
-static void name_clear(struct name *names, const char *path)
-{
-    struct name *name = name_find(names, path);
-    if (name)
-        name->inode = NULL;
-}
-
-static void apply_name_change(struct name *names, const struct name_change *change)
-{
-    switch (change->kind) {
-    case NAME_MADE:
-        name_set(names, change->to, change->inode);
-        break;
-    case NAME_RENAMED:
-        name_set(names, change->to, change->inode);
-        if (name_find(names, change->from) && name_find(names, change->from)->inode == change->inode)
-            name_clear(names, change->from);
-        break;
-    case NAME_REMOVED:
-        if (name_find(names, change->from) && name_find(names, change->from)->inode == change->inode)
-            name_clear(names, change->from);
-        break;
-    }
-}
+#include "world/disk_sim_state.h"
 
 static struct disk_sim *sim_of(struct disk *disk)
 {
@@ -166,89 +24,6 @@ static void begin_step(struct disk_sim *sim, bool *out_skip, bool *out_cut)
         return;
     *out_cut = true;
     *out_skip = !sim->plan.cut_after;
-}
-
-/* Only what is known to be unwritten goes to the platter: what a failed sync forgot stays forgotten. */
-static void keep_changes(struct inode *inode)
-{
-    for (struct change *change = inode->changes; change; change = change->next) {
-        if (!change->p || change->offset + change->n > inode->kept.n)
-            bytes_resize(&inode->kept, change->offset + change->n);
-        if (change->p)
-            memcpy(inode->kept.p + change->offset, change->p, change->n);
-    }
-    bytes_resize(&inode->kept, inode->seen.n);
-}
-
-/* What survives of a file's unsynced changes. */
-static void lose_changes(struct disk_sim *sim, struct inode *inode)
-{
-    uint64_t mode = dice_below(sim->dice, 4); /* nothing, everything, and twice: sector by sector */
-    size_t sectors = (inode->seen.n > inode->kept.n ? inode->seen.n : inode->kept.n) / DISK_SIM_SECTOR + 1;
-    for (struct change *change = inode->changes; change; change = change->next)
-        if (change->offset + change->n > sectors * DISK_SIM_SECTOR)
-            sectors = (change->offset + change->n) / DISK_SIM_SECTOR + 1;
-    char *lost = take(sectors);
-    if (mode == 0)
-        memset(lost, 1, sectors);
-    bool size_kept = mode == 1 || dice_once_in(sim->dice, 2);
-    size_t size = size_kept ? inode->seen.n : inode->kept.n;
-    for (struct change *change = inode->changes; change; change = change->next) {
-        if (!change->p)
-            continue;
-        if (change->offset + change->n > inode->kept.n)
-            bytes_resize(&inode->kept, change->offset + change->n);
-        for (size_t at = 0; at < change->n;) {
-            uint64_t place = change->offset + at, sector = place / DISK_SIM_SECTOR;
-            size_t part = DISK_SIM_SECTOR - place % DISK_SIM_SECTOR;
-            part = part < change->n - at ? part : change->n - at;
-            if (mode > 1 && !lost[sector])
-                lost[sector] = dice_once_in(sim->dice, 3);
-            if (!lost[sector])
-                memcpy(inode->kept.p + place, change->p + at, part);
-            at += part;
-        }
-    }
-    bytes_resize(&inode->kept, size);
-    free(lost);
-}
-
-static void lose_names(struct disk_sim *sim)
-{
-    bool in_order = dice_once_in(sim->dice, 2);
-    size_t prefix = dice_below(sim->dice, sim->change_count + 1);
-    for (size_t i = 0; i < sim->change_count; i++)
-        if (in_order ? i < prefix : dice_once_in(sim->dice, 2))
-            apply_name_change(sim->kept, &sim->changes[i]);
-}
-
-void disk_sim_power_cut(struct disk_sim *sim)
-{
-    if (sim->off)
-        return;
-    for (struct inode *inode = sim->inodes; inode; inode = inode->next) {
-        lose_changes(sim, inode);
-        forget_changes(inode);
-        bytes_copy(&inode->seen, &inode->kept);
-    }
-    lose_names(sim);
-    sim->change_count = 0;
-    memcpy(sim->seen, sim->kept, sizeof sim->seen);
-    sim->off = true;
-}
-
-void disk_sim_kill(struct disk_sim *sim)
-{
-    sim->off = true;
-}
-
-void disk_sim_restart(struct disk_sim *sim)
-{
-    assert(sim->off);
-    sim->off = false;
-    sim->life++;
-    for (struct inode *inode = sim->inodes; inode; inode = inode->next)
-        inode->locked_by = NULL;
 }
 
 /* The file can be used now? */
@@ -273,7 +48,7 @@ static enum status add_name_change(struct disk_sim *sim, enum name_change_kind k
         change->inode = inode;
         snprintf(change->from, sizeof change->from, "%s", from);
         snprintf(change->to, sizeof change->to, "%s", to);
-        apply_name_change(sim->seen, change);
+        sim_name_apply(sim->seen, change);
     }
     if (!cut)
         return OK;
@@ -283,7 +58,7 @@ static enum status add_name_change(struct disk_sim *sim, enum name_change_kind k
 
 static enum status make_inode(struct disk_sim *sim, const char *path, struct inode **out, struct error *err)
 {
-    struct inode *inode = take(sizeof *inode);
+    struct inode *inode = sim_take(sizeof *inode);
     inode->changes_end = &inode->changes;
     inode->next = sim->inodes;
     sim->inodes = inode;
@@ -295,7 +70,7 @@ static enum status sim_open(struct disk *disk, const char *path, enum disk_mode 
                             struct error *err)
 {
     struct disk_sim *sim = sim_of(disk);
-    struct name *name = name_find(sim->seen, path);
+    struct name *name = sim_name_find(sim->seen, path);
     struct inode *inode = name ? name->inode : NULL;
     if (sim->off)
         return is_off(err);
@@ -308,7 +83,7 @@ static enum status sim_open(struct disk *disk, const char *path, enum disk_mode 
         if (s != OK)
             return s;
     }
-    struct sim_file *file = take(sizeof *file);
+    struct sim_file *file = sim_take(sizeof *file);
     file->file.ops = disk->ops;
     file->sim = sim;
     file->inode = inode;
@@ -333,32 +108,6 @@ static enum status sim_read(struct disk_file *self, void *to, size_t n, uint64_t
     return OK;
 }
 
-static void change_inode(struct inode *inode, uint64_t offset, const char *p, size_t n)
-{
-    struct change *change = take(sizeof *change);
-    change->offset = offset;
-    change->n = n;
-    if (p) {
-        change->p = take(n);
-        memcpy(change->p, p, n);
-        if (offset + n > inode->seen.n)
-            bytes_resize(&inode->seen, offset + n);
-        memcpy(inode->seen.p + offset, p, n);
-    } else {
-        bytes_resize(&inode->seen, offset);
-    }
-    *inode->changes_end = change;
-    inode->changes_end = &change->next;
-}
-
-static uint64_t used_bytes(const struct disk_sim *sim)
-{
-    uint64_t n = 0;
-    for (size_t i = 0; i < NAMES_MAX; i++)
-        n += sim->seen[i].inode ? sim->seen[i].inode->seen.n : 0;
-    return n;
-}
-
 static enum status sim_write(struct disk_file *self, const struct iovec *parts, int count, uint64_t offset,
                              struct error *err)
 {
@@ -374,7 +123,7 @@ static enum status sim_write(struct disk_file *self, const struct iovec *parts, 
     begin_step(sim, &skip, &cut);
     uint64_t end = offset + total, size = file->inode->seen.n;
     bool full = sim->plan.write_full ||
-                (sim->plan.capacity_bytes && end > size && used_bytes(sim) + end - size > sim->plan.capacity_bytes);
+                (sim->plan.capacity_bytes && end > size && sim_used_bytes(sim) + end - size > sim->plan.capacity_bytes);
     bool broken = sim->plan.fail_write_in && dice_once_in(sim->dice, sim->plan.fail_write_in);
     size_t take_n = skip || ((full || broken) && !cut) ? dice_below(sim->dice, total + 1) : total;
     if (full && end > size && take_n > size - (offset < size ? offset : size))
@@ -382,7 +131,7 @@ static enum status sim_write(struct disk_file *self, const struct iovec *parts, 
     for (int i = 0; i < count && done < take_n; i++) {
         size_t n = parts[i].iov_len < take_n - done ? parts[i].iov_len : take_n - done;
         if (n)
-            change_inode(file->inode, offset + done, parts[i].iov_base, n);
+            sim_inode_change(file->inode, offset + done, parts[i].iov_base, n);
         done += n;
     }
     if (cut) {
@@ -406,13 +155,11 @@ static enum status sim_sync(struct disk_file *self, struct error *err)
     if (sim->time)
         world_sim_advance(sim->time, sim->plan.sync_us);
     if (!cut && sim->plan.fail_sync_in && dice_once_in(sim->dice, sim->plan.fail_sync_in)) {
-        lose_changes(sim, file->inode);
-        forget_changes(file->inode);
+        sim_inode_sync_failed(sim, file->inode);
         return error_set(err, ERR_IO, "simulated: syncing %s failed", file->path);
     }
     if (!skip) {
-        keep_changes(file->inode);
-        forget_changes(file->inode);
+        sim_inode_sync(file->inode);
     }
     if (!cut)
         return OK;
@@ -438,7 +185,7 @@ static enum status sim_truncate(struct disk_file *self, uint64_t bytes, struct e
         return s;
     begin_step(file->sim, &skip, &cut);
     if (!skip)
-        change_inode(file->inode, bytes, NULL, 0);
+        sim_inode_change(file->inode, bytes, NULL, 0);
     if (!cut)
         return OK;
     disk_sim_power_cut(file->sim);
@@ -468,7 +215,7 @@ static void sim_close(struct disk_file *self)
 static enum status sim_rename(struct disk *disk, const char *from, const char *to, struct error *err)
 {
     struct disk_sim *sim = sim_of(disk);
-    struct name *name = name_find(sim->seen, from);
+    struct name *name = sim_name_find(sim->seen, from);
     if (!name)
         return sim->off ? is_off(err) : error_set(err, ERR_NOT_FOUND, "simulated: there is no %s", from);
     return add_name_change(sim, NAME_RENAMED, from, to, name->inode, err);
@@ -477,7 +224,7 @@ static enum status sim_rename(struct disk *disk, const char *from, const char *t
 static enum status sim_remove(struct disk *disk, const char *path, struct error *err)
 {
     struct disk_sim *sim = sim_of(disk);
-    struct name *name = name_find(sim->seen, path);
+    struct name *name = sim_name_find(sim->seen, path);
     if (!name)
         return sim->off ? is_off(err) : error_set(err, ERR_NOT_FOUND, "simulated: there is no %s", path);
     return add_name_change(sim, NAME_REMOVED, path, path, name->inode, err);
@@ -543,7 +290,7 @@ static enum status sim_free_bytes(struct disk *disk, const char *path, uint64_t 
     (void)path;
     if (sim->off)
         return is_off(err);
-    uint64_t used = used_bytes(sim), capacity = sim->plan.capacity_bytes;
+    uint64_t used = sim_used_bytes(sim), capacity = sim->plan.capacity_bytes;
     *out_bytes = capacity == 0 ? UINT64_MAX / 2 : used < capacity ? capacity - used : 0;
     return OK;
 }
@@ -566,56 +313,14 @@ struct disk_sim *disk_sim_new(uint64_t seed, struct world_sim *time)
         .list = sim_list,
         .free_bytes = sim_free_bytes,
     };
-    struct disk_sim *sim = take(sizeof *sim);
+    struct disk_sim *sim = sim_take(sizeof *sim);
     sim->disk.ops = &OPS;
     sim->time = time;
     dice_init(sim->dice, seed);
     return sim;
 }
 
-void disk_sim_free(struct disk_sim *sim)
-{
-    while (sim && sim->inodes) {
-        struct inode *next = sim->inodes->next;
-        forget_changes(sim->inodes);
-        free(sim->inodes->seen.p);
-        free(sim->inodes->kept.p);
-        free(sim->inodes);
-        sim->inodes = next;
-    }
-    free(sim);
-}
-
 struct disk *disk_sim_disk(struct disk_sim *sim)
 {
     return &sim->disk;
-}
-
-struct disk_sim_plan *disk_sim_plan(struct disk_sim *sim)
-{
-    return &sim->plan;
-}
-
-uint64_t disk_sim_steps(const struct disk_sim *sim)
-{
-    return sim->steps;
-}
-
-bool disk_sim_is_off(const struct disk_sim *sim)
-{
-    return sim->off;
-}
-
-bool disk_sim_rot(struct disk_sim *sim, const char *path, uint64_t offset, unsigned bit)
-{
-    struct name *name = name_find(sim->seen, path);
-    if (!name || offset >= name->inode->seen.n)
-        return false;
-    name->inode->seen.p[offset] ^= (char)(1u << bit % 8);
-    if (offset < name->inode->kept.n)
-        name->inode->kept.p[offset] ^= (char)(1u << bit % 8);
-    for (struct change *change = name->inode->changes; change; change = change->next)
-        if (change->p && offset >= change->offset && offset - change->offset < change->n)
-            change->p[offset - change->offset] ^= (char)(1u << bit % 8);
-    return true;
 }
