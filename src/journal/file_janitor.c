@@ -24,8 +24,6 @@
 #define CLOCK_JUMP_US 60000000
 #define CLOCK_DISTRUST_US 3600000000
 
-static char zeros[FILL_PIECE_BYTES]; /* never written */
-
 static bool claim(struct file_janitor *janitor)
 {
     bool expected = false;
@@ -133,11 +131,11 @@ static enum status fill_piece(struct journal_file *j, struct error *err)
     if (janitor->filled == j->options.segment_bytes)
         return fill_end(j, err);
     uint64_t left = j->options.segment_bytes - janitor->filled;
-    struct iovec part = { zeros, left < FILL_PIECE_BYTES ? left : FILL_PIECE_BYTES };
-    enum status s = janitor->filling->ops->write(janitor->filling, &part, 1, janitor->filled, err);
+    uint64_t n = left < FILL_PIECE_BYTES ? left : FILL_PIECE_BYTES;
+    enum status s = janitor->filling->ops->zero(janitor->filling, janitor->filled, n, err);
     if (s != OK)
         return s;
-    janitor->filled += part.iov_len;
+    janitor->filled += n;
     if (janitor->filled % FILL_SYNC_BYTES == 0 || janitor->filled == j->options.segment_bytes)
         s = janitor->filling->ops->sync(janitor->filling, err);
     return s;

@@ -283,6 +283,8 @@ static void limits_set(void)
         files.rlim_cur = files.rlim_max;
         setrlimit(RLIMIT_NOFILE, &files);
     }
+    /* Taking events in goes before storing them: the journal is the buffer, a client's time-out is not. */
+    (void)setpriority(PRIO_PROCESS, 0, 10);
     int fd = open("/proc/self/oom_score_adj", O_WRONLY | O_CLOEXEC);
     if (fd >= 0) {
         if (write(fd, "500", 3) < 0)

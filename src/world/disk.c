@@ -30,6 +30,19 @@ static enum status read_all(struct disk_file *file, const char *path, size_t byt
     return OK;
 }
 
+enum status disk_zero_by_writing(struct disk_file *file, uint64_t offset, uint64_t n, struct error *err)
+{
+    static char zeros[1 << 16]; /* never written */
+    enum status s = OK;
+    while (n && s == OK) {
+        struct iovec part = { zeros, n < sizeof zeros ? n : sizeof zeros };
+        s = file->ops->write(file, &part, 1, offset, err);
+        offset += part.iov_len;
+        n -= part.iov_len;
+    }
+    return s;
+}
+
 enum status disk_read_whole(struct disk *disk, const char *path, size_t bytes_max, char **out, size_t *out_n,
                             struct error *err)
 {

@@ -24,6 +24,9 @@ struct disk_ops {
     enum status (*read)(struct disk_file *, void *to, size_t n, uint64_t offset, size_t *out_n, struct error *);
     /* All or an error; after an error any part may have been written. */
     enum status (*write)(struct disk_file *, const struct iovec *parts, int count, uint64_t offset, struct error *);
+    /* Writes n zeros; offset and n are multiples of DISK_ZERO_ALIGN. As write, but past the kernel's cache where it
+     * can: for filling files ahead of their use. */
+    enum status (*zero)(struct disk_file *, uint64_t offset, uint64_t n, struct error *);
     /* After OK, what was written to the file before (and the file's size) survives a power cut.
      * After an error the content of the file is unknown: it must not be trusted without reading it again (fsyncgate).
      */
@@ -57,6 +60,10 @@ struct disk_file {
 struct disk *disk_real(void);
 
 #define DISK_PATH_MAX 1024
+#define DISK_ZERO_ALIGN 4096
+
+/* The `zero` of a disk that has no better way: ordinary writes. */
+MUST_CHECK enum status disk_zero_by_writing(struct disk_file *file, uint64_t offset, uint64_t n, struct error *err);
 
 /* Conveniences over the table. */
 MUST_CHECK enum status disk_read_whole(struct disk *disk, const char *path, size_t bytes_max, char **out, size_t *out_n,

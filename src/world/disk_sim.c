@@ -303,6 +303,7 @@ struct disk_sim *disk_sim_new(uint64_t seed, struct world_sim *time)
         .write = sim_write,
         .sync = sim_sync,
         .size = sim_size,
+        .zero = disk_zero_by_writing,
         .truncate = sim_truncate,
         .lock = sim_lock,
         .close = sim_close,
