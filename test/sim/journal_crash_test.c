@@ -225,7 +225,7 @@ static void submit_one(void)
     enum status s = journal_submit(run->journal, &planned->commit, &err);
     if (s == OK)
         return;
-    check(s == ERR_FULL, "submit: %s", err.text);
+    check(s == ERR_FULL || (s == ERR_INVALID && strstr(err.text, "split it")), "submit: %s", err.text);
     planned->fate = REFUSED;
     run->refused++;
     free(planned->bytes);
