@@ -38,5 +38,9 @@ bench: ## the numbers, as ratios in one run
 fuzz: ## make fuzz T=name [SECONDS=60]
 	@tools/fuzz.sh "$(T)" "$(SECONDS)"
 
+sim: debug ## simulations: make sim SEED=7 repeats one run, SEEDS=5000 runs that many
+	@for test in build-debug/test_sim_*_test_c; do \
+	  env $(if $(SEED),SEED=$(SEED)) SEEDS=$(or $(SEEDS),2000) $$test || exit 1; done
+
 clean:
 	@rm -rf build build-debug build-fuzz build-tsan
