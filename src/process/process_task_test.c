@@ -1,7 +1,9 @@
 /* The promises of process_task.h over the memory journal: what comes out, once, in whatever portions it came in. */
 #include "process/process_task.h"
 
+#include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "base/test.h"
 #include "event/dead_letter.h"
@@ -205,6 +207,57 @@ static void test_lag_is_told_in_records_and_seconds(void **state)
     assert_true(rig_metric(&rig, "process_lag_seconds") == 0);
 }
 
+/* With threads, as in production: stopped in the middle, nothing is lost between two lives. */
+static void test_threads_and_a_stop_in_the_middle_lose_nothing(void **state)
+{
+    (void)state;
+    struct world *world = world_real();
+    char dir[] = "/tmp/weir-process-test-XXXXXX", path[128];
+    assert_non_null(mkdtemp(dir));
+    struct journal_options journal_options = {
+        .path = dir, .partitions = 1, .segment_bytes = 1u << 20, .queue_bytes_max = 64u << 20
+    };
+    struct process_options options = { .state_path = dir, .checkpoint_interval_ms = 5 };
+    struct journal *journal;
+    struct role roles[2];
+    struct role_thread *journal_thread, *task_thread;
+    rig_down(&rig);
+    assert_int_equal(journal_memory.open(&journal_options, world, NULL, &journal, NULL), OK);
+    assert_int_equal(journal_memory.roles(journal, roles), 1);
+    assert_int_equal(role_start(&roles[0], world, &journal_thread, NULL), OK);
+    rig.journal = journal;
+    rig.journal_role_count = 0; /* the thread steps it */
+    for (int life = 0; life < 4; life++) {
+        struct process_task *task = process_task_new(&options, journal, 0, rig.metrics, rig.live, world);
+        struct role role = process_task_role(task);
+        assert_int_equal(role_start(&role, world, &task_thread, NULL), OK);
+        for (unsigned i = 0; i < 10; i++)
+            assert_int_equal(rig_send(&rig, "acme", (unsigned)life * 4000 + i * 500, 600), OK);
+        process_task_stop(task);
+        while (!process_task_is_finished(task))
+            usleep(200);
+        assert_int_equal(process_task_state(task), PROCESS_STOPPED);
+        role_stop(task_thread);
+        process_task_free(task);
+    }
+    struct process_task *task = process_task_new(&options, journal, 0, rig.metrics, rig.live, world);
+    struct role role = process_task_role(task);
+    assert_int_equal(role_start(&role, world, &task_thread, NULL), OK);
+    while (rig_count(&rig, TOPIC_ENRICHED, times, RIG_IDS_MAX) < 17100)
+        usleep(1000);
+    expect_each_once(17100);
+    process_task_stop(task);
+    while (!process_task_is_finished(task))
+        usleep(200);
+    role_stop(task_thread);
+    process_task_free(task);
+    role_stop(journal_thread);
+    journal_memory.close(journal);
+    rig.journal = NULL;
+    snprintf(path, sizeof path, "rm -r %s", dir);
+    assert_int_equal(system(path), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -221,6 +274,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_a_commit_larger_than_a_batch_is_worked_off_in_several, setup, teardown),
         cmocka_unit_test_setup_teardown(test_a_full_journal_is_waited_for, setup, teardown),
         cmocka_unit_test_setup_teardown(test_lag_is_told_in_records_and_seconds, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_threads_and_a_stop_in_the_middle_lose_nothing, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -3,6 +3,7 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "base/test.h"
 #include "event/dead_letter.h"
@@ -143,6 +144,7 @@ void rig_done(struct rig *rig)
 {
     if (rig->journal)
         rig_down(rig);
+    drain_live(rig);
     queue_free(rig->live);
     metrics_free(rig->metrics);
     disk_sim_free(rig->disk);
@@ -159,7 +161,8 @@ static void on_done(struct journal_commit *commit, enum status status, const cha
 {
     struct answer *answer = commit->context;
     (void)reason;
-    *answer = (struct answer){ true, status };
+    answer->status = status;
+    __atomic_store_n(&answer->here, true, __ATOMIC_RELEASE);
 }
 
 static enum status commit_and_wait(struct rig *rig, struct journal_commit *commit)
@@ -170,6 +173,9 @@ static enum status commit_and_wait(struct rig *rig, struct journal_commit *commi
     enum status s = journal_submit(rig->journal, commit, NULL);
     if (s != OK)
         return s;
+    if (rig->journal_role_count == 0) /* a thread steps it */
+        while (!__atomic_load_n(&answer.here, __ATOMIC_ACQUIRE))
+            usleep(50);
     for (int i = 0; i < 100000 && !answer.here; i++) {
         int64_t wake_us = WAKE_NEVER;
         if (!step_journal(rig, &wake_us) && wake_us != WAKE_NEVER && wake_us > rig->time.now_us)
