@@ -195,9 +195,10 @@ static inline void prefetch(const struct dedup *dedup, struct id128 id)
 
 static enum status find_sealed(const struct dedup *dedup, struct id128 id, bool *out_known, struct error *err)
 {
+    struct id_probe probe = id_probe_of(id);
     *out_known = false;
     for (size_t g = dedup->sealed_count; g-- > 0 && !*out_known;) { /* newest first: repeats are mostly young */
-        if (!id_file_may_have(dedup->sealed[g].file, id))
+        if (!id_file_may_have(dedup->sealed[g].file, id, &probe))
             continue;
         enum status s = id_file_find(dedup->sealed[g].file, id, out_known, err);
         if (s != OK)

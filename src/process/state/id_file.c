@@ -128,9 +128,10 @@ static bool keep_over(struct id_file_writer *writer, struct id128 id)
 
 static void filter_add(struct id_file *file, struct id128 id)
 {
-    uint64_t *block = file->filter[id_range(id, file->filter_blocks)], bits = id.lo;
-    for (int i = 0; i < 6; i++, bits >>= 9)
-        block[(bits >> 6) & 7] |= 1ull << (bits & 63);
+    uint64_t *block = file->filter[id_range(id, file->filter_blocks)];
+    struct id_probe probe = id_probe_of(id);
+    for (int i = 0; i < 6; i++)
+        block[probe.words[i]] |= probe.bits[i];
 }
 
 /* The first slot that can hold an id of the page. */

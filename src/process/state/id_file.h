@@ -49,12 +49,34 @@ static inline void id_file_prefetch(const struct id_file *file, struct id128 id)
     __builtin_prefetch(file->filter[id_range(id, file->filter_blocks)]);
 }
 
-/* Six bits of one block, taken from the id's lower half. */
-static inline bool id_file_may_have(const struct id_file *file, struct id128 id)
+/* The six bits of a block that an id stands for, from its lower half. They are the same in every file, so that they
+ * are worked out once for a look at many. */
+struct id_probe {
+    uint8_t words[6];
+    uint64_t bits[6];
+};
+
+static inline struct id_probe id_probe_of(struct id128 id)
+{
+    struct id_probe probe;
+    uint64_t rest = id.lo;
+    for (int i = 0; i < 6; i++, rest >>= 9) {
+        probe.words[i] = (rest >> 6) & 7;
+        probe.bits[i] = 1ull << (rest & 63);
+    }
+    return probe;
+}
+
+/* False: it is certainly not in the file. */
+static inline bool id_file_may_have(const struct id_file *file, struct id128 id, const struct id_probe *probe)
 {
     const uint64_t *block = file->filter[id_range(id, file->filter_blocks)];
-    uint64_t bits = id.lo, all = 1;
-    for (int i = 0; i < 6; i++, bits >>= 9)
-        all &= block[(bits >> 6) & 7] >> (bits & 63);
-    return all & 1;
+    uint64_t missing = 0;
+    for (int i = 0; i < 3; i++) /* ends the look nineteen times of twenty */
+        missing |= ~block[probe->words[i]] & probe->bits[i];
+    if (missing)
+        return false;
+    for (int i = 3; i < 6; i++)
+        missing |= ~block[probe->words[i]] & probe->bits[i];
+    return missing == 0;
 }
