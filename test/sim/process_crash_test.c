@@ -2,7 +2,8 @@
  * topic exactly once, whatever was sent again. Journal and state share one simulated disk. The generations are tiny
  * (some hundred ids), checkpoints frequent, so that every cut falls somewhere else in sealing, logging, manifests.
  *
- * A failure prints SEED=… CUT=…; run this program with both as arguments to repeat it alone. */
+ * A failure prints SEED=… CUT=…; `SEED=1 CUT=55 build-debug/test_sim_process_crash_test_c` repeats it alone, with the
+ * log. SEEDS=2000 runs that many lives. */
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -13,7 +14,7 @@
 #define IDS 4000
 #define SEND_MAX 200
 
-static uint64_t only_seed, only_cut;
+static uint64_t only_seed, only_cut, lives = 16;
 
 struct story {
     struct rig rig;
@@ -230,7 +231,7 @@ static void run_lives(uint64_t seed)
 static void test_lives_that_end_badly_lose_and_double_nothing(void **state)
 {
     (void)state;
-    uint64_t first = only_seed ? only_seed : 100, last = only_seed ? only_seed : 115;
+    uint64_t first = only_seed ? only_seed : 100, last = only_seed ? only_seed : first + lives - 1;
     for (uint64_t seed = first; seed <= last; seed++) {
         print_message("SEED=%lu\n", (unsigned long)seed);
         run_lives(seed);
@@ -335,7 +336,13 @@ static void test_what_cannot_be_rebuilt_is_refused_with_the_reason(void **state)
     free(story);
 }
 
-int main(int argc, char **argv)
+static uint64_t number_from(const char *name, uint64_t otherwise)
+{
+    const char *text = getenv(name);
+    return text ? strtoull(text, NULL, 10) : otherwise;
+}
+
+int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_a_power_cut_before_or_after_any_disk_step_loses_and_doubles_nothing),
@@ -344,10 +351,9 @@ int main(int argc, char **argv)
         cmocka_unit_test(test_all_files_rotten_are_rebuilt_from_the_changelog),
         cmocka_unit_test(test_what_cannot_be_rebuilt_is_refused_with_the_reason),
     };
-    if (argc > 1)
-        only_seed = strtoull(argv[1], NULL, 10);
-    if (argc > 2)
-        only_cut = strtoull(argv[2], NULL, 10);
+    only_seed = number_from("SEED", 0);
+    only_cut = number_from("CUT", 0);
+    lives = number_from("SEEDS", lives);
     log_set_level(only_seed ? LOG_DEBUG : LOG_ERROR + 1);
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
