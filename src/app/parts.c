@@ -65,6 +65,7 @@ void parts_process_options(const struct settings *settings, const char *state_pa
 {
     *out = (struct process_options){
         .state_path = state_path,
+        .commit_pause_us = 5000,
         .future_skew_ms = settings->ingest_future_skew_ms,
         .dedup_horizon_ms = settings->process_dedup_horizon_ms,
         .dedup_memory_bytes_max = (uint64_t)settings->process_dedup_memory_bytes_max,

@@ -250,6 +250,31 @@ static enum status seal(struct process_task *task, struct error *err)
     return OK;
 }
 
+static size_t vector_bytes(const struct process_task *task)
+{
+    return task->options.batch_bytes_max < VECTOR_BYTES ? task->options.batch_bytes_max : VECTOR_BYTES;
+}
+
+static bool is_full(const struct process_task *task)
+{
+    const struct process_commit *open = task->open;
+    return open->events >= task->options.batch_records_max ||
+           process_outputs_bytes(&open->outputs) >= task->options.batch_bytes_max ||
+           (open->events && process_input_peek_bytes(&task->input) > vector_bytes(task)); /* a giant goes alone */
+}
+
+/* Under load a commit waits a moment for company: every flush of the journal that is ours alone holds up everybody's. A
+ * lone event after a pause goes at once. */
+static bool waits_for_company(struct process_task *task, struct world *world, int64_t *wake_us)
+{
+    int64_t due_us = task->last_commit_us + task->options.commit_pause_us;
+    if (task->options.commit_pause_us == 0 || task->state != PROCESS_RUNNING || is_full(task) ||
+        world_mono_us(world) >= due_us)
+        return false;
+    process_wake_at(wake_us, due_us);
+    return true;
+}
+
 static bool start(struct process_task *task, struct world *world, int64_t *wake_us)
 {
     struct error err = { 0 };
@@ -262,13 +287,15 @@ static bool start(struct process_task *task, struct world *world, int64_t *wake_
     if (!task->flying) {
         if (task->open->events == 0 && !task->must_mark)
             return false;
+        if (waits_for_company(task, world, wake_us))
+            return false;
         enum status s = seal(task, &err);
         if (s != OK) {
             process_task_fail(task, s, "commit", err.text);
             return false;
         }
     }
-    task->flying->submitted_us = world_mono_us(world);
+    task->flying->submitted_us = task->last_commit_us = world_mono_us(world);
     atomic_store(&task->at_journal, true);
     enum status s = process_commit_submit(task->flying, task->journal, &err);
     if (s == OK)
@@ -284,19 +311,6 @@ static bool start(struct process_task *task, struct world *world, int64_t *wake_
 }
 
 /* ---- filling ---- */
-
-static size_t vector_bytes(const struct process_task *task)
-{
-    return task->options.batch_bytes_max < VECTOR_BYTES ? task->options.batch_bytes_max : VECTOR_BYTES;
-}
-
-static bool is_full(const struct process_task *task)
-{
-    const struct process_commit *open = task->open;
-    return open->events >= task->options.batch_records_max ||
-           process_outputs_bytes(&open->outputs) >= task->options.batch_bytes_max ||
-           (open->events && process_input_peek_bytes(&task->input) > vector_bytes(task)); /* a giant goes alone */
-}
 
 static enum status take_vector(struct process_task *task, struct error *err)
 {

@@ -44,6 +44,7 @@ struct process_task {
     struct process_commit commits[2];
     struct process_commit *open, *flying; /* flying: NULL, or sealed and on its way */
     _Atomic bool at_journal;              /* the journal has the flying one; else it waits for commit_at_us */
+    int64_t last_commit_us;               /* when the last one was submitted */
     int64_t commit_at_us;
     struct retry commit_retry;
     struct log_limit commit_log;
