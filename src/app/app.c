@@ -21,6 +21,7 @@
 #define SERIES_MAX 50000
 #define SINK_DRAIN_WAIT_MS 3000
 #define PARTITIONS_MAX 1024
+#define LATER_NICE 5 /* processing and storing have the journal in front of them: a client's request goes first */
 #define TASK_RESTART_PAUSE_US 1000000
 
 struct app {
@@ -174,6 +175,7 @@ static enum status start_task(struct app *app, uint16_t partition, struct error 
     parts_process_options(app->settings, app->state_path, &options);
     app->tasks[partition] = process_task_new(&options, app->journal, partition, app->metrics, app->live, app->world);
     struct role role = process_task_role(app->tasks[partition]);
+    role.nice = LATER_NICE;
     enum status s = role_start(&role, app->world, &app->task_threads[partition], err);
     return s == OK ? OK : error_wrap(err, s, "start processing of partition %u", partition);
 }
@@ -230,6 +232,7 @@ static enum status start_sink(struct app *app, struct error *err)
     if (s != OK)
         return error_wrap(err, s, "start the store's sink");
     struct role role = sink_role(app->sink);
+    role.nice = LATER_NICE;
     return role_start(&role, app->world, &app->sink_thread, err);
 }
 

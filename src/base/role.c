@@ -4,6 +4,7 @@
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 
 #include "world/world.h"
 
@@ -17,6 +18,8 @@ struct role_thread {
 static void *role_run(void *argument)
 {
     struct role_thread *thread = argument;
+    if (thread->role.nice)
+        (void)setpriority(PRIO_PROCESS, 0, thread->role.nice); /* on Linux: this thread's alone */
     for (;;) {
         int64_t wake_us = WAKE_NEVER;
         bool stopping = atomic_load(&thread->stopping);

@@ -16,6 +16,7 @@ struct role {
      * to WAKE_NEVER) or until the bell rings. */
     bool (*step)(void *self, struct world *world, int64_t *wake_us);
     struct bell *bell; /* owned by whoever made the role */
+    int nice;          /* of its thread: 0 to 19; what can wait yields to what a client waits for */
 };
 
 struct role_thread;
