@@ -96,13 +96,13 @@ enum status sql_result_write(struct slice engine_json, const struct sql_result_o
 
 static struct slice cut_before(struct slice text, const char *mark)
 {
-    const char *at = memmem(text.p, text.n, mark, strlen(mark));
+    const char *at = text.n ? memmem(text.p, text.n, mark, strlen(mark)) : NULL;
     return at ? slice_of(text.p, (size_t)(at - text.p)) : text;
 }
 
 static struct slice cut_behind(struct slice text, const char *mark)
 {
-    const char *at = memmem(text.p, text.n, mark, strlen(mark));
+    const char *at = text.n ? memmem(text.p, text.n, mark, strlen(mark)) : NULL;
     return at ? slice_after(text, (size_t)(at - text.p) + strlen(mark)) : text;
 }
 
