@@ -1,22 +1,6 @@
 #include "base/json_text.h"
 
-/* Length of the valid UTF-8 sequence at p (1 to 4), or 0. RFC 3629: no overlong forms, no surrogates, up to U+10FFFF.
- */
-static size_t utf8_length(const unsigned char *p, size_t n)
-{
-    if (p[0] < 0x80)
-        return 1;
-    size_t length = p[0] >= 0xf0 ? 4 : p[0] >= 0xe0 ? 3 : 2;
-    if (p[0] < 0xc2 || p[0] > 0xf4 || n < length)
-        return 0;
-    for (size_t i = 1; i < length; i++)
-        if ((p[i] & 0xc0) != 0x80)
-            return 0;
-    if ((p[0] == 0xe0 && p[1] < 0xa0) || (p[0] == 0xed && p[1] > 0x9f) || (p[0] == 0xf0 && p[1] < 0x90) ||
-        (p[0] == 0xf4 && p[1] > 0x8f))
-        return 0;
-    return length;
-}
+#include "base/utf8.h"
 
 static void add_escaped(struct buf *buf, unsigned char c)
 {

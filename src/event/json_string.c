@@ -1,6 +1,8 @@
 /* Escapes and characters: the slow part of strings, which most strings never reach. */
 #include "event/json_string.h"
 
+#include "base/utf8.h"
+
 bool json_fail_at(struct json_cursor *c, enum json_problem problem, const char *why, size_t at)
 {
     c->problem = problem;
@@ -67,22 +69,6 @@ static bool check_escapes(struct json_cursor *c, const char *from, const char *e
             break;
     }
     return true;
-}
-
-/* Bytes of one UTF-8 character (1 to 4), or 0: overlong forms, surrogates and what is beyond U+10FFFF are refused. */
-static size_t utf8_length(const unsigned char *p, size_t n)
-{
-    if (p[0] < 0x80)
-        return 1;
-    size_t length = p[0] >= 0xf0 ? 4 : p[0] >= 0xe0 ? 3 : 2;
-    if (p[0] < 0xc2 || p[0] > 0xf4 || n < length)
-        return 0;
-    for (size_t i = 1; i < length; i++)
-        if ((p[i] & 0xc0) != 0x80)
-            return 0;
-    bool bad = (p[0] == 0xe0 && p[1] < 0xa0) || (p[0] == 0xed && p[1] > 0x9f) || (p[0] == 0xf0 && p[1] < 0x90) ||
-               (p[0] == 0xf4 && p[1] > 0x8f);
-    return bad ? 0 : length;
 }
 
 static bool check_characters(struct json_cursor *c, size_t from, size_t end)
