@@ -12,7 +12,8 @@ build/build.ninja:
 build-debug/build.ninja:
 	@meson setup build-debug --buildtype=debug -Db_sanitize=address,undefined >/dev/null
 
-build: build/build.ninja ## build/weir
+build: build/build.ninja ## build/weir, with the dashboard, the SDK and the demo shop in it
+	@tools/build_pages.sh
 	@tools/reconfigure_if_new.sh build
 	@ninja -C build -j$(JOBS) --quiet
 

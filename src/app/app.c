@@ -15,6 +15,7 @@
 #include "base/log.h"
 #include "base/metrics.h"
 #include "base/role.h"
+#include "cli/commands.h"
 #include "world/disk.h"
 #include "world/world.h"
 
@@ -26,6 +27,7 @@
 
 struct app {
     const struct settings *settings;
+    const char *environment;
     char data_path[DISK_PATH_MAX - 64], journal_path[DISK_PATH_MAX], state_path[DISK_PATH_MAX],
         token_path[DISK_PATH_MAX];
     struct world *world;
@@ -162,6 +164,9 @@ static enum status open_serve(struct app *app, int *exit_code, struct error *err
     options.reader = hook_reader;
     options.map_tenant = hook_map_tenant;
     options.hook_self = app;
+    options.environment = app->environment;
+    options.version = WEIR_VERSION;
+    options.ingest_port = ingest_port(app->ingest);
     *exit_code = EX_UNAVAILABLE;
     enum status s = serve_new(&options, app->catalog, app->metrics, app->world, &app->serve, err);
     if (s == OK)
@@ -242,6 +247,7 @@ enum status app_start(const struct app_options *options, struct app **out, int *
     if (!app)
         abort();
     app->settings = options->settings;
+    app->environment = options->environment;
     app->world = world_real();
     app->metrics = metrics_new(SERIES_MAX);
     app->memory = metrics_gauge(app->metrics, "process_resident_memory_bytes", "Resident memory of this process.", "");

@@ -8,7 +8,8 @@
 struct app;
 
 struct app_options {
-    const char *data_path; /* made when missing */
+    const char *data_path;   /* made when missing */
+    const char *environment; /* "dev"; borrowed, as the settings are */
     const struct settings *settings;
 };
 

@@ -100,4 +100,8 @@ void parts_serve_options(const struct settings *settings, const char *token_path
     out->queries_per_tenant = (uint32_t)settings->api_queries_per_tenant;
     out->query_timeout_ms = settings->api_query_timeout_ms;
     out->listeners_max = (size_t)settings->api_listeners_max;
+    out->ingest_tls = settings->ingest_tls_certificate[0] != 0;
+    out->quota_standard_per_minute = (uint64_t)settings->quota_standard;
+    out->quota_enterprise_per_minute = (uint64_t)settings->quota_enterprise;
+    out->retention_days = (int32_t)settings->retention_days;
 }

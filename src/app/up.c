@@ -134,7 +134,9 @@ int command_up(int argc, char **argv)
     sigprocmask(SIG_BLOCK, &signals, NULL);
     signal(SIGPIPE, SIG_IGN);
 
-    struct app_options app_options = { .data_path = options.data, .settings = &config.settings };
+    struct app_options app_options = { .data_path = options.data,
+                                       .environment = options.env,
+                                       .settings = &config.settings };
     struct app *app;
     struct error err;
     if (app_start(&app_options, &app, &exit_code, &err) != OK) {

@@ -131,6 +131,26 @@ static bool may_come_from_a_page(const struct http_exchange *exchange)
            !is_loopback_host(slice_trim(http_header(exchange, "host")));
 }
 
+/* A page of our own: what it asks for has its own address as Origin, or none. */
+static bool is_own_origin(const struct http_exchange *exchange)
+{
+    struct slice origin = http_header(exchange, "origin"), host = slice_trim(http_header(exchange, "host"));
+    struct slice site = http_header(exchange, "sec-fetch-site");
+    if (site.p && !slice_equal(site, SLICE("none")) && !slice_equal(site, SLICE("same-origin")))
+        return false;
+    if (!origin.p)
+        return true;
+    struct slice http = SLICE("http://"), https = SLICE("https://");
+    struct slice scheme = slice_starts(origin, https) ? https : http;
+    return slice_starts(origin, scheme) && slice_equal(slice_after(origin, scheme.n), host);
+}
+
+bool access_is_at_home(const struct http_exchange *exchange)
+{
+    return http_is_loopback(exchange) && is_loopback_host(slice_trim(http_header(exchange, "host"))) &&
+           is_own_origin(exchange);
+}
+
 bool access_is_admin(struct serve *serve, const struct http_exchange *exchange, const char **out_actor)
 {
     char token[512];

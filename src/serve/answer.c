@@ -1,5 +1,6 @@
-/* Every answer of the API passes here, so that none lacks its headers: nothing is cached, sniffed or framed, and other
- * websites may read only what is asked for with a key of one's own (no cookies exist, so `*` gives nothing away). */
+/* Every answer of the API passes here, so that none lacks its headers: nothing is sniffed or framed, nothing but the
+ * files of the binary is cached, and other websites may read only those of the SDK and what is asked for with a key of
+ * one's own (no cookies exist, so `*` gives nothing away). */
 #include "base/json_text.h"
 #include "base/log.h"
 #include "serve/inside.h"
@@ -22,8 +23,10 @@ void answer_body(struct serve *serve, struct http_exchange *exchange, unsigned s
 {
     AUTO(buf) struct buf headers;
     buf_init(&headers, 4096);
-    buf_add_text(&headers, "Cache-Control: no-store\r\nX-Content-Type-Options: nosniff\r\n"
-                           "Referrer-Policy: no-referrer\r\nX-Frame-Options: DENY\r\n");
+    buf_add_format(&headers, "Cache-Control: %s\r\nX-Content-Type-Options: nosniff\r\n",
+                   extra->cache_control ? extra->cache_control : "no-store");
+    buf_add_format(&headers, "Referrer-Policy: %s\r\nX-Frame-Options: DENY\r\n",
+                   extra->referrer_policy ? extra->referrer_policy : "no-referrer");
     if (extra->cors)
         buf_add_text(&headers, "Access-Control-Allow-Origin: *\r\n");
     if (extra->retry_after_s)

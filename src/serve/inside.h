@@ -51,6 +51,7 @@ struct answer_extra {
     bool cors;                /* any website may read it: what is asked for with a key of one's own */
     unsigned retry_after_s;   /* 0: none */
     const char *headers;      /* further whole lines, or NULL */
+    const char *cache_control, *referrer_policy; /* NULL: "no-store", "no-referrer" */
 };
 void answer_body(struct serve *serve, struct http_exchange *exchange, unsigned status, struct slice body,
                  const struct answer_extra *extra);
@@ -72,6 +73,8 @@ bool access_admin(struct serve *serve, struct http_exchange *exchange, const cha
 /* As access_admin, but only tells. */
 bool access_is_admin(struct serve *serve, const struct http_exchange *exchange, const char **out_actor);
 MUST_CHECK enum status access_open_token(struct serve *serve, struct error *err);
+/* The request comes from this machine, spoken to by a name of this machine, and no other website's page sent it. */
+bool access_is_at_home(const struct http_exchange *exchange);
 /* Reads the catalog anew when it changed. */
 void access_refresh(struct serve *serve, bool at_once);
 /* A value out of ?a=b&c=d, percent-decoded into `to`. False: not there or too long. */
@@ -89,5 +92,15 @@ void tenants_create(struct serve *serve, struct http_exchange *exchange);
 void tenants_list(struct serve *serve, struct http_exchange *exchange);
 void tenants_show(struct serve *serve, struct http_exchange *exchange, struct slice id);
 void tenants_update(struct serve *serve, struct http_exchange *exchange, struct slice id);
+/* site.c: what browsers load (pages.h); false when the path is none of it. */
+bool site_answer(struct serve *serve, struct http_exchange *exchange, struct slice path);
+/* about.c */
+void about_config(struct serve *serve, struct http_exchange *exchange);
+void about_tenant(struct serve *serve, struct http_exchange *exchange);
+/* Events a minute that the tenant may send; UINT64_MAX: unlimited. */
+uint64_t about_quota(const struct serve *serve, const struct tenant *tenant);
+/* The address of ingestion as the client of this request would write it, e.g. "http://127.0.0.1:8000"; false when its
+ * Host header names nothing that can be written down. */
+bool about_ingest_url(const struct serve *serve, const struct http_exchange *exchange, struct buf *out);
 /* page.c: the page and its two companions; false when the path is none of them. */
 bool page_answer(struct serve *serve, struct http_exchange *exchange, struct slice path);

@@ -48,10 +48,15 @@ static const struct route {
     void (*handle)(struct serve *, struct http_exchange *);
     unsigned flags;
 } ROUTES[] = {
-    { "/health", HTTP_METHOD_GET, get_health, 0 },          { "/ready", HTTP_METHOD_GET, get_ready, 0 },
-    { "/metrics", HTTP_METHOD_GET, get_metrics, 0 },        { "/v1/sql", HTTP_METHOD_POST, ask_sql, ROUTE_CORS },
-    { "/v1/live", HTTP_METHOD_GET, feed_open, ROUTE_CORS }, { "/v1/tenants", HTTP_METHOD_GET, tenants_list, 0 },
+    { "/health", HTTP_METHOD_GET, get_health, 0 },
+    { "/ready", HTTP_METHOD_GET, get_ready, 0 },
+    { "/metrics", HTTP_METHOD_GET, get_metrics, 0 },
+    { "/v1/sql", HTTP_METHOD_POST, ask_sql, ROUTE_CORS },
+    { "/v1/live", HTTP_METHOD_GET, feed_open, ROUTE_CORS },
+    { "/v1/tenants", HTTP_METHOD_GET, tenants_list, 0 },
     { "/v1/tenants", HTTP_METHOD_POST, tenants_create, 0 },
+    { "/v1/config", HTTP_METHOD_GET, about_config, 0 },
+    { "/v1/whoami", HTTP_METHOD_GET, about_tenant, ROUTE_CORS },
 };
 
 static const char *method_name(enum http_method method)
@@ -113,10 +118,11 @@ void route_request(void *self, struct http_exchange *exchange)
                             slice_equal(path, SLICE("/v1/tenants")) ? "GET, POST" : method_name(known->method));
     else if (slice_starts(path, tenant) && path.n > tenant.n)
         route_tenant(serve, exchange, slice_after(path, tenant.n), method);
-    else if (!(method == HTTP_METHOD_GET && page_answer(serve, exchange, path)))
+    else if (!(method == HTTP_METHOD_GET && (site_answer(serve, exchange, path) || page_answer(serve, exchange, path))))
         answer_error(
             serve, exchange, 404, "not_found",
-            "there is nothing here; the paths are /, /v1/sql, /v1/live, /v1/tenants, /health, /ready, /metrics",
+            "there is nothing here; the paths are /, /v1/sql, /v1/live, /v1/config, /v1/whoami, /v1/tenants, /health, "
+            "/ready, /metrics",
             &ANSWER_PRIVATE);
 }
 

@@ -14,6 +14,7 @@
 #include "base/queue.h"
 #include "process/live.h"
 #include "serve/inside.h"
+#include "serve/pages.h"
 
 #define LIVE_QUEUE_MAX 4096
 
@@ -44,6 +45,12 @@ void serve_options_init(struct serve_options *options)
         .live_heartbeat_ms = 10000,
         .live_tenants_max = 10000,
         .drain_timeout_ms = 5000,
+        .pages = &PAGES,
+        .environment = "dev",
+        .version = "",
+        .quota_standard_per_minute = 10000,
+        .quota_enterprise_per_minute = 100000,
+        .retention_days = 90,
     };
 }
 

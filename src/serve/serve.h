@@ -12,6 +12,7 @@
 struct catalog;
 struct metrics;
 struct queue;
+struct page_table;
 struct serve;
 struct tenant;
 struct world;
@@ -39,6 +40,15 @@ struct serve_options {
     size_t live_tenants_max;         /* tenants whose counts are kept; others show zeros; 10,000 */
     int64_t drain_timeout_ms;        /* serve_stop: then open connections are cut; 5,000 */
     bool access_log;                 /* a log line for each request; false */
+    const struct page_table *pages;  /* what browsers load; borrowed; the binary's own (pages.h) */
+
+    /* What GET /v1/config and /v1/whoami tell. Texts are borrowed. */
+    const char *environment, *version; /* "dev", "" */
+    uint16_t ingest_port;              /* 0: not known */
+    bool ingest_tls;
+    uint64_t quota_standard_per_minute;   /* of tenants that name none; UINT64_MAX: unlimited; 10,000 */
+    uint64_t quota_enterprise_per_minute; /* 100,000 */
+    int32_t retention_days;               /* of tenants that name none; -1: unlimited; 90 */
 
     /* All may be NULL: then there is no engine and questions are answered 503. */
     bool (*engine_is_ready)(void *self);

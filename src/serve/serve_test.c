@@ -661,6 +661,69 @@ static void test_administration_wants_the_token_and_a_page_cannot_borrow_loopbac
     assert_int_equal(request("POST", "/v1/tenants", NULL, "Host: localhost:8001", body), 201);
 }
 
+static void make_demo_tenant(void)
+{
+    struct tenant demo = {
+        .id = "demo_tenant", .tier = TIER_ENTERPRISE, .quota_per_minute = UINT64_MAX, .retention_days = -1, .open = true
+    };
+    struct tenant_keys keys = { "demo_write", "demo_read" };
+    assert_int_equal(catalog_sqlite.tenant_create(catalog, &demo, &keys, "test", &err), OK);
+    options.dev = true;
+    options.environment = "dev";
+    options.version = "1.2.3";
+    options.ingest_port = 8000;
+    serve_again();
+}
+
+static void test_the_configuration_is_told_without_a_key(void **state)
+{
+    (void)state;
+    make_demo_tenant();
+    assert_int_equal(request("GET", "/v1/config", NULL, "Host: localhost:8001", NULL), 200);
+    assert_string_equal(answer, "{\"env\":\"dev\",\"version\":\"1.2.3\",\"ingest_url\":\"http://localhost:8000\","
+                                "\"demo\":{\"tenant\":\"demo_tenant\",\"read_key\":\"demo_read\","
+                                "\"write_key\":\"demo_write\"}}");
+    assert_int_equal(request("GET", "/v1/config", NULL, "Host: [::1]:8001", NULL), 200);
+    assert_non_null(strstr(answer, "\"ingest_url\":\"http://[::1]:8000\""));
+}
+
+static void test_other_websites_are_not_handed_the_demo_keys(void **state)
+{
+    (void)state;
+    static const char *const FOREIGN[] = { "Host: evil.example:8001",       "Host: localhost.evil.example",
+                                           "Origin: http://evil.example",   "Origin: null",
+                                           "Sec-Fetch-Site: cross-site",    "Sec-Fetch-Site: same-site",
+                                           "Origin: http://127.0.0.1.evil", "Origin: http://localhost:1" };
+    make_demo_tenant();
+    for (size_t i = 0; i < COUNT_OF(FOREIGN); i++) {
+        assert_int_equal(request("GET", "/v1/config", NULL, FOREIGN[i], NULL), 200);
+        assert_non_null(strstr(answer, "\"demo\":null"));
+    }
+    assert_int_equal(request("GET", "/v1/config", NULL, "Sec-Fetch-Site: same-origin", NULL), 200);
+    assert_non_null(strstr(answer, "\"demo\":{"));
+    options.dev = false;
+    serve_again();
+    assert_int_equal(request("GET", "/v1/config", NULL, NULL, NULL), 200);
+    assert_non_null(strstr(answer, "\"demo\":null"));
+}
+
+static void test_a_key_is_told_whose_it_is(void **state)
+{
+    (void)state;
+    make_demo_tenant();
+    options.retention_days = 30;
+    serve_again();
+    assert_int_equal(request("GET", "/v1/whoami", "demo_read", NULL, NULL), 200);
+    assert_string_equal(answer, "{\"tenant\":\"demo_tenant\",\"tier\":\"enterprise\",\"quota_per_minute\":null,"
+                                "\"retention_days\":null}");
+    assert_int_equal(request("GET", "/v1/whoami", acme_keys.read_key, NULL, NULL), 200);
+    assert_string_equal(answer, "{\"tenant\":\"acme\",\"tier\":\"standard\",\"quota_per_minute\":10000,"
+                                "\"retention_days\":30}");
+    assert_int_equal(request("GET", "/v1/whoami", NULL, NULL, NULL), 401);
+    assert_int_equal(request("GET", "/v1/whoami", acme_keys.write_key, NULL, NULL), 403);
+    assert_int_equal(request("GET", "/v1/whoami?key=demo_read", NULL, NULL, NULL), 401);
+}
+
 static void test_unknown_paths_and_methods_are_answered_as_json(void **state)
 {
     (void)state;
@@ -674,8 +737,6 @@ static void test_unknown_paths_and_methods_are_answered_as_json(void **state)
     assert_int_equal(request("GET", "/metrics", NULL, NULL, NULL), 200);
     assert_non_null(strstr(answer, "api_queries_total"));
     assert_int_equal(request("GET", "/", NULL, NULL, NULL), 200);
-    assert_non_null(strstr(answer, "<title>weir</title>"));
-    assert_null(strstr(answer, "http://127.0.0.1:8001/weir")); /* everything is asked from here */
 }
 
 static void test_a_port_that_is_taken_is_told(void **state)
@@ -711,6 +772,9 @@ int main(void)
         TEST(test_a_tenant_made_over_the_api_works_at_once),
         TEST(test_a_tenant_made_while_the_engine_is_away_gets_its_keys),
         TEST(test_administration_wants_the_token_and_a_page_cannot_borrow_loopback),
+        TEST(test_the_configuration_is_told_without_a_key),
+        TEST(test_other_websites_are_not_handed_the_demo_keys),
+        TEST(test_a_key_is_told_whose_it_is),
         TEST(test_unknown_paths_and_methods_are_answered_as_json),
         TEST(test_a_port_that_is_taken_is_told),
     };
