@@ -9,40 +9,7 @@
 
 #include "base/encode.h"
 #include "event/event_parser.h"
-
-struct writer {
-    char *p;
-    size_t n;
-    bool any; /* there is a member already */
-};
-
-static void put(struct writer *w, struct slice s)
-{
-    memcpy(w->p + w->n, s.p, s.n);
-    w->n += s.n;
-}
-
-/* key: raw, with quotes. */
-static void put_member(struct writer *w, struct slice key, struct slice value)
-{
-    if (w->any)
-        put(w, SLICE(","));
-    put(w, key);
-    put(w, SLICE(":"));
-    put(w, value);
-    w->any = true;
-}
-
-static void put_named(struct writer *w, const char *name, struct slice value)
-{
-    char key[64];
-    size_t n = strlen(name);
-    assert(n + 2 <= sizeof key);
-    key[0] = '"';
-    memcpy(key + 1, name, n);
-    key[n + 1] = '"';
-    put_member(w, slice_of(key, n + 2), value);
-}
+#include "event/event_writer.h"
 
 /* The hash of an address as a JSON string. */
 static struct slice hash_ip(struct event_parser *parser, struct slice ip)
@@ -132,7 +99,7 @@ static size_t extra_bytes(const struct event_parser *parser, uint64_t left)
     size_t n = 0;
     for (int key = 0; key < KEY_COUNT; key++)
         if (left & KEY_BIT(key))
-            n += strlen(EVENT_KEY_NAMES[key]) + 4 + parser->values[key].raw.n;
+            n += strlen(event_key_name(parser, (enum event_key)key)) + 4 + parser->values[key].raw.n;
     for (size_t i = 0; i < parser->object.other_count; i++)
         n += parser->object.others[i].key.n + 2 + parser->object.others[i].value.raw.n;
     if (parser->sent_at_kept)
@@ -146,7 +113,7 @@ static void put_extra(struct event_parser *parser, struct writer *w, uint64_t le
     w->any = false;
     for (int key = 0; key < KEY_COUNT; key++)
         if (left & KEY_BIT(key))
-            put_named(w, EVENT_KEY_NAMES[key], parser->values[key].raw);
+            put_named(w, event_key_name(parser, (enum event_key)key), parser->values[key].raw);
     for (size_t i = 0; i < parser->object.other_count; i++)
         put_member(w, parser->object.others[i].key, parser->object.others[i].value.raw);
     if (parser->sent_at_kept)

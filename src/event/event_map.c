@@ -76,6 +76,8 @@ static enum call call_of_endpoint(enum event_endpoint endpoint)
         return CALL_ALIAS;
     case EVENT_ENDPOINT_TRACK:
     case EVENT_ENDPOINT_BATCH:
+    case EVENT_ENDPOINT_POSTHOG:
+    case EVENT_ENDPOINT_SNOWPLOW:
         break;
     }
     return CALL_NONE;
@@ -89,14 +91,9 @@ static enum call call_of_name(struct slice name)
     return CALL_NONE;
 }
 
-static inline bool has(const struct event_parser *parser, enum event_key key)
+static struct slice name_of(const struct event_parser *parser, enum event_key key)
 {
-    return parser->object.seen & KEY_BIT(key);
-}
-
-static struct slice name_of(enum event_key key)
-{
-    return slice_from(EVENT_KEY_NAMES[key]);
+    return slice_from(event_key_name(parser, key));
 }
 
 bool event_refuse(struct event_parser *parser, enum event_code code, struct slice field, const char *format, ...)
@@ -148,10 +145,10 @@ static inline bool take_text(struct event_parser *parser, const struct json_valu
 
 static inline bool take(struct event_parser *parser, enum event_key key, size_t bytes_max, struct slice *out)
 {
-    if (out->n || !has(parser, key))
+    if (out->n || !event_has(parser, key))
         return true;
     parser->used |= KEY_BIT(key);
-    return take_text(parser, &parser->values[key], EVENT_KEY_NAMES[key], bytes_max, out);
+    return take_text(parser, &parser->values[key], event_key_name(parser, key), bytes_max, out);
 }
 
 /* The first of two keys that has a text; the other stays for context.extra. */
@@ -202,7 +199,7 @@ static bool map_type(struct event_parser *parser, struct event *event, enum call
             return false;
         call = call_of_name(type);
         event->event_type = type;
-    } else if (call != CALL_NONE && has(parser, KEY_TYPE) && parser->values[KEY_TYPE].kind == JSON_STRING) {
+    } else if (call != CALL_NONE && event_has(parser, KEY_TYPE) && parser->values[KEY_TYPE].kind == JSON_STRING) {
         type = (struct slice){ parser->values[KEY_TYPE].raw.p + 1, parser->values[KEY_TYPE].raw.n - 2 };
         parser->used |= slice_equal(type, CALL_NAMES[call]) ? KEY_BIT(KEY_TYPE) : 0;
     }
@@ -260,13 +257,13 @@ static bool read_time(struct event_parser *parser, const struct json_value *valu
 static bool take_time(struct event_parser *parser, enum event_key key, bool *out_found, int64_t *out_ms)
 {
     *out_found = false;
-    if (!has(parser, key))
+    if (!event_has(parser, key))
         return true;
     parser->used |= KEY_BIT(key);
     if (read_time(parser, &parser->values[key], out_found, out_ms))
         return true;
     struct slice raw = parser->values[key].raw;
-    return event_refuse(parser, EVENT_CODE_BAD_TIMESTAMP, name_of(key),
+    return event_refuse(parser, EVENT_CODE_BAD_TIMESTAMP, name_of(parser, key),
                         "%.*s is no time between 1900 and 2299: write it like 2025-01-21T10:30:00.000Z, or as Unix "
                         "seconds or milliseconds",
                         (int)(raw.n < 40 ? raw.n : 40), raw.p);
@@ -282,7 +279,7 @@ static int64_t clock_error(struct event_parser *parser)
     int64_t sent_ms = 0;
     parser->sent_at_kept = false;
     for (size_t i = 0; i < COUNT_OF(KEYS) && !found; i++) {
-        if (!has(parser, KEYS[i]) || !read_time(parser, &parser->values[KEYS[i]], &found, &sent_ms))
+        if (!event_has(parser, KEYS[i]) || !read_time(parser, &parser->values[KEYS[i]], &found, &sent_ms))
             continue;
         parser->used |= KEY_BIT(KEYS[i]);
     }
@@ -309,7 +306,7 @@ static bool map_timestamp(struct event_parser *parser, struct event *event)
         return false;
     if (!original && !take_time(parser, KEY_TIMESTAMP, &plain, &plain_ms))
         return false;
-    if (original && has(parser, KEY_TIMESTAMP) &&
+    if (original && event_has(parser, KEY_TIMESTAMP) &&
         slice_equal(parser->values[KEY_TIMESTAMP].raw, parser->values[KEY_ORIGINAL_TIMESTAMP_CAMEL].raw))
         parser->used |= KEY_BIT(KEY_TIMESTAMP);
     int64_t error_ms = clock_error(parser);
@@ -331,7 +328,7 @@ static bool map_received(struct event_parser *parser, struct event *event)
     bool found;
     int64_t ms;
     event->received_ms = parser->request->received_ms;
-    enum event_key key = has(parser, KEY_RECEIVED_AT) ? KEY_RECEIVED_AT : KEY_RECEIVED_AT_CAMEL;
+    enum event_key key = event_has(parser, KEY_RECEIVED_AT) ? KEY_RECEIVED_AT : KEY_RECEIVED_AT_CAMEL;
     if (!take_time(parser, key, &found, &ms))
         return false;
     if (found && ms <= parser->request->received_ms)
@@ -392,17 +389,17 @@ static bool map_objects(struct event_parser *parser, struct event *event)
     event->properties = SLICE("{}");
     for (size_t i = 0; i < COUNT_OF(KEYS); i++) {
         const struct json_value *value = &parser->values[KEYS[i]];
-        if (!has(parser, KEYS[i]))
+        if (!event_has(parser, KEYS[i]))
             continue;
         if (value->kind != JSON_OBJECT && value->kind != JSON_NULL)
-            return event_refuse(parser, EVENT_CODE_BAD_TYPE, name_of(KEYS[i]), "must be an object");
+            return event_refuse(parser, EVENT_CODE_BAD_TYPE, name_of(parser, KEYS[i]), "must be an object");
         parser->used |= KEY_BIT(KEYS[i]);
         if (value->kind == JSON_OBJECT) {
             event->properties = value->raw;
             break;
         }
     }
-    if (!has(parser, KEY_CONTEXT))
+    if (!event_has(parser, KEY_CONTEXT))
         return true;
     parser->used |= KEY_BIT(KEY_CONTEXT);
     if (parser->values[KEY_CONTEXT].kind != JSON_OBJECT && parser->values[KEY_CONTEXT].kind != JSON_NULL)
@@ -413,11 +410,33 @@ static bool map_objects(struct event_parser *parser, struct event *event)
 static bool check_duplicates(struct event_parser *parser)
 {
     if (parser->object.duplicate >= 0)
-        return event_refuse(parser, EVENT_CODE_DUPLICATE_FIELD, slice_from(EVENT_KEY_NAMES[parser->object.duplicate]),
+        return event_refuse(parser, EVENT_CODE_DUPLICATE_FIELD,
+                            name_of(parser, (enum event_key)parser->object.duplicate),
                             "is there twice: which one is meant?");
     if (parser->context.duplicate >= 0)
         return event_refuse(parser, EVENT_CODE_DUPLICATE_FIELD, SLICE("context"), "has %s twice: which one is meant?",
                             CONTEXT_KEY_NAMES[parser->context.duplicate]);
+    return true;
+}
+
+/* Other people's names and habits become ours before anything is read. */
+static bool translate(struct event_parser *parser)
+{
+    switch (parser->request->endpoint) {
+    case EVENT_ENDPOINT_POSTHOG:
+        return event_from_posthog(parser);
+    case EVENT_ENDPOINT_SNOWPLOW:
+        return event_from_snowplow(parser);
+    case EVENT_ENDPOINT_TRACK:
+    case EVENT_ENDPOINT_BATCH:
+    case EVENT_ENDPOINT_SEGMENT_TRACK:
+    case EVENT_ENDPOINT_SEGMENT_IDENTIFY:
+    case EVENT_ENDPOINT_SEGMENT_PAGE:
+    case EVENT_ENDPOINT_SEGMENT_SCREEN:
+    case EVENT_ENDPOINT_SEGMENT_GROUP:
+    case EVENT_ENDPOINT_SEGMENT_ALIAS:
+        break;
+    }
     return true;
 }
 
@@ -429,16 +448,16 @@ bool event_map(struct event_parser *parser, struct event *event)
     parser->refusal = (struct event_reject){ .count = 1 };
     /* Keys are secrets, and addresses are hashed elsewhere: neither may end in context.extra. */
     parser->used = KEY_BIT(KEY_WRITE_KEY_CAMEL) | KEY_BIT(KEY_API_KEY) | KEY_BIT(KEY_IP);
-    if (!has(parser, KEY_CONTEXT) || parser->values[KEY_CONTEXT].kind != JSON_OBJECT) {
+    if (!event_has(parser, KEY_CONTEXT) || parser->values[KEY_CONTEXT].kind != JSON_OBJECT) {
         parser->context.seen = 0;
         parser->context.duplicate = -1;
     }
     if (parser->request->tenant)
         parser->refusal.customer_id = parser->request->tenant->customer_id;
     if (!check_duplicates(parser) || !map_event_id(parser, event) || !map_tenant(parser, &tenant) ||
-        !map_type(parser, event, &call) || !map_identity(parser, event, call) || !map_session(parser, event) ||
-        !map_objects(parser, event) || !map_timestamp(parser, event) || !map_received(parser, event) ||
-        !check_age(parser, event, tenant))
+        !translate(parser) || !map_type(parser, event, &call) || !map_identity(parser, event, call) ||
+        !map_session(parser, event) || !map_objects(parser, event) || !map_timestamp(parser, event) ||
+        !map_received(parser, event) || !check_age(parser, event, tenant))
         return false;
     event->customer_id = tenant->customer_id;
     event->placement = tenant->placement;

@@ -5,11 +5,13 @@
 
 #include <stdlib.h>
 
+#include "base/json_scan.h"
 #include "event/event_parser.h"
 
 const char *const ENVELOPE_KEY_NAMES[ENVELOPE_COUNT] = {
     [ENVELOPE_BATCH] = "batch",          [ENVELOPE_WRITE_KEY] = "writeKey", [ENVELOPE_API_KEY] = "api_key",
     [ENVELOPE_SENT_AT_CAMEL] = "sentAt", [ENVELOPE_SENT_AT] = "sent_at",    [ENVELOPE_CONTEXT] = "context",
+    [ENVELOPE_SCHEMA] = "schema",        [ENVELOPE_DATA] = "data",
 };
 
 const char *event_code_name(enum event_code code)
@@ -33,6 +35,19 @@ const char *event_code_name(enum event_code code)
     };
     assert((unsigned)code < EVENT_CODE_COUNT);
     return NAMES[code];
+}
+
+static const char *const *const DIALECT_NAMES[DIALECT_COUNT] = {
+    [DIALECT_OWN] = EVENT_KEY_NAMES,
+    [DIALECT_POSTHOG] = POSTHOG_KEY_NAMES,
+    [DIALECT_SNOWPLOW] = SNOWPLOW_KEY_NAMES,
+};
+
+static enum dialect dialect_of(enum event_endpoint endpoint)
+{
+    return endpoint == EVENT_ENDPOINT_POSTHOG    ? DIALECT_POSTHOG
+           : endpoint == EVENT_ENDPOINT_SNOWPLOW ? DIALECT_SNOWPLOW
+                                                 : DIALECT_OWN;
 }
 
 static void *take_memory(size_t n)
@@ -64,13 +79,15 @@ struct event_parser *event_parser_new(const struct event_parse_options *options,
     p->limits = (struct json_limits){ p->options.depth_max, p->options.keys_max, p->options.values_max };
     uuid_source_init(&p->uuids, world);
     json_index_init(&p->index);
-    json_keys_init(&p->event_keys, EVENT_KEY_NAMES, KEY_COUNT);
+    json_index_init(&p->inner);
+    for (size_t i = 0; i < DIALECT_COUNT; i++)
+        json_keys_init(&p->event_keys[i], DIALECT_NAMES[i], KEY_COUNT);
     json_keys_init(&p->context_keys, CONTEXT_KEY_NAMES, CONTEXT_COUNT);
     json_keys_init(&p->envelope_keys, ENVELOPE_KEY_NAMES, ENVELOPE_COUNT);
     size_t room = p->options.keys_max * sizeof(struct json_member);
     p->context = (struct json_object){ &p->context_keys, p->context_values, take_memory(room), .nested_key = -1 };
     p->batch_context = (struct json_object){ &p->context_keys, p->batch_values, take_memory(room), .nested_key = -1 };
-    p->object = (struct json_object){ &p->event_keys, p->values, take_memory(room), KEY_CONTEXT, &p->context };
+    p->object = (struct json_object){ p->event_keys, p->values, take_memory(room), KEY_CONTEXT, &p->context };
     return p;
 }
 
@@ -79,6 +96,7 @@ void event_parser_free(struct event_parser *p)
     if (!p)
         return;
     json_index_done(&p->index);
+    json_index_done(&p->inner);
     free(p->context.others);
     free(p->batch_context.others);
     free(p->object.others);
@@ -178,6 +196,15 @@ enum status event_add_object(struct event_parser *p, struct error *err)
     return OK;
 }
 
+/* {"schema":"iglu:com.snowplowanalytics.snowplow/payload_data/…","data":[…]} */
+static bool is_payload_data(const struct event_parser *p)
+{
+    const uint32_t *schema = p->envelope[ENVELOPE_SCHEMA], *data = p->envelope[ENVELOPE_DATA];
+    return schema && data && p->index.text.p[*data] == '[' &&
+           slice_starts(slice_after(p->index.text, *schema),
+                        SLICE("\"iglu:com.snowplowanalytics.snowplow/payload_data/"));
+}
+
 /* Where the values of the envelope's keys begin, without looking into them. Stops at the first thing that is wrong. */
 static void scan_envelope(struct event_parser *p)
 {
@@ -193,9 +220,23 @@ static void scan_envelope(struct event_parser *p)
         if (wanted >= 0 && c.token < c.end && !p->envelope[wanted])
             p->envelope[wanted] = c.token;
     } while (json_skip(&c) && json_peek(&c) == ',');
+    if (is_payload_data(p))
+        p->envelope[ENVELOPE_BATCH] = p->envelope[ENVELOPE_DATA];
+    else
+        p->envelope[ENVELOPE_DATA] = NULL;
     const uint32_t *batch = p->envelope[ENVELOPE_BATCH];
     if (batch && p->index.text.p[*batch] == '[')
         p->form = FORM_BATCH;
+}
+
+/* The app id of the first event: Snowplow's trackers have no other place for a key. */
+static struct slice first_app_id(const struct event_parser *p)
+{
+    struct slice array = slice_after(p->index.text, *p->envelope[ENVELOPE_DATA]), id;
+    struct json_walk walk;
+    json_walk_begin(&walk, array);
+    bool found = json_walk_next(&walk) && json_find(walk.value, "aid", &id) && *id.p == '"';
+    return found && !memchr(id.p, '\\', id.n) ? slice_of(id.p + 1, id.n - 2) : SLICE("");
 }
 
 static struct slice envelope_key(const struct event_parser *p)
@@ -203,6 +244,8 @@ static struct slice envelope_key(const struct event_parser *p)
     static const enum envelope_key KEYS[] = { ENVELOPE_WRITE_KEY, ENVELOPE_API_KEY };
     struct json_cursor c;
     struct json_value value;
+    if (p->form == FORM_BATCH && p->envelope[ENVELOPE_DATA])
+        return first_app_id(p);
     json_cursor_begin(&c, &p->index, &p->limits);
     for (size_t i = 0; i < COUNT_OF(KEYS); i++) {
         if (!p->envelope[KEYS[i]])
@@ -245,7 +288,10 @@ enum status event_body_open(struct event_parser *p, struct slice body, struct sl
 enum status event_body_parse(struct event_parser *p, const struct event_request *request, struct arena *arena,
                              struct event_parse_result *out, struct error *err)
 {
+    enum dialect dialect = dialect_of(request->endpoint);
     p->request = request;
+    p->key_names = DIALECT_NAMES[dialect];
+    p->object.keys = &p->event_keys[dialect];
     p->arena = arena;
     p->arena_full = false;
     p->result.event_count = p->result.reject_count = p->result.rejected_events = 0;

@@ -6,9 +6,9 @@
  *     event_body_parse  maps, checks and completes every event                 ERR_INVALID: answer 400 with err->text
  *
  * Forms, told from the bytes and never from the Content-Type: one object; an array of objects; NDJSON; an object with
- * `batch` (Segment). A parser belongs to one thread and keeps its memory: no allocation per event. Slices point into
- * the body, into the arena, or at literals. The body must stay as it is until the events are encoded, and have
- * EVENT_BODY_PADDING readable bytes behind it. Codes and mapping: README.md. */
+ * `batch` (Segment, PostHog); Snowplow's payload_data. A parser belongs to one thread and keeps its memory: no
+ * allocation per event. Slices point into the body, into the arena, or at literals. The body must stay as it is until
+ * the events are encoded, and have EVENT_BODY_PADDING readable bytes behind it. Codes and mapping: README.md. */
 #pragma once
 #include "base/arena.h"
 #include "base/compiler.h"
@@ -46,7 +46,10 @@ enum event_endpoint {
     EVENT_ENDPOINT_SEGMENT_SCREEN,
     EVENT_ENDPOINT_SEGMENT_GROUP,
     EVENT_ENDPOINT_SEGMENT_ALIAS,
+    EVENT_ENDPOINT_POSTHOG,  /* one event or a batch, in PostHog's names */
+    EVENT_ENDPOINT_SNOWPLOW, /* payload_data, in Snowplow's names */
 };
+#define EVENT_ENDPOINT_COUNT 10
 
 struct event_tenant {
     struct slice customer_id;
@@ -57,6 +60,7 @@ struct event_tenant {
 struct event_request {
     enum event_endpoint endpoint;
     bool ndjson;                       /* the Content-Type says NDJSON: one bad line alone is a reject, not a 400 */
+    bool key_in_body;                  /* the tenant's key was the one that event_body_open found */
     int64_t received_ms;               /* our clock */
     const struct event_tenant *tenant; /* whose key it was; or NULL: open, each event names its tenant */
     /* Asked when tenant is NULL (once for a run of equal ids). NULL: this tenant is not open to requests without a key
@@ -113,8 +117,8 @@ struct event_parse_result {
 struct event_parser *event_parser_new(const struct event_parse_options *options, struct world *world);
 void event_parser_free(struct event_parser *parser);
 
-/* *out_key: `writeKey` or `api_key` at the top of the body, unescaped, or empty; valid until the next open.
- * Not even this tells that the events are well-formed. */
+/* *out_key: `writeKey` or `api_key` at the top of the body, or the first `aid` of Snowplow's, unescaped, or empty;
+ * valid until the next open. Not even this tells that the events are well-formed. */
 MUST_CHECK enum status event_body_open(struct event_parser *parser, struct slice body, struct slice *out_key,
                                        struct error *err);
 /* Once after each successful open. ERR_INVALID: the body cannot be read at all, nothing of it was accepted.

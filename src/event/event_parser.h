@@ -1,6 +1,6 @@
 /* The inside of struct event_parser, for event_parse.c (life and results), event_forms.c (arrays, batches,
- * lines), event_map.c (fields of one event) and event_context.c (what becomes of the context). Nobody else includes
- * this. */
+ * lines), event_map.c (fields of one event), event_context.c (what becomes of the context), event_posthog.c and
+ * event_snowplow.c (other people's names and habits). Nobody else includes this. */
 #pragma once
 #include "base/uuid.h"
 #include "event/event_parse.h"
@@ -37,10 +37,28 @@ enum event_key {
     KEY_IP,
     KEY_WRITE_KEY_CAMEL,
     KEY_API_KEY,
+    KEY_POSTHOG_PROPERTIES, /* PostHog's alone: what goes with the traits of an identify */
+    /* Snowplow's alone. */
+    KEY_SNOWPLOW_APP,
+    KEY_SNOWPLOW_DATA,
+    KEY_SNOWPLOW_DATA_BASE64,
+    KEY_SNOWPLOW_ENTITIES,
+    KEY_SNOWPLOW_ENTITIES_BASE64,
+    KEY_SNOWPLOW_URL,
+    KEY_SNOWPLOW_PAGE,
+    KEY_SNOWPLOW_REFERRER,
+    KEY_SNOWPLOW_CATEGORY,
+    KEY_SNOWPLOW_LABEL,
+    KEY_SNOWPLOW_PROPERTY,
+    KEY_SNOWPLOW_VALUE,
     KEY_COUNT
 };
 #define KEY_BIT(key) (1ull << (key))
-extern const char *const EVENT_KEY_NAMES[KEY_COUNT];
+/* What each key is called. All dialects fill in the same keys, so that one mapping serves them; NULL: the dialect has
+ * no such key. */
+extern const char *const EVENT_KEY_NAMES[KEY_COUNT], *const POSTHOG_KEY_NAMES[KEY_COUNT],
+                                                         *const SNOWPLOW_KEY_NAMES[KEY_COUNT];
+enum dialect { DIALECT_OWN, DIALECT_POSTHOG, DIALECT_SNOWPLOW, DIALECT_COUNT };
 
 enum context_key {
     CONTEXT_IP,
@@ -59,6 +77,8 @@ enum envelope_key {
     ENVELOPE_SENT_AT_CAMEL,
     ENVELOPE_SENT_AT,
     ENVELOPE_CONTEXT,
+    ENVELOPE_SCHEMA,
+    ENVELOPE_DATA,
     ENVELOPE_COUNT
 };
 extern const char *const ENVELOPE_KEY_NAMES[ENVELOPE_COUNT];
@@ -70,7 +90,8 @@ struct event_parser {
     struct json_limits limits;
     struct uuid_source uuids;
     struct json_index index;
-    struct json_keys event_keys, context_keys, envelope_keys;
+    struct json_keys event_keys[DIALECT_COUNT], context_keys, envelope_keys;
+    struct json_index inner; /* of JSON that came as a string within an event */
 
     /* The body that is open. */
     struct slice body; /* index.text is the same without a byte order mark */
@@ -79,6 +100,7 @@ struct event_parser {
 
     /* The request that is being parsed. */
     const struct event_request *request;
+    const char *const *key_names; /* of the request's dialect */
     struct arena *arena;
     bool arena_full;
     struct event_parse_result result;
@@ -101,6 +123,52 @@ struct event_parser {
 /* Maps parser->object, which must be whole. False: *event is undefined, parser->refusal says why (original and index
  * are left to the caller). */
 MUST_CHECK bool event_map(struct event_parser *parser, struct event *event);
+
+static inline const char *event_key_name(const struct event_parser *parser, enum event_key key)
+{
+    const char *name = parser->key_names[key];
+    return name ? name : EVENT_KEY_NAMES[key];
+}
+
+static inline bool event_has(const struct event_parser *parser, enum event_key key)
+{
+    return parser->object.seen & KEY_BIT(key);
+}
+
+/* Put what an event of PostHog's or Snowplow's says under the keys that event_map looks at. Called by event_map, before
+ * anything else is read. False: refused. */
+MUST_CHECK bool event_from_posthog(struct event_parser *parser);
+MUST_CHECK bool event_from_snowplow(struct event_parser *parser);
+
+/* Of valid JSON. */
+MUST_CHECK static inline enum json_kind event_kind_of(struct slice raw)
+{
+    switch (*raw.p) {
+    case '"':
+        return JSON_STRING;
+    case '{':
+        return JSON_OBJECT;
+    case '[':
+        return JSON_ARRAY;
+    case 't':
+        return JSON_TRUE;
+    case 'f':
+        return JSON_FALSE;
+    case 'n':
+        return JSON_NULL;
+    default:
+        return JSON_NUMBER;
+    }
+}
+
+/* The event has this value under this key from now on; raw must be valid JSON. */
+static inline void event_set(struct event_parser *parser, enum event_key key, struct slice raw)
+{
+    enum json_kind kind = event_kind_of(raw);
+    bool escaped = kind == JSON_STRING && memchr(raw.p, '\\', raw.n) != NULL;
+    parser->values[key] = (struct json_value){ raw, kind, escaped };
+    parser->object.seen |= KEY_BIT(key);
+}
 
 /* Fills in parser->refusal and returns false. */
 PRINTF_LIKE(4, 5)

@@ -37,6 +37,8 @@ void json_keys_init(struct json_keys *keys, const char *const *names, size_t cou
     assert(count <= JSON_WANTED_MAX);
     *keys = (struct json_keys){ 0 };
     for (size_t i = 0; i < count; i++) {
+        if (!names[i])
+            continue;
         size_t n = strlen(names[i]);
         assert(n > 0 && n <= sizeof keys->words[i]);
         memcpy(keys->words[i], names[i], n);

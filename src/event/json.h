@@ -81,7 +81,7 @@ struct json_keys {
     uint8_t lengths[JSON_WANTED_MAX];
     uint8_t slots[256]; /* number + 1, or 0 */
 };
-/* names: 1 to 24 bytes each. */
+/* names: 1 to 24 bytes each; NULL: this number is never found. */
 void json_keys_init(struct json_keys *keys, const char *const *names, size_t count);
 /* The number of the key, or -1. 24 bytes from name.p on must be readable. */
 int json_keys_find(const struct json_keys *keys, struct slice name);

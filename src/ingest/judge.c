@@ -91,13 +91,15 @@ static const struct event_tenant *find_open(void *self, struct slice customer_id
     return member ? view_at(member, search->now_ms) : NULL;
 }
 
-static enum status parse(struct core *core, struct ticket *ticket, struct event_parse_result *out, struct error *err)
+static enum status parse(struct core *core, struct ticket *ticket, bool key_in_body, struct event_parse_result *out,
+                         struct error *err)
 {
     struct open_search search = { core, ticket->received_ms };
     struct slice type = ticket->request.content_type;
     struct event_request request = {
         .endpoint = ticket->endpoint,
         .ndjson = type.n && (memmem(type.p, type.n, "ndjson", 6) || memmem(type.p, type.n, "jsonl", 5)),
+        .key_in_body = key_in_body,
         .received_ms = ticket->received_ms,
         .tenant = ticket->member ? view_at(ticket->member, ticket->received_ms) : NULL,
         .find_open_tenant = find_open,
@@ -357,6 +359,7 @@ static void judge_body(struct core *core, struct ticket *ticket, struct slice bo
     struct slice body_key;
     struct refusal refusal;
     struct error err;
+    bool key_in_headers = ticket->member != NULL;
     enum status s = event_body_open(core->parser, body, &body_key, &err);
     if (s == OK && !authenticate(core, ticket, body_key, &refusal)) {
         refuse(core, ticket, &refusal);
@@ -364,7 +367,7 @@ static void judge_body(struct core *core, struct ticket *ticket, struct slice bo
     }
     arena_reset(&core->arena);
     if (s == OK)
-        s = parse(core, ticket, &result, &err);
+        s = parse(core, ticket, !key_in_headers, &result, &err);
     if (s != OK) {
         refusal = (struct refusal){ .status = s == ERR_FULL ? 413 : 400,
                                     .code = s == ERR_FULL ? "too_large" : "unreadable_body",

@@ -90,7 +90,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         parsers[small] = event_parser_new(small ? &SMALL : &USUAL, &world);
     if (!arena.max_bytes)
         arena_init(&arena, 16u << 20);
-    struct event_request request = { .endpoint = data[0] % 8,
+    struct event_request request = { .endpoint = (data[0] & 0x7f) % EVENT_ENDPOINT_COUNT,
+                                     .key_in_body = data[1] & 16,
                                      .ndjson = data[1] & 1,
                                      .received_ms = 1737455400000,
                                      .tenant = data[1] & 2 ? NULL : &ACME,

@@ -120,10 +120,19 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    static const char *const PATHS[] = {
-        "/track",    "/v1/batch",  "/v1/track", "/v1/identify",           "/v1/page", "/v1/beacon", "/v1/alias",
-        "/v1/group", "/v1/screen", "/health",   "/v1/projects/k/settings"
-    };
+    static const char *const PATHS[] = { "/track",
+                                         "/v1/batch",
+                                         "/v1/track",
+                                         "/v1/identify",
+                                         "/v1/page",
+                                         "/v1/beacon",
+                                         "/v1/alias",
+                                         "/v1/group",
+                                         "/v1/screen",
+                                         "/health",
+                                         "/v1/projects/k/settings",
+                                         "/batch",
+                                         "/com.snowplowanalytics.snowplow/tp2" };
     static const char *const CODINGS[] = { NULL, "gzip", "deflate", "br" };
     if (size < 2)
         return 0;

@@ -1,0 +1,11 @@
+const Analytics = require('analytics-node')
+const analytics = new Analytics(process.env.WEIR_KEY, { host: process.env.WEIR_URL, flushAt: 15, flushInterval: 200 })
+const userId = 'user-1', anonymousId = 'anon-1'
+analytics.identify({ userId, anonymousId, traits: { plan: 'pro' } })
+analytics.track({ userId, anonymousId, event: 'Order Completed', properties: { amount: 19.99, currency: 'EUR' } })
+analytics.page({ anonymousId, name: 'Home', properties: { url: 'https://shop.example/' } })
+analytics.screen({ anonymousId, name: 'Start' })
+analytics.group({ userId, groupId: 'g-1', traits: { name: 'ACME' } })
+analytics.alias({ userId, previousId: anonymousId })
+for (let i = 0; i < 50; i++) analytics.track({ anonymousId: 'anon-' + i, event: 'Clicked', properties: { i } })
+analytics.flush((error) => { if (error) { console.error(error); process.exit(1) } process.exit(0) })
