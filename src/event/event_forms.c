@@ -175,8 +175,8 @@ static enum status parse_batch(struct event_parser *p, struct json_cursor *c, st
             return bad_body(p, c, err);
         }
     } while (json_peek(c) == ',');
-    assert(seen);
-    if (json_peek(c) != '}')
+    /* Where the tokens do not fit, this walk ends before the batch that the first look saw. */
+    if (json_peek(c) != '}' || !seen)
         return bad_here(p, c, c->token < c->end ? "expected ',' or '}'" : "it ends too early", err);
     c->token++;
     return expect_end(p, c, err);

@@ -360,6 +360,7 @@ static void test_bodies_that_cannot_be_read_say_where(void **state)
     expect_bad_body(SLICE("{\"batch\":[" GOOD "]"), "too early");
     expect_bad_body(SLICE("{\"batch\":[" GOOD "],\"x\":y}"), "expected a value");
     expect_bad_body(SLICE("{\"batch\":[" GOOD "]}x"), "follows behind");
+    expect_bad_body(SLICE("{\"a\":\"b\"x,\"batch\":[" GOOD "]}"), "expected ','");
     expect_bad_body(SLICE("{\"batch\":[" GOOD "],\"context\":{\"ip\":\"1\",\"ip\":\"2\"}}"), "twice");
 }
 

@@ -51,7 +51,7 @@ def test_bodies_that_are_garbage_get_a_verdict_or_400_and_never_a_500():
         "duplicate keys": (b'{"customer_id":"demo_tenant","visitor_id":"a","visitor_id":"b","event_type":"t","event_name":"n"}', {200}),
         "leading zeros": (event(b'{"x": 007}'), {200, 400}), "trailing comma": (event(b'{"x": 1,}'), {200, 400}), "comments": (event(b'{/* */}'), {200, 400}),
         "a large field": (event(b'{"x": "' + b"y" * 4_000_000 + b'"}'), {200, 413}), "too large": (event(b'{"x": "' + b"y" * 10_000_000 + b'"}'), {413}),
-        "two objects": (json.dumps(GOOD).encode() * 2, {200, 400}),
+        "garbage before the batch": (b'{"a":"b"x,"batch":[]}', {400}), "two objects": (json.dumps(GOOD).encode() * 2, {200, 400}),
     }
     with Weir() as weir:
         for name, (body, allowed) in cases.items():
