@@ -234,6 +234,16 @@ static void add_pretty(struct buf *out, struct result *result, struct slice json
     buf_add_char(out, '\n');
 }
 
+/* A file of rows cannot say of itself that it was cut. */
+static void warn_if_cut(struct slice json)
+{
+    struct slice value;
+    if (json_find(json, "truncated", &value) && slice_equal(value, SLICE("true")))
+        fputs("weir sql: these are the first rows only, 10,000 at most: ask for fewer (WHERE, GROUP BY), or page with "
+              "ORDER BY … LIMIT … OFFSET\n",
+              stderr);
+}
+
 static int print(const char *format, struct slice json)
 {
     AUTO(buf) struct buf out;
@@ -249,6 +259,7 @@ static int print(const char *format, struct slice json)
         add_pretty(&out, &result, json);
     } else {
         add_separated(&out, &result, strcmp(format, "csv") == 0);
+        warn_if_cut(json);
     }
     bool written = fwrite(out.p, 1, out.n, stdout) == out.n && fflush(stdout) == 0;
     return written ? EX_OK : EX_IOERR;

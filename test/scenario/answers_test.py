@@ -173,3 +173,26 @@ def test_weir_send_and_sql_work_on_files():
         done = weir.cli("send", "-", "--url", weir.ingest(""), "--json", stdin=made.stdout)
         assert json.loads(done.stdout)["accepted"] == 5000, done.stdout + done.stderr
         weir.settle("SELECT count() FROM events_raw", 6234)
+
+
+def test_an_answer_of_more_than_10000_rows_is_cut_and_says_so():
+    with Weir() as weir:
+        key = weir.tenant("many")
+        for i in range(0, 25000, 5000):
+            assert weir.post("/track", [{"visitor_id": "v%d" % j, "event_type": "t", "event_name": "n"} for j in range(i, i + 5000)], key["write_key"])[1]["accepted"] == 5000
+        weir.settle("SELECT count() FROM events_raw", 25000, key["read_key"])
+
+        def ask(query):
+            status, answer, _ = weir.request("POST", weir.api("/v1/sql"), json.dumps({"sql": query}).encode(), {"Authorization": "Bearer " + key["read_key"]})
+            assert status == 200, (query, status, answer[:300])
+            answer = json.loads(answer)
+            assert len(answer["rows"]) == answer["row_count"], query
+            return answer["row_count"], answer["truncated"]
+        assert ask("SELECT visitor_id FROM events_raw") == (10000, True)
+        assert ask("SELECT visitor_id FROM events_raw ORDER BY visitor_id LIMIT 10001") == (10000, True)
+        assert ask("SELECT visitor_id FROM events_raw LIMIT 10000") == (10000, False)
+        assert ask("SELECT visitor_id, count() FROM events_raw GROUP BY visitor_id") == (10000, True)
+        # Every row of a cross join would be 625 million: it ends early, not at the time limit.
+        assert ask("SELECT a.visitor_id FROM events_raw AS a, events_raw AS b") == (10000, True)
+        done = weir.cli("sql", "SELECT visitor_id FROM events_raw", "--url", weir.api(""), "--key", key["read_key"])
+        assert done.returncode == 0 and "first rows only" in done.stderr and done.stdout.count("\n") == 10001, done.stderr[-300:]
