@@ -155,6 +155,11 @@ static enum status hook_map_tenant(void *self, const struct tenant *tenant, stru
     return engine_map_tenant(((struct app *)self)->engine, tenant, err);
 }
 
+static uint64_t hook_quota_used(void *self, const char *tenant_id)
+{
+    return ingest_quota_used(((struct app *)self)->ingest, slice_from(tenant_id));
+}
+
 static enum status open_serve(struct app *app, int *exit_code, struct error *err)
 {
     struct serve_options options;
@@ -163,6 +168,7 @@ static enum status open_serve(struct app *app, int *exit_code, struct error *err
     options.engine_is_ready = hook_engine_is_ready;
     options.reader = hook_reader;
     options.map_tenant = hook_map_tenant;
+    options.quota_used = hook_quota_used;
     options.hook_self = app;
     options.environment = app->environment;
     options.version = WEIR_VERSION;

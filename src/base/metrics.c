@@ -169,6 +169,19 @@ struct histogram *metrics_histogram(struct metrics *metrics, const char *name, c
     return &series_get(metrics, name, help, HISTOGRAM, labels)->histogram;
 }
 
+bool metrics_read(struct metrics *metrics, const char *name, const char *labels, double *out)
+{
+    pthread_mutex_lock(&metrics->mutex);
+    struct family *family = metrics->families;
+    while (family && strcmp(family->name, name) != 0)
+        family = family->next;
+    struct series *series = family && family->kind != HISTOGRAM ? family_lookup(metrics, family, labels) : NULL;
+    if (series)
+        *out = family->kind == COUNTER ? (double)counter_value(&series->counter) : gauge_value(&series->gauge);
+    pthread_mutex_unlock(&metrics->mutex);
+    return series != NULL;
+}
+
 void counter_add(struct counter *counter, uint64_t n)
 {
     atomic_fetch_add_explicit(&counter->value, n, memory_order_relaxed);

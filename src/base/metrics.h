@@ -30,6 +30,10 @@ void histogram_observe_us(struct histogram *histogram, int64_t us, uint64_t time
 double histogram_quantile(const struct histogram *histogram, double q);
 uint64_t histogram_count(const struct histogram *histogram);
 
+/* The value of a counter or gauge that somebody made; false: there is none, or it is a histogram. For screens: takes
+ * the lock, a microsecond. */
+MUST_CHECK bool metrics_read(struct metrics *metrics, const char *name, const char *labels, double *out);
+
 /* name="value" with quotes, backslashes and new lines escaped. */
 void metrics_label(struct buf *buf, const char *name, struct slice value);
 /* All series in the text exposition format. */

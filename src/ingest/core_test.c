@@ -469,6 +469,7 @@ static void test_a_bad_event_does_not_spoil_its_neighbours(void **state)
     assert_string_equal(found.stage, "ingest");
     assert_string_equal(found.original, "{\"nonsense\":\"x\"}");
     assert_int_equal(counted(fixture, "events_dropped_total", "customer_id=\"acme\",reason=\"invalid\""), 1);
+    assert_int_equal(counted(fixture, "ingest_dead_letters_total", "customer_id=\"acme\",reason=\"missing_field\""), 1);
 }
 
 static void test_verdicts_are_bounded(void **state)

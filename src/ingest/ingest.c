@@ -10,6 +10,7 @@
 #include "ingest/quota.h"
 #include "ingest/salt.h"
 #include "world/disk.h"
+#include "world/world.h"
 
 #define LOOPS_MAX 64
 
@@ -111,6 +112,12 @@ enum status ingest_start(struct ingest *ingest, struct error *err)
 uint16_t ingest_port(const struct ingest *ingest)
 {
     return loop_port(ingest->loops[0]);
+}
+
+uint64_t ingest_quota_used(const struct ingest *ingest, struct slice tenant_id)
+{
+    const struct quota *quota = quota_find(ingest->shared.quotas, tenant_id);
+    return quota ? quota_used(quota, world_mono_us(ingest->shared.world)) : 0;
 }
 
 void ingest_stop(struct ingest *ingest)

@@ -49,6 +49,8 @@ MUST_CHECK enum status ingest_new(const struct ingest_options *options, struct j
                                   struct ingest **out, struct error *err);
 MUST_CHECK enum status ingest_start(struct ingest *ingest, struct error *err);
 uint16_t ingest_port(const struct ingest *ingest);
+/* Events that the tenant sent in the current minute, as its quota sees it; any thread. */
+uint64_t ingest_quota_used(const struct ingest *ingest, struct slice tenant_id);
 /* No new connections; requests that are whole are finished, made durable and answered; then the threads end. Bounded by
  * drain_timeout_ms plus what the journal needs for the commits it already has. */
 void ingest_stop(struct ingest *ingest);

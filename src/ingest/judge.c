@@ -236,9 +236,10 @@ static void add_records(struct core *core, struct ticket *ticket, const struct e
         batch_add_event(batch, &result->events[i]);
     }
     for (size_t i = 0; i < result->reject_count; i++) {
-        const struct member *member = member_of_reject(core, ticket, &result->rejects[i]);
+        struct member *member = member_of_reject(core, ticket, &result->rejects[i]);
         if (!member)
             continue;
+        member_count_letter(core->members, member, result->rejects[i].code);
         struct dead_letter letter = letter_of(member, &result->rejects[i], ticket->received_ms);
         batch_add_letter(batch, &letter);
     }

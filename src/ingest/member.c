@@ -294,3 +294,19 @@ void member_count_type(struct members *members, struct member *member, struct sl
         last = member->type_last = type_of(members, member, type);
     counter_add(last->received, count);
 }
+
+void member_count_letter(struct members *members, struct member *member, enum event_code code)
+{
+    struct counter **letters = &member->letters[code];
+    if (!*letters) {
+        struct buf labels;
+        buf_init(&labels, 512);
+        metrics_label(&labels, "customer_id", slice_from(member->id));
+        buf_add_char(&labels, ',');
+        metrics_label(&labels, "reason", slice_from(event_code_name(code)));
+        *letters = metrics_counter(members->metrics, "ingest_dead_letters_total",
+                                   "Events that ingestion kept as dead letters, by reason.", buf_text(&labels));
+        buf_done(&labels);
+    }
+    counter_add(*letters, 1);
+}

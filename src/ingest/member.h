@@ -32,7 +32,8 @@ struct member {
     struct histogram *latency;
     struct counter *dropped[DROP_REASONS];
     struct counter *warnings;
-    struct member_type *types; /* MEMBER_TYPE_SLOTS of them, made with the first event */
+    struct counter *letters[EVENT_CODE_COUNT]; /* dead letters by code; NULL: none yet */
+    struct member_type *types;                 /* MEMBER_TYPE_SLOTS of them, made with the first event */
     size_t type_count;
     struct member_type *type_last, *type_other;
     /* Turns (turn.h): */
@@ -67,5 +68,7 @@ enum key_verdict members_authenticate(struct members *members, struct slice key,
 /* NULL: no such tenant, or it needs a key. */
 struct member *members_find_open(struct members *members, struct slice id);
 
+/* Counts one dead letter in ingest_dead_letters_total. */
+void member_count_letter(struct members *members, struct member *member, enum event_code code);
 /* Counts one event of a type in events_received_total, `count` times. */
 void member_count_type(struct members *members, struct member *member, struct slice type, uint64_t count);

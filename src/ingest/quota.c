@@ -2,8 +2,8 @@
  * events moves that time by n × 60 s / quota; the request passes while it stays within 60 s from now. One
  * compare-and-swap replaces count, time and lock, refill needs no timer, and a changed quota applies at once.
  *
- * For the warning the events of the current minute are counted too: a tenant that steadily sends 85 % of its quota
- * never empties its bucket, yet should hear about it. */
+ * For the warning and for screens the events of the current minute are counted too: a tenant that steadily sends 85 %
+ * of its quota never empties its bucket, yet should hear about it. */
 #include "ingest/quota.h"
 
 #include <stdatomic.h>
@@ -86,6 +86,11 @@ struct quota *quota_of(struct quota_table *table, struct slice tenant_id)
     return quota;
 }
 
+struct quota *quota_find(struct quota_table *table, struct slice tenant_id)
+{
+    return chain_find(atomic_load(&table->slots[XXH3_64bits(tenant_id.p, tenant_id.n) % TABLE_SLOTS]), tenant_id);
+}
+
 static int64_t cost_ns(uint64_t events, uint64_t per_minute)
 {
     __extension__ unsigned __int128 ns = (unsigned __int128)events * (uint64_t)MINUTE_NS / per_minute;
@@ -93,14 +98,24 @@ static int64_t cost_ns(uint64_t events, uint64_t per_minute)
     return ns > (uint64_t)ns_max ? ns_max : (int64_t)ns;
 }
 
+static uint64_t minute_of(int64_t now_ns)
+{
+    return (uint64_t)(now_ns / MINUTE_NS) & (UINT64_MAX >> WINDOW_COUNT_BITS);
+}
+
+uint64_t quota_used(const struct quota *quota, int64_t now_us)
+{
+    uint64_t window = atomic_load_explicit(&quota->window, memory_order_relaxed);
+    return window >> WINDOW_COUNT_BITS == minute_of(now_us * 1000) ? window & WINDOW_COUNT_MASK : 0;
+}
+
 /* Adds to the count of this minute; returns the count after. */
 static uint64_t window_add(struct quota *quota, uint64_t events, int64_t now_ns)
 {
-    uint64_t minute = ((uint64_t)(now_ns / MINUTE_NS) << WINDOW_COUNT_BITS) >> WINDOW_COUNT_BITS;
+    uint64_t minute = minute_of(now_ns);
     uint64_t before = atomic_load_explicit(&quota->window, memory_order_relaxed), count;
     do {
-        count = before >> WINDOW_COUNT_BITS == (minute & (UINT64_MAX >> WINDOW_COUNT_BITS)) ? before & WINDOW_COUNT_MASK
-                                                                                            : 0;
+        count = before >> WINDOW_COUNT_BITS == minute ? before & WINDOW_COUNT_MASK : 0;
         count = events > WINDOW_COUNT_MASK - count ? WINDOW_COUNT_MASK : count + events;
     } while (!atomic_compare_exchange_weak_explicit(&quota->window, &before, minute << WINDOW_COUNT_BITS | count,
                                                     memory_order_relaxed, memory_order_relaxed));
@@ -121,8 +136,10 @@ static uint32_t seconds_up(int64_t ns)
 
 struct quota_answer quota_take(struct quota *quota, uint64_t events, uint64_t per_minute, int64_t now_us)
 {
-    if (per_minute == QUOTA_UNLIMITED)
+    if (per_minute == QUOTA_UNLIMITED) {
+        window_add(quota, events, now_us * 1000);
         return (struct quota_answer){ .taken = true };
+    }
     if (per_minute == 0)
         return (struct quota_answer){ .used_percent = 100, .retry_after_s = 60 };
     int64_t now_ns = now_us * 1000, cost = cost_ns(events, per_minute);
@@ -149,9 +166,8 @@ struct quota_answer quota_take(struct quota *quota, uint64_t events, uint64_t pe
 
 void quota_refund(struct quota *quota, uint64_t events, uint64_t per_minute)
 {
-    if (per_minute == QUOTA_UNLIMITED || per_minute == 0)
-        return;
-    atomic_fetch_sub(&quota->full_at_ns, cost_ns(events, per_minute));
+    if (per_minute != QUOTA_UNLIMITED && per_minute != 0)
+        atomic_fetch_sub(&quota->full_at_ns, cost_ns(events, per_minute));
     uint64_t before = atomic_load_explicit(&quota->window, memory_order_relaxed), less;
     do {
         uint64_t count = before & WINDOW_COUNT_MASK; /* a new minute may have begun: then there is less to take back */

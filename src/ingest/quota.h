@@ -24,6 +24,10 @@ struct quota_table *quota_table_new(void); /* aborts when out of memory (start-u
 void quota_table_free(struct quota_table *table);
 /* The tenant's bucket, full when new; lives as long as the table. NULL: out of memory. */
 struct quota *quota_of(struct quota_table *table, struct slice tenant_id);
+/* The same, but NULL when the tenant has none yet. */
+struct quota *quota_find(struct quota_table *table, struct slice tenant_id);
+/* Events taken in the minute that now_us lies in (minutes of the monotonic clock). */
+uint64_t quota_used(const struct quota *quota, int64_t now_us);
 /* now_us: monotonic. per_minute: the bucket's size, may change between calls; 0 lets nothing through. */
 struct quota_answer quota_take(struct quota *quota, uint64_t events, uint64_t per_minute, int64_t now_us);
 /* Gives back what a request took that could not be kept. */

@@ -156,6 +156,26 @@ static void test_loops_share_one_bucket(void **state)
     quota_table_free(race.table);
 }
 
+static void test_what_was_used_is_that_of_the_minute_also_without_a_limit(void **state)
+{
+    (void)state;
+    struct quota_table *table = quota_table_new();
+    assert_null(quota_find(table, SLICE("acme")));
+    struct quota *quota = quota_of(table, SLICE("acme"));
+    assert_ptr_equal(quota_find(table, SLICE("acme")), quota);
+    assert_int_equal(quota_used(quota, T0), 0);
+    quota_take(quota, 30, 100, T0);
+    quota_take(quota, 1000, 100, T0); /* refused */
+    quota_take(quota, 5, QUOTA_UNLIMITED, T0 + S);
+    assert_int_equal(quota_used(quota, T0 + S), 35);
+    quota_refund(quota, 5, QUOTA_UNLIMITED);
+    assert_int_equal(quota_used(quota, T0 + S), 30);
+    assert_int_equal(quota_used(quota, T0 + 60 * S), 0);
+    quota_take(quota, 2, QUOTA_UNLIMITED, T0 + 60 * S);
+    assert_int_equal(quota_used(quota, T0 + 60 * S), 2);
+    quota_table_free(table);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -167,6 +187,7 @@ int main(void)
         cmocka_unit_test(test_one_warning_at_80_percent),
         cmocka_unit_test(test_a_steady_85_percent_warns_once_a_minute),
         cmocka_unit_test(test_unlimited_and_zero),
+        cmocka_unit_test(test_what_was_used_is_that_of_the_minute_also_without_a_limit),
         cmocka_unit_test(test_loops_share_one_bucket),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

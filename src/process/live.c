@@ -15,6 +15,7 @@ void live_gather_reset(struct live_gather *gather)
     memset(gather->index, 0, sizeof gather->index);
     gather->last = 0;
     gather->count_count = 0;
+    gather->dead_count = 0;
     gather->text_bytes = 0;
     gather->event_next = 0;
 }
@@ -72,6 +73,24 @@ struct live_count *live_gather_count(struct live_gather *gather, struct slice cu
     return &gather->counts[gather->last];
 }
 
+/* Refusals are rare and their reasons few: a plain look through the array. */
+void live_gather_dead(struct live_gather *gather, struct slice customer_id, const char *reason, uint64_t count)
+{
+    for (size_t i = 0; i < gather->dead_count; i++) {
+        struct live_dead *dead = &gather->deads[i];
+        if (strcmp(dead->reason, reason) == 0 && slice_equal(dead->customer_id, customer_id)) {
+            dead->count += count;
+            return;
+        }
+    }
+    bool last = gather->dead_count + 1 >= LIVE_DEADS_MAX || gather->text_bytes + customer_id.n > LIVE_TEXT_BYTES;
+    if (last && (reason[0] || customer_id.n)) {
+        live_gather_dead(gather, (struct slice){ "", 0 }, "", count);
+        return;
+    }
+    gather->deads[gather->dead_count++] = (struct live_dead){ keep_text(gather, customer_id), reason, count };
+}
+
 static struct slice put_text(char **at, char *end, struct slice text)
 {
     if (text.n > (size_t)(end - *at))
@@ -95,13 +114,28 @@ static void add_event(struct live_gather *gather, const struct live_event *from)
     to->visitor_id = put_text(&at, end, from->visitor_id);
     to->event_id = put_text(&at, end, from->event_id);
     to->event_name = put_text(&at, end, from->event_name);
+    to->user_id = put_text(&at, end, from->user_id);
+    to->session_id = put_text(&at, end, from->session_id);
     to->properties = from->properties.n <= (size_t)(end - at) ? put_text(&at, end, from->properties) : SLICE("{}");
+    bool is_short = from->context.n <= LIVE_CONTEXT_BYTES;
+    to->context = is_short ? put_text(&at, end, from->context) : (struct slice){ "", 0 };
 }
 
 void live_gather_event(struct live_gather *gather, const struct event *event)
 {
-    const struct live_event from = { event->customer_id, event->visitor_id, event->event_id,     event->event_type,
-                                     event->event_name,  event->properties, event->timestamp_ms, event->received_ms };
+    const struct live_event from = {
+        .customer_id = event->customer_id,
+        .visitor_id = event->visitor_id,
+        .user_id = event->user_id,
+        .session_id = event->session_id,
+        .event_id = event->event_id,
+        .event_type = event->event_type,
+        .event_name = event->event_name,
+        .properties = event->properties,
+        .context = event->context,
+        .timestamp_ms = event->timestamp_ms,
+        .received_ms = event->received_ms,
+    };
     add_event(gather, &from);
 }
 
@@ -119,6 +153,8 @@ void live_gather_merge(struct live_gather *gather, const struct live_gather *fro
         to->duplicates += count->duplicates;
         to->dead += count->dead;
     }
+    for (size_t i = 0; i < from->dead_count; i++)
+        live_gather_dead(gather, from->deads[i].customer_id, from->deads[i].reason, from->deads[i].count);
     for (size_t i = first_event(from); i < from->event_next; i++)
         add_event(gather, &from->events[i % LIVE_EVENTS_MAX]);
 }
@@ -135,24 +171,28 @@ static struct slice move(struct slice text, char **at)
 static size_t event_bytes(const struct live_event *event)
 {
     return event->customer_id.n + event->visitor_id.n + event->event_id.n + event->event_type.n + event->event_name.n +
-           event->properties.n;
+           event->user_id.n + event->session_id.n + event->properties.n + event->context.n;
 }
 
 struct live_update *live_gather_message(const struct live_gather *gather)
 {
     size_t first = first_event(gather), events = gather->event_next - first;
     size_t bytes = sizeof(struct live_update) + gather->count_count * sizeof(struct live_count) +
-                   events * sizeof(struct live_event) + gather->text_bytes;
+                   gather->dead_count * sizeof(struct live_dead) + events * sizeof(struct live_event) +
+                   gather->text_bytes;
     for (size_t i = first; i < gather->event_next; i++)
         bytes += event_bytes(&gather->events[i % LIVE_EVENTS_MAX]);
     struct live_update *update = calloc(1, bytes);
     if (!update)
         return NULL;
     struct live_count *counts = (struct live_count *)(update + 1);
-    struct live_event *out = (struct live_event *)(counts + gather->count_count);
+    struct live_dead *deads = (struct live_dead *)(counts + gather->count_count);
+    struct live_event *out = (struct live_event *)(deads + gather->dead_count);
     char *at = (char *)(out + events);
     update->counts = counts;
     update->count_count = gather->count_count;
+    update->deads = deads;
+    update->dead_count = gather->dead_count;
     update->events = out;
     update->event_count = events;
     for (size_t i = 0; i < gather->count_count; i++) {
@@ -160,10 +200,15 @@ struct live_update *live_gather_message(const struct live_gather *gather)
         counts[i].customer_id = move(counts[i].customer_id, &at);
         counts[i].event_type = move(counts[i].event_type, &at);
     }
+    for (size_t i = 0; i < gather->dead_count; i++) {
+        deads[i] = gather->deads[i];
+        deads[i].customer_id = move(deads[i].customer_id, &at);
+    }
     for (size_t i = first; i < gather->event_next; i++, out++) {
         *out = gather->events[i % LIVE_EVENTS_MAX];
-        struct slice *const texts[] = { &out->customer_id, &out->visitor_id, &out->event_id,
-                                        &out->event_type,  &out->event_name, &out->properties };
+        struct slice *const texts[] = { &out->customer_id, &out->visitor_id, &out->user_id,
+                                        &out->session_id,  &out->event_id,   &out->event_type,
+                                        &out->event_name,  &out->properties, &out->context };
         for (size_t t = 0; t < COUNT_OF(texts); t++)
             *texts[t] = move(*texts[t], &at);
     }

@@ -13,7 +13,9 @@
 #define LIVE_EVENTS_MAX 32  /* newest events in a message */
 #define LIVE_EVENTS_OF_TENANT_MAX 8
 #define LIVE_TEXT_BYTES 24576  /* for the texts of the counts */
-#define LIVE_EVENT_BYTES 1024  /* for the texts of an event; properties beyond are left out ("{}") */
+#define LIVE_EVENT_BYTES 2048  /* for the texts of an event; properties beyond are left out ("{}") */
+#define LIVE_CONTEXT_BYTES 512 /* a longer context is left out ("") */
+#define LIVE_DEADS_MAX 64      /* (tenant, reason) pairs in a message; beyond: counted under neither, "" and "" */
 #define LIVE_INTERVAL_US 10000 /* shortest time between two messages of a task */
 
 struct live_count {
@@ -21,8 +23,14 @@ struct live_count {
     uint64_t accepted, duplicates, dead;  /* since the last message */
 };
 
+struct live_dead {
+    struct slice customer_id;
+    const char *reason; /* as in the dead letter; a literal */
+    uint64_t count;     /* since the last message */
+};
+
 struct live_event {
-    struct slice customer_id, visitor_id, event_id, event_type, event_name, properties;
+    struct slice customer_id, visitor_id, user_id, session_id, event_id, event_type, event_name, properties, context;
     int64_t timestamp_ms, received_ms;
 };
 
@@ -34,6 +42,8 @@ struct live_update {
     int64_t latency_us;   /* accepted → durable here, of the oldest event in the last commit */
     const struct live_count *counts;
     size_t count_count;
+    const struct live_dead *deads;
+    size_t dead_count;
     const struct live_event *events; /* newest last */
     size_t event_count;
 };
@@ -47,6 +57,8 @@ struct live_gather {
     uint16_t index[LIVE_COUNTS_MAX * 2]; /* open addressing: number of the count + 1 */
     uint16_t last;                       /* the count of the last call: events come in runs */
     size_t count_count;
+    struct live_dead deads[LIVE_DEADS_MAX];
+    size_t dead_count;
     char text[LIVE_TEXT_BYTES];
     size_t text_bytes;
     struct live_event events[LIVE_EVENTS_MAX]; /* a ring */
@@ -57,6 +69,8 @@ struct live_gather {
 void live_gather_reset(struct live_gather *gather);
 /* Counts of a tenant and type, made when missing. */
 struct live_count *live_gather_count(struct live_gather *gather, struct slice customer_id, struct slice event_type);
+/* Dead letters by reason, beside live_count.dead, which has them by type. */
+void live_gather_dead(struct live_gather *gather, struct slice customer_id, const char *reason, uint64_t count);
 void live_gather_event(struct live_gather *gather, const struct event *event);
 /* Adds what is in `from`. */
 void live_gather_merge(struct live_gather *gather, const struct live_gather *from);

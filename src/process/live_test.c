@@ -91,12 +91,61 @@ static void test_an_event_too_large_for_the_feed_goes_without_its_properties(voi
     free(large);
 }
 
+static void test_dead_letters_are_added_up_by_tenant_and_reason(void **state)
+{
+    (void)state;
+    char tenant[32];
+    live_gather_reset(&gather);
+    live_gather_reset(&other);
+    live_gather_dead(&gather, SLICE("acme"), "missing_field", 2);
+    live_gather_dead(&other, SLICE("acme"), "missing_field", 3);
+    for (unsigned i = 0; i < 200; i++) {
+        snprintf(tenant, sizeof tenant, "tenant-%u", i);
+        live_gather_dead(&other, slice_from(tenant), "bad_id", 1);
+    }
+    live_gather_merge(&gather, &other);
+    struct live_update *update = live_gather_message(&gather);
+    uint64_t sum = 0;
+    assert_true(update->dead_count <= LIVE_DEADS_MAX);
+    for (size_t i = 0; i < update->dead_count; i++)
+        sum += update->deads[i].count;
+    assert_int_equal(sum, 205);
+    assert_true(slice_equal(update->deads[0].customer_id, SLICE("acme")));
+    assert_string_equal(update->deads[0].reason, "missing_field");
+    assert_int_equal(update->deads[0].count, 5);
+    live_update_free(update);
+}
+
+static void test_a_long_context_is_left_out_and_a_short_one_kept(void **state)
+{
+    (void)state;
+    char large[LIVE_CONTEXT_BYTES + 1];
+    memset(large, 'c', sizeof large);
+    live_gather_reset(&gather);
+    struct event event = { .customer_id = SLICE("acme"),
+                           .user_id = SLICE("u"),
+                           .session_id = SLICE("s"),
+                           .properties = SLICE("{}"),
+                           .context = SLICE("{\"a\":1}") };
+    live_gather_event(&gather, &event);
+    event.context = slice_of(large, sizeof large);
+    live_gather_event(&gather, &event);
+    struct live_update *update = live_gather_message(&gather);
+    assert_true(slice_equal(update->events[0].context, SLICE("{\"a\":1}")));
+    assert_true(slice_equal(update->events[0].user_id, SLICE("u")));
+    assert_true(slice_equal(update->events[0].session_id, SLICE("s")));
+    assert_int_equal(update->events[1].context.n, 0);
+    live_update_free(update);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_more_pairs_than_a_message_holds_are_folded_and_none_is_lost),
         cmocka_unit_test(test_very_long_names_are_folded_when_the_texts_are_full),
         cmocka_unit_test(test_merging_adds_up_and_keeps_the_newest_events),
+        cmocka_unit_test(test_dead_letters_are_added_up_by_tenant_and_reason),
+        cmocka_unit_test(test_a_long_context_is_left_out_and_a_short_one_kept),
         cmocka_unit_test(test_an_event_too_large_for_the_feed_goes_without_its_properties),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

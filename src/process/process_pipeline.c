@@ -174,6 +174,8 @@ static void count_live(const struct process_batch *batch, struct live_gather *li
         count->accepted += batch->verdicts[i] == PROCESS_ACCEPTED;
         count->duplicates += batch->verdicts[i] == PROCESS_DUPLICATE;
         count->dead += batch->verdicts[i] == PROCESS_DEAD;
+        if (UNLIKELY(batch->verdicts[i] == PROCESS_DEAD))
+            live_gather_dead(live, event->customer_id, batch->refusals[i].reason, 1);
     }
 }
 

@@ -1,8 +1,15 @@
 /* GET /v1/live: server-sent events. Messages of the processing tasks are added to the board; a listener whose tenant
  * changed gets the newest state at once, but not more often than live_interval_ms, so that an event on an idle system
- * is shown after one pass of the loop, and a flood costs a fixed rate. There is no queue per listener: who reads slowly
- * (more than PENDING_MAX bytes not yet taken) is passed over until there is room, and then gets the state of that
- * moment. Totals are totals, so nothing that was skipped is missing from them; of the events the newest are shown. */
+ * is shown after one pass of the loop, and a flood costs a fixed rate. With many listeners the interval grows, so that
+ * telling them leaves most of the loop's time to everything else.
+ *
+ * There is no queue per listener: who reads slowly (more than PENDING_MAX bytes not yet taken) is passed over until
+ * there is room, and then gets the state of that moment. Totals are totals, so nothing that was skipped is missing from
+ * them; of the events the newest are shown.
+ *
+ * Every message has an id that says up to which event its reader has seen. Who comes back with it (Last-Event-ID, as
+ * browsers do by themselves, or ?last_event_id=) gets the newest state and the events behind it that are still in the
+ * ring; the ring outlives its last listener by a minute. */
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -10,9 +17,11 @@
 #include "process/live.h"
 #include "serve/inside.h"
 
-#define PENDING_MAX (256 << 10)
+#define PENDING_MAX (16 << 10)
+#define PENDING_ALL_MAX (64 << 20) /* of all listeners together: beyond it only those get anything who took all */
 #define MESSAGE_BYTES_MAX (512 << 10)
 #define UPDATES_A_TURN 256
+#define LISTENER_COST_US 40 /* four times what it costs to tell one (bench/feed_bench.c) */
 
 struct listener {
     struct pending pending; /* first: they are cast to each other */
@@ -32,6 +41,16 @@ struct message {
     struct buf text;
 };
 
+static void state_write(struct serve *serve, const struct live_entry *entry, struct slice tenant_id, uint64_t *io_seq,
+                        struct buf *out)
+{
+    AUTO(buf) struct buf pulse;
+    buf_init(&pulse, PULSE_BYTES_MAX);
+    if (!entry)
+        pulse_write(serve, NULL, tenant_id, &pulse);
+    board_write(serve->board, entry, tenant_id, entry ? board_pulse(entry) : buf_slice(&pulse), io_seq, out);
+}
+
 static void message_make(struct message *message, const struct listener *listener)
 {
     uint64_t version = listener->entry ? board_version(listener->entry) : 0;
@@ -42,10 +61,12 @@ static void message_make(struct message *message, const struct listener *listene
     message->entry = listener->entry;
     message->version = version;
     message->from_seq = message->to_seq = listener->seen_seq;
-    buf_add_text(&message->text, "data: ");
-    board_write(listener->serve->board, listener->entry, slice_from(listener->tenant_id), &message->to_seq,
-                &message->text);
-    buf_add_text(&message->text, "\n\n");
+    struct buf *text = &message->text;
+    buf_add_text(text, "data: ");
+    state_write(listener->serve, listener->entry, slice_from(listener->tenant_id), &message->to_seq, text);
+    buf_add_text(text, "\nid: ");
+    board_write_id(listener->serve->board, message->to_seq, text);
+    buf_add_text(text, "\n\n");
 }
 
 static void listener_send(struct listener *listener, struct message *message, int64_t now_us)
@@ -56,6 +77,8 @@ static void listener_send(struct listener *listener, struct message *message, in
     listener->seen_version = message->version;
     listener->seen_seq = message->to_seq;
     listener->sent_us = now_us;
+    if (listener->entry)
+        board_shown(listener->entry, message->to_seq, world_wall_ms(listener->serve->world));
     counter_add(listener->serve->live_messages, 1);
     http_stream_write(listener->exchange, buf_slice(&message->text));
 }
@@ -71,7 +94,7 @@ static void listener_remove(struct listener *listener)
     }
     serve->listener_count--;
     if (listener->entry)
-        board_unlisten(listener->entry);
+        board_unlisten(listener->entry, world_mono_us(serve->world) / 1000);
     free(listener);
 }
 
@@ -80,31 +103,38 @@ static void listener_gone(struct pending *pending)
     listener_remove((struct listener *)pending);
 }
 
-/* Sends what is due; returns the time at which something will be due next. */
-static int64_t flush(struct serve *serve)
+/* How long a listener waits at least between two messages. */
+static int64_t interval_us(const struct serve *serve)
 {
-    int64_t now = world_mono_us(serve->world);
-    int64_t interval = serve->options.live_interval_ms * 1000, heartbeat = serve->options.live_heartbeat_ms * 1000;
-    int64_t next = now + heartbeat;
+    int64_t interval = serve->options.live_interval_ms * 1000, cost = (int64_t)serve->listener_count * LISTENER_COST_US;
+    return cost > interval ? cost : interval;
+}
+
+/* Sends what is due; returns the time at which something will be due next. */
+static int64_t flush(struct serve *serve, int64_t now)
+{
+    int64_t interval = interval_us(serve), heartbeat = serve->options.live_heartbeat_ms * 1000;
+    int64_t next = INT64_MAX;
+    size_t pending_all = 0;
     struct message message = { 0 };
     buf_init(&message.text, MESSAGE_BYTES_MAX);
     for (struct listener *at = serve->listeners; at; at = at->next) {
         bool changed = at->entry && board_version(at->entry) != at->seen_version;
+        size_t pending = http_stream_pending(at->exchange);
+        bool room = pending <= (pending_all <= PENDING_ALL_MAX ? PENDING_MAX : 0);
         int64_t due = at->sent_us + (changed ? interval : heartbeat);
-        bool room = http_stream_pending(at->exchange) <= PENDING_MAX;
-        if (due <= now && room && changed) {
+        if (due <= now && !room) {
+            due = now + interval; /* slow reader: look again */
+        } else if (due <= now && changed) {
             listener_send(at, &message, now);
-        } else if (due <= now && room) {
+            due = now + heartbeat;
+        } else if (due <= now) {
             http_stream_write(at->exchange, SLICE(": nothing new\n\n"));
             at->sent_us = now;
-        } else if (due <= now) {
-            next = now + interval < next ? now + interval : next; /* slow reader: look again */
+            due = now + heartbeat;
         }
-        due = at->sent_us + heartbeat;
-        if (changed && at->seen_version != board_version(at->entry))
-            due = at->sent_us + interval;
-        if (due > now && due < next)
-            next = due;
+        pending_all += http_stream_pending(at->exchange);
+        next = due < next ? due : next;
     }
     buf_done(&message.text);
     return next;
@@ -112,11 +142,17 @@ static int64_t flush(struct serve *serve)
 
 static void flush_and_plan(struct serve *serve)
 {
-    if (!serve->listeners) {
+    int64_t now = world_mono_us(serve->world);
+    int64_t next = pulse_refresh(serve, now / 1000), flushed = flush(serve, now);
+    next = flushed < next ? flushed : next;
+    int64_t expire_ms = board_expire(serve->board, now / 1000);
+    if (expire_ms != INT64_MAX && expire_ms * 1000 < next)
+        next = expire_ms * 1000;
+    if (next == INT64_MAX) {
         uv_timer_stop(&serve->feed_timer);
         return;
     }
-    int64_t wait_us = flush(serve) - world_mono_us(serve->world);
+    int64_t wait_us = next - world_mono_us(serve->world);
     uv_timer_start(&serve->feed_timer, feed_on_timer, wait_us > 0 ? (uint64_t)(wait_us + 999) / 1000 : 1, 0);
 }
 
@@ -135,11 +171,26 @@ static void take_update(struct serve *serve, const struct live_update *update)
         board_count(entry, count->event_type, count->accepted, count->duplicates, count->dead);
         board_timing(entry, update->at_ms, update->lag_ms, update->lag_records, update->latency_us);
     }
+    for (size_t i = 0; i < update->dead_count; i++) {
+        struct live_entry *entry = board_entry(serve->board, update->deads[i].customer_id);
+        if (entry)
+            board_dead(entry, slice_from(update->deads[i].reason), update->deads[i].count);
+    }
     for (size_t i = 0; i < update->event_count; i++) {
         const struct live_event *event = &update->events[i];
         struct live_entry *entry = board_entry(serve->board, event->customer_id);
-        struct board_event shown = { event->visitor_id, event->event_id,     event->event_type, event->event_name,
-                                     event->properties, event->timestamp_ms, event->received_ms };
+        struct ring_event shown = {
+            .visitor_id = event->visitor_id,
+            .user_id = event->user_id,
+            .session_id = event->session_id,
+            .event_id = event->event_id,
+            .event_type = event->event_type,
+            .event_name = event->event_name,
+            .properties = event->properties,
+            .context = event->context,
+            .timestamp_ms = event->timestamp_ms,
+            .received_ms = event->received_ms,
+        };
         if (entry)
             board_event(entry, &shown);
     }
@@ -172,7 +223,10 @@ static void answer_once(struct serve *serve, struct http_exchange *exchange, con
     uint64_t seq = 0;
     buf_init(&body, MESSAGE_BYTES_MAX);
     struct slice id = slice_from(tenant->id);
-    board_write(serve->board, board_entry(serve->board, id), id, &seq, &body);
+    struct live_entry *entry = board_entry(serve->board, id);
+    if (entry)
+        pulse_refresh_one(serve, entry, world_mono_us(serve->world) / 1000);
+    state_write(serve, entry, id, &seq, &body);
     answer_body(serve, exchange, 200, buf_slice(&body), &ANSWER_CORS);
 }
 
@@ -180,6 +234,39 @@ static void refuse(struct serve *serve, struct http_exchange *exchange, unsigned
 {
     answer_error(serve, exchange, status, "too_many_listeners", message,
                  &(struct answer_extra){ .cors = true, .retry_after_s = 5 });
+}
+
+/* The reader's place in the feed: as browsers tell it when they come back by themselves, or as a page asks for it. */
+static uint64_t seen_before(const struct serve *serve, const struct http_exchange *exchange,
+                            const struct live_entry *entry)
+{
+    char text[64];
+    struct slice id = slice_trim(http_header(exchange, "last-event-id"));
+    if (!id.n && access_query_value(http_query(exchange), "last_event_id", text, sizeof text))
+        id = slice_from(text);
+    return board_read_id(serve->board, entry, id);
+}
+
+static struct listener *listener_add(struct serve *serve, struct http_exchange *exchange, const struct tenant *tenant)
+{
+    struct listener *listener = calloc(1, sizeof *listener);
+    if (!listener)
+        return NULL;
+    listener->pending.gone = listener_gone;
+    listener->serve = serve;
+    listener->exchange = exchange;
+    memcpy(listener->tenant_id, tenant->id, sizeof listener->tenant_id);
+    listener->entry = board_entry(serve->board, slice_from(tenant->id));
+    if (listener->entry) {
+        board_listen(serve->board, listener->entry);
+        pulse_refresh_one(serve, listener->entry, world_mono_us(serve->world) / 1000);
+    }
+    listener->seen_seq = seen_before(serve, exchange, listener->entry);
+    listener->next = serve->listeners;
+    serve->listeners = listener;
+    serve->listener_count++;
+    http_set_context(exchange, &listener->pending);
+    return listener;
 }
 
 void feed_open(struct serve *serve, struct http_exchange *exchange)
@@ -201,22 +288,11 @@ void feed_open(struct serve *serve, struct http_exchange *exchange)
         refuse(serve, exchange, 429, "too many listen to this tenant already: close one first");
         return;
     }
-    struct listener *listener = calloc(1, sizeof *listener);
+    struct listener *listener = listener_add(serve, exchange, tenant);
     if (!listener) {
         refuse(serve, exchange, 503, "out of memory: try again later");
         return;
     }
-    listener->pending.gone = listener_gone;
-    listener->serve = serve;
-    listener->exchange = exchange;
-    memcpy(listener->tenant_id, tenant->id, sizeof listener->tenant_id);
-    listener->entry = board_entry(serve->board, slice_from(tenant->id));
-    if (listener->entry)
-        board_listen(listener->entry);
-    listener->next = serve->listeners;
-    serve->listeners = listener;
-    serve->listener_count++;
-    http_set_context(exchange, &listener->pending);
     http_stream_begin(exchange, 200, "text/event-stream",
                       SLICE("Cache-Control: no-store\r\nX-Content-Type-Options: nosniff\r\n"
                             "X-Accel-Buffering: no\r\nAccess-Control-Allow-Origin: *\r\n"));

@@ -87,6 +87,14 @@ void feed_open(struct serve *serve, struct http_exchange *exchange);
 void feed_take_updates(struct serve *serve); /* from the queue, then to the listeners */
 void feed_on_timer(uv_timer_t *timer);
 void feed_close_all(struct serve *serve);
+/* pulse.c: what stands in the feed's messages and comes with no event. */
+#define PULSE_BYTES_MAX 8192
+/* Looks again for every tenant that somebody listens to, at most once a second; returns when the next look is due, in
+ * microseconds. */
+int64_t pulse_refresh(struct serve *serve, int64_t mono_ms);
+void pulse_refresh_one(struct serve *serve, struct live_entry *entry, int64_t mono_ms);
+/* JSON members without braces. entry may be NULL. */
+void pulse_write(struct serve *serve, const struct live_entry *entry, struct slice tenant_id, struct buf *out);
 /* tenants.c */
 void tenants_create(struct serve *serve, struct http_exchange *exchange);
 void tenants_list(struct serve *serve, struct http_exchange *exchange);

@@ -1,13 +1,16 @@
 /* An open-addressing table of pointers to entries, doubled when half full up to its bound. An entry's types are a plain
- * array: a tenant has a few dozen, and messages come gathered (process/live.h), so a linear look-up is enough. Events
- * are rendered once, when they come, not once for each listener. */
+ * array: a tenant has a few dozen, and messages come gathered (process/live.h), so a linear look-up is enough. What
+ * only listeners need (the ring of events, the window of latencies) exists while an entry is in the list of those that
+ * somebody listens to, or did within the last minute. */
 #include "serve/live_board.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <xxhash.h>
 
 #include "base/json_text.h"
 #include "catalog/catalog.h"
+#include "serve/live_window.h"
 
 #define TYPE_NAME_MAX 128
 
@@ -17,11 +20,6 @@ struct type_count {
     uint64_t accepted, duplicates, dead;
 };
 
-struct kept_event {
-    char *json;
-    size_t n;
-};
-
 struct live_entry {
     char id[TENANT_ID_MAX + 1];
     uint64_t version, accepted, duplicates, dead;
@@ -29,23 +27,34 @@ struct live_entry {
     uint64_t lag_records;
     struct type_count *types;
     size_t type_count, type_capacity;
+    struct board_reason *reasons; /* BOARD_REASONS_MAX, made with the first dead letter */
+    size_t reason_count;
+
     size_t listeners;
-    uint64_t event_seq;        /* events kept so far */
-    struct kept_event *events; /* a ring of BOARD_EVENTS_MAX, only while somebody listens */
+    int64_t left_ms;  /* when the last one went */
+    bool is_listened; /* in the board's list */
+    struct live_entry *next_listened;
+    struct live_ring ring;
+    struct live_window *shown; /* NULL: nobody listens, or out of memory */
+    uint64_t shown_seq;
+    char *pulse;
+    size_t pulse_n;
+    int64_t pulse_at_ms;
 };
 
 struct live_board {
     struct live_entry **slots;
     size_t mask, count, tenants_max;
+    struct live_entry *listened;
     int64_t since_ms;
 };
 
-struct live_board *board_new(size_t tenants_max, int64_t now_ms)
+struct live_board *board_new(size_t tenants_max, int64_t wall_ms)
 {
     struct live_board *board = calloc(1, sizeof *board);
     if (!board)
         return NULL;
-    *board = (struct live_board){ .mask = 63, .tenants_max = tenants_max, .since_ms = now_ms };
+    *board = (struct live_board){ .mask = 63, .tenants_max = tenants_max, .since_ms = wall_ms };
     board->slots = calloc(board->mask + 1, sizeof *board->slots);
     if (!board->slots) {
         free(board);
@@ -54,12 +63,16 @@ struct live_board *board_new(size_t tenants_max, int64_t now_ms)
     return board;
 }
 
-static void forget_events(struct live_entry *entry)
+static void forget(struct live_entry *entry)
 {
-    for (size_t i = 0; entry->events && i < BOARD_EVENTS_MAX; i++)
-        free(entry->events[i].json);
-    free(entry->events);
-    entry->events = NULL;
+    ring_close(&entry->ring);
+    free(entry->shown);
+    free(entry->pulse);
+    entry->shown = NULL;
+    entry->pulse = NULL;
+    entry->pulse_n = 0;
+    entry->pulse_at_ms = INT64_MIN;
+    entry->is_listened = false;
 }
 
 void board_free(struct live_board *board)
@@ -69,7 +82,8 @@ void board_free(struct live_board *board)
     for (size_t i = 0; i <= board->mask; i++) {
         if (!board->slots[i])
             continue;
-        forget_events(board->slots[i]);
+        forget(board->slots[i]);
+        free(board->slots[i]->reasons);
         free(board->slots[i]->types);
         free(board->slots[i]);
     }
@@ -116,6 +130,7 @@ struct live_entry *board_entry(struct live_board *board, struct slice tenant_id)
     if (!entry)
         return NULL;
     memcpy(entry->id, tenant_id.p, tenant_id.n);
+    entry->pulse_at_ms = INT64_MIN;
     board->slots[slot] = entry;
     board->count++;
     return entry;
@@ -164,36 +179,32 @@ void board_count(struct live_entry *entry, struct slice event_type, uint64_t acc
     type->dead += dead;
 }
 
-void board_event(struct live_entry *entry, const struct board_event *event)
+void board_dead(struct live_entry *entry, struct slice reason, uint64_t count)
 {
-    if (!entry->events)
-        return;
-    AUTO(buf) struct buf json;
-    buf_init(&json, BOARD_EVENT_BYTES_MAX);
-    buf_add_char(&json, '{');
-    json_add_field(&json, "event_type", event->event_type);
-    json_add_field(&json, "event_name", event->event_name);
-    json_add_field(&json, "visitor_id", event->visitor_id);
-    json_add_field(&json, "event_id", event->event_id);
-    json_add_key(&json, "timestamp_ms");
-    buf_add_format(&json, "%lld", (long long)event->timestamp_ms);
-    json_add_key(&json, "received_ms");
-    buf_add_format(&json, "%lld", (long long)event->received_ms);
-    json_add_key(&json, "properties");
-    buf_add_slice(&json, event->properties.n ? event->properties : SLICE("{}"));
-    buf_add_char(&json, '}');
-    /* A line break would end the message of the feed; raw ones stand only between JSON tokens. */
-    for (size_t i = 0; i < json.n; i++)
-        if (json.p[i] == '\n' || json.p[i] == '\r')
-            json.p[i] = ' ';
-    if (json.full)
-        return;
-    struct kept_event *kept = &entry->events[entry->event_seq % BOARD_EVENTS_MAX];
-    free(kept->json);
-    *kept = (struct kept_event){ json.p, json.n };
-    buf_init(&json, 0); /* kept owns the memory now */
-    entry->event_seq++;
+    size_t i = 0;
     entry->version++;
+    if (!entry->reasons && !(entry->reasons = calloc(BOARD_REASONS_MAX, sizeof *entry->reasons)))
+        return;
+    while (i < entry->reason_count && !slice_equal(slice_from(entry->reasons[i].name), reason))
+        i++;
+    if (i == BOARD_REASONS_MAX) {
+        i--;
+    } else if (i == entry->reason_count) {
+        bool is_last = i + 1 == BOARD_REASONS_MAX;
+        struct slice name = is_last || reason.n == 0 ? SLICE("…") : reason;
+        snprintf(entry->reasons[i].name, sizeof entry->reasons[i].name, "%.*s", SLICE_ARG(name));
+        entry->reason_count++;
+    }
+    entry->reasons[i].count += count;
+}
+
+void board_event(struct live_entry *entry, const struct ring_event *event)
+{
+    if (!ring_add(&entry->ring, event))
+        return;
+    entry->version++;
+    if (entry->listeners == 0)
+        entry->shown_seq = entry->ring.seq; /* it waits for nobody: when it is shown says nothing about us */
 }
 
 void board_timing(struct live_entry *entry, int64_t at_ms, int64_t lag_ms, uint64_t lag_records, int64_t latency_us)
@@ -205,22 +216,121 @@ void board_timing(struct live_entry *entry, int64_t at_ms, int64_t lag_ms, uint6
     entry->version++;
 }
 
-void board_listen(struct live_entry *entry)
+void board_listen(struct live_board *board, struct live_entry *entry)
 {
-    if (entry->listeners++ == 0)
-        entry->events = calloc(BOARD_EVENTS_MAX, sizeof *entry->events); /* NULL: no events are shown */
+    entry->listeners++;
+    ring_open(&entry->ring);
+    if (!entry->shown)
+        entry->shown = calloc(1, sizeof *entry->shown);
+    if (entry->is_listened)
+        return;
+    entry->is_listened = true;
+    entry->next_listened = board->listened;
+    board->listened = entry;
 }
 
-void board_unlisten(struct live_entry *entry)
+void board_unlisten(struct live_entry *entry, int64_t mono_ms)
 {
     assert(entry->listeners > 0);
-    if (--entry->listeners == 0)
-        forget_events(entry);
+    entry->listeners--;
+    entry->left_ms = mono_ms;
+}
+
+struct live_entry *board_next_listened(const struct live_board *board, const struct live_entry *entry)
+{
+    struct live_entry *next = entry ? entry->next_listened : board->listened;
+    while (next && next->listeners == 0)
+        next = next->next_listened; /* in its last minute */
+    return next;
+}
+
+int64_t board_expire(struct live_board *board, int64_t mono_ms)
+{
+    int64_t next_ms = INT64_MAX;
+    for (struct live_entry **at = &board->listened; *at;) {
+        struct live_entry *entry = *at;
+        int64_t end_ms = entry->listeners ? INT64_MAX : entry->left_ms + BOARD_LINGER_MS;
+        if (end_ms <= mono_ms) {
+            *at = entry->next_listened;
+            forget(entry);
+            continue;
+        }
+        next_ms = end_ms < next_ms ? end_ms : next_ms;
+        at = &entry->next_listened;
+    }
+    return next_ms;
 }
 
 uint64_t board_version(const struct live_entry *entry)
 {
     return entry->version;
+}
+
+struct slice board_tenant(const struct live_entry *entry)
+{
+    return slice_from(entry->id);
+}
+
+size_t board_reasons(const struct live_entry *entry, const struct board_reason **out)
+{
+    *out = entry->reasons;
+    return entry->reason_count;
+}
+
+void board_shown(struct live_entry *entry, uint64_t seq, int64_t wall_ms)
+{
+    for (; entry->shown_seq < seq; entry->shown_seq++) {
+        int64_t received_ms = ring_received_ms(&entry->ring, entry->shown_seq + 1);
+        if (received_ms && entry->shown)
+            window_add(entry->shown, wall_ms, wall_ms - received_ms);
+    }
+}
+
+bool board_latency(const struct live_entry *entry, int64_t wall_ms, const double *quantiles, size_t count, int64_t *out)
+{
+    return entry->shown && window_quantiles(entry->shown, wall_ms, quantiles, count, out);
+}
+
+void board_set_pulse(struct live_entry *entry, struct slice members, int64_t mono_ms)
+{
+    entry->pulse_at_ms = mono_ms;
+    if (slice_equal(board_pulse(entry), members))
+        return;
+    char *copy = malloc(members.n + 1);
+    if (!copy)
+        return; /* the one before stays */
+    memcpy(copy, members.p, members.n);
+    free(entry->pulse);
+    entry->pulse = copy;
+    entry->pulse_n = members.n;
+    entry->version++;
+}
+
+struct slice board_pulse(const struct live_entry *entry)
+{
+    return slice_of(entry->pulse, entry->pulse_n);
+}
+
+int64_t board_pulse_at_ms(const struct live_entry *entry)
+{
+    return entry->pulse_at_ms;
+}
+
+void board_write_id(const struct live_board *board, uint64_t seq, struct buf *out)
+{
+    buf_add_u64(out, (uint64_t)board->since_ms);
+    buf_add_char(out, '-');
+    buf_add_u64(out, seq);
+}
+
+uint64_t board_read_id(const struct live_board *board, const struct live_entry *entry, struct slice id)
+{
+    uint64_t since, seq;
+    const char *dash = id.n ? memchr(id.p, '-', id.n) : NULL;
+    if (!dash || !slice_to_u64(slice_of(id.p, (size_t)(dash - id.p)), &since) ||
+        !slice_to_u64(slice_after(id, (size_t)(dash - id.p) + 1), &seq))
+        return 0;
+    return since == (uint64_t)board->since_ms && entry && seq <= entry->ring.seq ? seq : 0;
 }
 
 static void add_signed(struct buf *out, const char *name, int64_t value)
@@ -245,28 +355,8 @@ static void add_types(const struct live_entry *entry, struct buf *out)
     buf_add_char(out, ']');
 }
 
-static void add_events(const struct live_entry *entry, uint64_t *io_seq, struct buf *out)
-{
-    uint64_t newest = entry ? entry->event_seq : 0;
-    uint64_t seq =
-        newest > BOARD_EVENTS_MAX && *io_seq < newest - BOARD_EVENTS_MAX ? newest - BOARD_EVENTS_MAX : *io_seq;
-    json_add_key(out, "events");
-    buf_add_char(out, '[');
-    for (bool first = true; entry && entry->events && seq < newest; seq++) {
-        const struct kept_event *kept = &entry->events[seq % BOARD_EVENTS_MAX];
-        if (!kept->json)
-            continue; /* from before the last listener left */
-        if (!first)
-            buf_add_char(out, ',');
-        first = false;
-        buf_add(out, kept->json, kept->n);
-    }
-    buf_add_char(out, ']');
-    *io_seq = newest;
-}
-
 void board_write(const struct live_board *board, const struct live_entry *entry, struct slice tenant_id,
-                 uint64_t *io_event_seq, struct buf *out)
+                 struct slice pulse, uint64_t *io_event_seq, struct buf *out)
 {
     static const struct live_entry NOTHING;
     const struct live_entry *from = entry ? entry : &NOTHING;
@@ -282,6 +372,13 @@ void board_write(const struct live_board *board, const struct live_entry *entry,
     add_signed(out, "lag_ms", from->lag_ms);
     json_add_field_u64(out, "lag_events", from->lag_records);
     add_types(entry, out);
-    add_events(entry, io_event_seq, out);
-    buf_add_char(out, '}');
+    if (pulse.n) {
+        buf_add_char(out, ',');
+        buf_add_slice(out, pulse);
+    }
+    json_add_key(out, "events");
+    buf_add_char(out, '[');
+    ring_write(&from->ring, *io_event_seq, out);
+    buf_add_text(out, "]}");
+    *io_event_seq = from->ring.seq;
 }

@@ -76,10 +76,11 @@ static void answer_wrong_method(struct serve *serve, struct http_exchange *excha
 static void answer_preflight(struct serve *serve, struct http_exchange *exchange)
 {
     answer_body(serve, exchange, 204, (struct slice){ "", 0 },
-                &(struct answer_extra){ .cors = true,
-                                        .headers = "Access-Control-Allow-Methods: GET, POST\r\n"
-                                                   "Access-Control-Allow-Headers: Authorization, Content-Type\r\n"
-                                                   "Access-Control-Max-Age: 3600\r\n" });
+                &(struct answer_extra){
+                    .cors = true,
+                    .headers = "Access-Control-Allow-Methods: GET, POST\r\n"
+                               "Access-Control-Allow-Headers: Authorization, Content-Type, Last-Event-ID\r\n"
+                               "Access-Control-Max-Age: 3600\r\n" });
 }
 
 static void route_tenant(struct serve *serve, struct http_exchange *exchange, struct slice id, enum http_method method)

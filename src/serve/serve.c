@@ -40,7 +40,7 @@ void serve_options_init(struct serve_options *options)
         .rows_max = 10000,
         .result_bytes_max = 16 << 20,
         .listeners_max = 2000,
-        .listeners_per_tenant = 200,
+        .listeners_per_tenant = 1200,
         .live_interval_ms = 10,
         .live_heartbeat_ms = 10000,
         .live_tenants_max = 10000,

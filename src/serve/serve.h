@@ -34,8 +34,8 @@ struct serve_options {
     uint32_t rows_max;               /* of an answer; further ones are left out and "truncated" says so; 10,000 */
     size_t result_bytes_max;         /* of the engine's answer, the same; 16 MiB */
     size_t listeners_max;            /* readers of the live feed; beyond: 503; 2,000 */
-    size_t listeners_per_tenant;     /* beyond: 429; 200 */
-    int64_t live_interval_ms;        /* shortest time between two messages to one listener; 10 */
+    size_t listeners_per_tenant;     /* beyond: 429; 1,200 */
+    int64_t live_interval_ms;        /* shortest time between two messages to one listener; 10; grows with listeners */
     int64_t live_heartbeat_ms;       /* a comment when nothing happened for so long; 10,000 */
     size_t live_tenants_max;         /* tenants whose counts are kept; others show zeros; 10,000 */
     int64_t drain_timeout_ms;        /* serve_stop: then open connections are cut; 5,000 */
@@ -56,6 +56,8 @@ struct serve_options {
     /* From now on the tenant's reader sees its rows. ERR_RETRY: the engine is away, and the owner does it when it is
      * back. */
     enum status (*map_tenant)(void *self, const struct tenant *tenant, struct error *err);
+    /* Events that the tenant sent in the current minute, as its quota sees it. From the loop; may not block. */
+    uint64_t (*quota_used)(void *self, const char *tenant_id);
     void *hook_self;
 };
 

@@ -13,12 +13,9 @@
 
 #include "base/json_scan.h"
 #include "base/metrics.h"
-#include "base/queue.h"
 #include "base/test.h"
 #include "catalog/catalog.h"
 #include "cli/http_client.h"
-#include "event/event.h"
-#include "process/live.h"
 #include "world/world.h"
 
 /* --- the engine --- */
@@ -475,112 +472,6 @@ static void test_a_client_that_goes_away_breaks_its_question_off(void **state)
     assert_int_equal(ask("SELECT 1"), 200); /* the worker is free and not marked as cancelled */
 }
 
-static char heard[1 << 16];
-
-/* Reads until the text was heard; false when the stream ends or is silent for too long. */
-static bool hear(int fd, const char *text)
-{
-    size_t n = strlen(heard);
-    while (!strstr(heard, text)) {
-        ssize_t got = read(fd, heard + n, sizeof heard - 1 - n);
-        if (got <= 0)
-            return false;
-        n += (size_t)got;
-        heard[n] = '\0';
-    }
-    return true;
-}
-
-static void push_update(const char *tenant, const char *type, uint64_t accepted, const char *event_name)
-{
-    static struct live_gather gather;
-    live_gather_reset(&gather);
-    live_gather_count(&gather, slice_from(tenant), slice_from(type))->accepted += accepted;
-    struct event event = { .customer_id = slice_from(tenant),
-                           .visitor_id = SLICE("v"),
-                           .event_id = SLICE("e"),
-                           .event_type = slice_from(type),
-                           .event_name = slice_from(event_name),
-                           .properties = SLICE("{\"a\":\n1}") };
-    live_gather_event(&gather, &event);
-    struct live_update *update = live_gather_message(&gather);
-    assert_non_null(update);
-    assert_int_equal(queue_push(serve_live_queue(serve), update), OK);
-}
-
-static int listen_live(void)
-{
-    char text[256];
-    int fd = connect_api();
-    heard[0] = '\0';
-    snprintf(text, sizeof text, "GET /v1/live?key=%s HTTP/1.1\r\nHost: x\r\n\r\n", acme_keys.read_key);
-    send_text(fd, text);
-    assert_true(hear(fd, "\"accepted\":0"));
-    return fd;
-}
-
-static void test_the_live_feed_shows_changes_of_ones_own_tenant_only(void **state)
-{
-    (void)state;
-    int fd = listen_live();
-    assert_non_null(strstr(heard, "text/event-stream"));
-    push_update("victim", "CANARY", 5, "CANARY");
-    push_update("acme", "page_view", 3, "Home");
-    assert_true(hear(fd, "\"accepted\":3"));
-    assert_true(hear(fd, "\"event_name\":\"Home\""));
-    push_update("acme", "page_view", 4, "Next");
-    assert_true(hear(fd, "\"accepted\":7"));
-    assert_null(strstr(heard, "CANARY"));
-    assert_null(strstr(heard, "victim"));
-    /* Each message is one line: an event's own line breaks are gone. */
-    assert_non_null(strstr(heard, "{\"a\": 1}"));
-    assert_int_equal(request("GET", "/v1/live?once=1", acme_keys.read_key, NULL, NULL), 200);
-    assert_non_null(strstr(answer, "\"accepted\":7"));
-    close(fd);
-}
-
-static void test_a_silent_feed_is_kept_alive(void **state)
-{
-    (void)state;
-    options.live_heartbeat_ms = 50;
-    serve_again();
-    int fd = listen_live();
-    assert_true(hear(fd, ": nothing new"));
-    close(fd);
-}
-
-static void test_listeners_are_bounded_and_leave_room_when_they_go(void **state)
-{
-    (void)state;
-    options.listeners_per_tenant = 1;
-    serve_again();
-    int fd = listen_live();
-    assert_int_equal(request("GET", "/v1/live", acme_keys.read_key, NULL, NULL), 429);
-    close(fd);
-    for (int i = 0; i < 100; i++) {
-        usleep(10000);
-        fd = connect_api();
-        char text[256];
-        heard[0] = '\0';
-        snprintf(text, sizeof text, "GET /v1/live?key=%s HTTP/1.1\r\nHost: x\r\n\r\n", acme_keys.read_key);
-        send_text(fd, text);
-        bool taken = hear(fd, " 200 ");
-        close(fd);
-        if (taken)
-            return;
-    }
-    fail_msg("the place was not given back");
-}
-
-static void test_stopping_ends_streams_and_says_so_to_nobody_twice(void **state)
-{
-    (void)state;
-    int fd = listen_live();
-    serve_stop(serve);
-    assert_false(hear(fd, "never said"));
-    close(fd);
-}
-
 static void test_a_tenant_made_over_the_api_works_at_once(void **state)
 {
     (void)state;
@@ -765,10 +656,6 @@ int main(void)
         TEST(test_a_question_that_takes_too_long_is_408_and_broken_off),
         TEST(test_one_tenant_cannot_ask_more_at_once_than_its_share),
         TEST(test_a_client_that_goes_away_breaks_its_question_off),
-        TEST(test_the_live_feed_shows_changes_of_ones_own_tenant_only),
-        TEST(test_a_silent_feed_is_kept_alive),
-        TEST(test_listeners_are_bounded_and_leave_room_when_they_go),
-        TEST(test_stopping_ends_streams_and_says_so_to_nobody_twice),
         TEST(test_a_tenant_made_over_the_api_works_at_once),
         TEST(test_a_tenant_made_while_the_engine_is_away_gets_its_keys),
         TEST(test_administration_wants_the_token_and_a_page_cannot_borrow_loopback),

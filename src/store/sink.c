@@ -48,6 +48,9 @@ static void metrics_init(struct sink_metrics *out, struct metrics *metrics)
     out->insert_s = metrics_histogram(metrics, "clickhouse_write_latency_seconds", "One insert, success or not.", "");
     out->queryable_s = metrics_histogram(metrics, "accepted_to_queryable_seconds",
                                          "From an event's acknowledgement to its being visible to queries.", "");
+    out->newest_queryable_s = metrics_gauge(
+        metrics, "store_queryable_seconds",
+        "From acknowledgement to visible to queries, of the event in the newest batch that waited longest.", "");
     out->lag_s = metrics_gauge(metrics, "store_lag_seconds", "Age of the oldest record that is not stored.", "");
     out->pending = metrics_gauge(metrics, "store_pending_rows", "Rows in the sink's hands, not stored yet.", "");
 }

@@ -4,10 +4,14 @@
 static void finish(struct sink *sink, struct world *world)
 {
     struct error err;
-    int64_t wall_us = world_wall_us(world);
-    for (size_t i = 0; i < sink->batch.run_count; i++)
-        histogram_observe_us(sink->metrics.queryable_s, wall_us - sink->batch.runs[i].ingested_us,
-                             sink->batch.runs[i].rows);
+    int64_t wall_us = world_wall_us(world), longest_us = 0;
+    for (size_t i = 0; i < sink->batch.run_count; i++) {
+        int64_t waited_us = wall_us - sink->batch.runs[i].ingested_us;
+        histogram_observe_us(sink->metrics.queryable_s, waited_us, sink->batch.runs[i].rows);
+        longest_us = waited_us > longest_us ? waited_us : longest_us;
+    }
+    if (sink->batch.run_count)
+        gauge_set(sink->metrics.newest_queryable_s, (double)longest_us / 1e6);
     counter_add(sink->metrics.batches, 1);
     pace_finished(&sink->pace, world_mono_us(world));
     sink->idle_since_us = world_mono_us(world);

@@ -23,6 +23,7 @@ enum sink_phase { GATHER, BOUND, INSERT, PROGRESS, FINISH };
 struct sink_metrics {
     struct counter *rows[SINK_TABLE_COUNT], *refused[SINK_TABLE_COUNT], *batches, *inserts, *retries;
     struct histogram *insert_s, *queryable_s;
+    struct gauge *newest_queryable_s;
     struct gauge *lag_s, *pending;
 };
 
