@@ -1,0 +1,123 @@
+/* What config/domains/*.yaml say: windows, transforms, sessions and time of all domains together, checked and compiled.
+ * Loaded once at start by one thread (domain_load.c), then const and shared by all tasks; one arena owns everything,
+ * domain_set_free ends it. The language, for people, is in docs/domains.md. */
+#pragma once
+#include "base/buf.h"
+#include "base/error.h"
+#include "expr/expr.h"
+
+struct world;
+
+#define DOMAINS_MAX 64
+#define DOMAIN_NAME_MAX 64 /* bytes of a name: [a-z0-9_]+ */
+#define WINDOWS_MAX 256    /* in all domains together */
+#define WINDOW_KEYS_MAX 8  /* besides the tenant, which is always part of the key */
+#define WINDOW_MEASURES_MAX 16
+#define WINDOW_TENANTS_MAX 1000
+#define TRANSFORMS_MAX 64
+#define TRANSFORM_CHANGES_MAX 32 /* set and remove, each */
+#define DOMAIN_LUA_BYTES_MAX (64u << 10)
+
+enum window_kind { WINDOW_TUMBLING, WINDOW_SLIDING, WINDOW_SESSION };
+enum window_emit { WINDOW_EMIT_UPDATE = 1, WINDOW_EMIT_CLOSE = 2 };
+enum measure_kind {
+    MEASURE_COUNT,
+    MEASURE_SUM,
+    MEASURE_MIN,
+    MEASURE_MAX,
+    MEASURE_MEAN,
+    MEASURE_VARIANCE,
+    MEASURE_DISTINCT,
+    MEASURE_QUANTILE,
+    MEASURE_TOP,
+    MEASURE_FIRST,
+    MEASURE_LAST,
+    MEASURE_KINDS
+};
+
+struct window_measure {
+    struct slice name;
+    enum measure_kind kind;
+    const struct expr *value; /* NULL: count() of all events; count(x) counts those where x is not null */
+    double quantile;          /* of MEASURE_QUANTILE: above 0, below 1 */
+    uint32_t top;             /* of MEASURE_TOP: how many, 1 to 100 */
+};
+
+struct window_key {
+    struct slice name; /* of the column: as given, or the expression's own text */
+    const struct expr *value;
+};
+
+struct window {
+    /* Of the domain, the name and everything that the state depends on: a window that is declared differently is
+     * another window and begins with fresh state. Not of emit, lateness and tenants. */
+    uint64_t id;
+    struct slice domain, name;
+    enum window_kind kind;
+    int64_t size_ms;  /* tumbling and sliding */
+    int64_t slide_ms; /* sliding: divides size_ms; tumbling: size_ms */
+    int64_t gap_ms;   /* session */
+    int64_t lateness_ms;
+    unsigned emit; /* enum window_emit as a set */
+    bool processing_time;
+    const struct expr *where; /* NULL: every event */
+    struct window_key keys[WINDOW_KEYS_MAX];
+    size_t key_count;
+    struct window_measure measures[WINDOW_MEASURES_MAX];
+    size_t measure_count;
+    const struct slice *tenants; /* tenant_count 0: all */
+    size_t tenant_count;
+};
+
+/* A place that a transform writes: properties.a.b, context.x, event_type or event_name. */
+struct transform_target {
+    enum field_source source;
+    size_t count; /* of names */
+    struct slice names[FIELD_DEPTH_MAX];
+    struct slice text;
+};
+
+struct transform_set {
+    struct transform_target target;
+    const struct expr *value;
+};
+
+struct transform {
+    struct slice domain, name;
+    const struct field_plan *fields; /* of where and set alone: an earlier transform may have changed the event */
+    const struct expr *where;        /* NULL: every event */
+    const struct transform_set *set;
+    size_t set_count;
+    const struct transform_target *remove;
+    size_t remove_count;
+    struct slice lua;      /* the script, or empty */
+    struct slice lua_name; /* for messages: "web.yaml" or "x.lua" */
+    int lua_line;          /* of the script's first line in that file, from 1 */
+};
+
+struct domain {
+    struct slice name, description, file;
+};
+
+struct domain_set {
+    const struct domain *domains;
+    size_t domain_count;
+    const struct window *windows;
+    size_t window_count;
+    const struct transform *transforms; /* in the order of files by name, and within each */
+    size_t transform_count;
+    const struct field_plan *fields; /* of all windows' expressions */
+    int64_t session_gap_ms;          /* default 30 minutes */
+    int64_t out_of_orderness_ms;     /* how far a watermark stays behind the newest event; default 10 minutes */
+};
+
+/* Compiles every DIRECTORY/domains/*.yaml; a directory without any gives an empty set. All mistakes of all files go to
+ * problems as file:line:column with the line and a caret, *out_count says how many. ERR_INVALID: there were some. *out
+ * is set on OK only. */
+MUST_CHECK enum status domain_set_load(const char *directory, struct world *world, struct domain_set **out,
+                                       struct buf *problems, size_t *out_count, struct error *err);
+void domain_set_free(struct domain_set *set);
+
+/* "tumbling", "count" …: as one writes them. */
+const char *window_kind_name(enum window_kind kind);
+const char *measure_kind_name(enum measure_kind kind);

@@ -1,0 +1,15 @@
+/* The pass over one JSON object that fills the values of a plan. Nobody outside of expr/ includes this. */
+#pragma once
+#include "expr/field_plan.h"
+
+/* Of FIELD_SLOTS. Names of an object differ most in their length and their ends. */
+static inline unsigned field_slot(const char *p, size_t n)
+{
+    if (n == 0)
+        return 0;
+    return ((unsigned)n * 7u + (unsigned char)p[0] + (unsigned char)p[n - 1] * 3u) % FIELD_SLOTS;
+}
+
+/* Sets the values of the paths inside of source that are found in the text. */
+void field_scan(const struct field_plan *plan, enum field_source source, struct slice text, struct arena *arena,
+                struct value *values);

@@ -1,0 +1,44 @@
+/* What the two halves of the parser share: parse.c reads the grammar, parse_emit.c builds the program and checks types.
+ * Nobody outside of expr/ includes this. */
+#pragma once
+#include "base/status.h"
+#include "expr/expr_inside.h"
+#include "expr/lexer.h"
+
+/* What a part of the text gives, and where it stands. */
+struct operand {
+    unsigned types;
+    size_t at, end;
+};
+
+struct parser {
+    struct lexer lexer;
+    struct token token; /* the next one, not yet taken */
+    size_t last_end;    /* of the token taken last */
+    struct field_plan *plan;
+    struct arena *arena;
+    struct expr_problem *problem;
+    enum status status; /* OK until the first problem */
+    unsigned depth, stack;
+    uint16_t op_count, constant_count;
+    uint16_t landed; /* the operation that the latest jump leads to */
+    struct op ops[EXPR_NODES_MAX];
+    struct value constants[EXPR_NODES_MAX];
+};
+
+/* Keeps the first problem; always false. */
+PRINTF_LIKE(4, 5) bool parse_fail(struct parser *parser, size_t at, size_t end, const char *format, ...);
+bool parse_full(struct parser *parser, size_t at, size_t end, const char *text);
+
+/* Adds an operation that takes `takes` values from the stack and leaves `gives`. */
+MUST_CHECK bool emit(struct parser *parser, struct op op, unsigned takes, unsigned gives);
+MUST_CHECK bool emit_constant(struct parser *parser, struct value value);
+/* The text of a string token as a constant's value, copied. */
+MUST_CHECK bool unquoted(struct parser *parser, const struct token *token, struct value *out);
+/* A jump whose target is set by land. */
+MUST_CHECK bool emit_jump(struct parser *parser, enum op_code code, unsigned takes, uint16_t *out_at);
+void land(struct parser *parser, uint16_t jump);
+/* The value has one of the kinds: else a problem "who takes … , this is …". */
+MUST_CHECK bool check_types(struct parser *parser, const char *who, unsigned wanted, const struct operand *operand);
+MUST_CHECK bool emit_comparison(struct parser *parser, enum op_code code, const struct operand *left,
+                                const struct operand *right);
