@@ -33,6 +33,14 @@ struct tenant_keys {
     char write_key[TENANT_KEY_MAX + 1], read_key[TENANT_KEY_MAX + 1];
 };
 
+/* Which of a tenant's keys a change is about; at least one kind. */
+struct key_choice {
+    bool write, read;
+    int64_t grace_ms; /* rotate: how long the old keys still work; 0: not at all */
+    bool current_too; /* revoke: also keys that no rotation replaced, which locks the tenant out until the next one */
+};
+#define KEY_GRACE_MAX_MS INT64_C(7776000000) /* 90 days */
+
 struct catalog_options {
     const char *path; /* directory that holds catalog.db (sqlite: made when missing, readable by its owner only) */
 };
@@ -47,9 +55,17 @@ struct catalog_backend {
                                  struct error *);
     enum status (*tenant_update)(struct catalog *, const struct tenant *tenant, const char *actor, struct error *);
     enum status (*tenant_get)(struct catalog *, struct slice id, struct tenant *out, struct error *);
+    /* New keys of the chosen kinds in *out, the others "". What worked before works for grace_ms more, or as long as an
+     * earlier rotation allowed, whichever is shorter. ERR_NOT_FOUND: no such tenant. */
+    enum status (*keys_rotate)(struct catalog *, struct slice id, const struct key_choice *, struct tenant_keys *out,
+                               const char *actor, struct error *);
+    /* Ends keys at once; *out_count says how many. ERR_NOT_FOUND: no such tenant. */
+    enum status (*keys_revoke)(struct catalog *, struct slice id, const struct key_choice *, uint64_t *out_count,
+                               const char *actor, struct error *);
     /* All tenants and key hashes as an immutable directory, the caller's. */
     enum status (*directory)(struct catalog *, struct directory **out, struct error *);
-    /* Grows with every change: compare it to know whether a directory is stale. One atomic load. */
+    /* Grows with every change, and when a replaced key comes to its end: compare it to know whether a directory is
+     * stale. Two atomic loads. */
     uint64_t (*version)(struct catalog *);
     /* (tenant_update: placement, olap_slot and created_ms never change; ERR_NOT_FOUND: no such tenant.)
      * Appends to the audit log. old_value and new_value are JSON or empty. */

@@ -7,14 +7,11 @@
  * release. SQLite does its own file access, past `struct world` (decision 0060); time and chance come from the world.
  * The file is made by the world's disk first, because that gives it the mode 0600, which WAL and shared memory inherit.
  */
-#include <pthread.h>
-#include <sqlite3.h>
-#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 
 #include "base/buf.h"
-#include "catalog/directory.h"
+#include "catalog/catalog_sqlite.h"
 #include "world/disk.h"
 #include "world/world.h"
 
@@ -36,22 +33,8 @@ static const char *const MIGRATIONS[] = {
     "CREATE INDEX audit_of_entity ON audit(entity_type, entity_id, id);",
 };
 
-struct sqlite_catalog {
-    struct catalog catalog;
-    struct world *world;
-    sqlite3 *db;
-    pthread_mutex_t mutex;
-    _Atomic uint64_t version;
-};
-
-static struct sqlite_catalog *sqlite_of(struct catalog *catalog)
-{
-    assert(catalog->backend == &catalog_sqlite);
-    return (struct sqlite_catalog *)catalog;
-}
-
 /* What SQLite's answer means to the caller. */
-static enum status failed(struct sqlite_catalog *self, const char *doing, struct error *err)
+enum status catalog_sql_failed(struct sqlite_catalog *self, const char *doing, struct error *err)
 {
     int code = sqlite3_errcode(self->db) & 0xff;
     enum status s = code == SQLITE_FULL                                 ? ERR_FULL
@@ -62,40 +45,35 @@ static enum status failed(struct sqlite_catalog *self, const char *doing, struct
     return error_set(err, s, "catalog: %s: %s", doing, sqlite3_errmsg(self->db));
 }
 
-static enum status run(struct sqlite_catalog *self, const char *sql, struct error *err)
+enum status catalog_sql_run(struct sqlite_catalog *self, const char *sql, struct error *err)
 {
-    return sqlite3_exec(self->db, sql, NULL, NULL, NULL) == SQLITE_OK ? OK : failed(self, sql, err);
+    return sqlite3_exec(self->db, sql, NULL, NULL, NULL) == SQLITE_OK ? OK : catalog_sql_failed(self, sql, err);
 }
 
-static void roll_back(struct sqlite_catalog *self)
+void catalog_roll_back(struct sqlite_catalog *self)
 {
     /* Fails only where SQLite has rolled back by itself already. */
     sqlite3_exec(self->db, "ROLLBACK", NULL, NULL, NULL);
 }
 
-static enum status prepare(struct sqlite_catalog *self, const char *sql, sqlite3_stmt **out, struct error *err)
+enum status catalog_sql_prepare(struct sqlite_catalog *self, const char *sql, sqlite3_stmt **out, struct error *err)
 {
-    return sqlite3_prepare_v2(self->db, sql, -1, out, NULL) == SQLITE_OK ? OK : failed(self, sql, err);
+    return sqlite3_prepare_v2(self->db, sql, -1, out, NULL) == SQLITE_OK ? OK : catalog_sql_failed(self, sql, err);
 }
 
-static void stmt_auto(sqlite3_stmt **statement)
-{
-    sqlite3_finalize(*statement);
-}
-
-static void bind_slice(sqlite3_stmt *statement, int at, struct slice text)
+void catalog_sql_bind_slice(sqlite3_stmt *statement, int at, struct slice text)
 {
     sqlite3_bind_text(statement, at, text.n ? text.p : "", (int)text.n, SQLITE_STATIC);
 }
 
-static void bind_text(sqlite3_stmt *statement, int at, const char *text)
+void catalog_sql_bind(sqlite3_stmt *statement, int at, const char *text)
 {
-    bind_slice(statement, at, slice_from(text));
+    catalog_sql_bind_slice(statement, at, slice_from(text));
 }
 
-static enum status step_done(struct sqlite_catalog *self, sqlite3_stmt *statement, const char *doing, struct error *err)
+enum status catalog_sql_done(struct sqlite_catalog *self, sqlite3_stmt *statement, const char *doing, struct error *err)
 {
-    return sqlite3_step(statement) == SQLITE_DONE ? OK : failed(self, doing, err);
+    return sqlite3_step(statement) == SQLITE_DONE ? OK : catalog_sql_failed(self, doing, err);
 }
 
 /* --- opening --- */
@@ -115,7 +93,7 @@ static enum status migrate(struct sqlite_catalog *self, struct error *err)
 {
     int version = user_version(self->db), newest = (int)COUNT_OF(MIGRATIONS);
     if (version < 0)
-        return failed(self, "read its version", err);
+        return catalog_sql_failed(self, "read its version", err);
     if (version > newest)
         return error_set(err, ERR_INVALID,
                          "catalog.db has version %d, this weir knows up to %d: use the newer weir, or restore a backup",
@@ -123,11 +101,12 @@ static enum status migrate(struct sqlite_catalog *self, struct error *err)
     for (; version < newest; version++) {
         char mark[64];
         snprintf(mark, sizeof mark, "PRAGMA user_version=%d", version + 1);
-        enum status s = run(self, "BEGIN IMMEDIATE", err);
-        if (s == OK && (s = run(self, MIGRATIONS[version], err)) == OK && (s = run(self, mark, err)) == OK)
-            s = run(self, "COMMIT", err);
+        enum status s = catalog_sql_run(self, "BEGIN IMMEDIATE", err);
+        if (s == OK && (s = catalog_sql_run(self, MIGRATIONS[version], err)) == OK &&
+            (s = catalog_sql_run(self, mark, err)) == OK)
+            s = catalog_sql_run(self, "COMMIT", err);
         if (s != OK) {
-            roll_back(self);
+            catalog_roll_back(self);
             return error_wrap(err, s, "migrate catalog.db to version %d", version + 1);
         }
     }
@@ -169,6 +148,7 @@ static enum status sqlite_open(const struct catalog_options *options, struct wor
     self->catalog.backend = &catalog_sqlite;
     self->world = world;
     atomic_store(&self->version, 1);
+    atomic_store(&self->next_end_ms, INT64_MAX);
     pthread_mutex_init(&self->mutex, NULL);
     if (sqlite3_open_v2(path, &self->db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_NOFOLLOW, NULL) !=
         SQLITE_OK)
@@ -176,9 +156,9 @@ static enum status sqlite_open(const struct catalog_options *options, struct wor
     if (s == OK)
         sqlite3_busy_timeout(self->db, 5000);
     if (s == OK)
-        s = run(self,
-                "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA foreign_keys=ON; PRAGMA trusted_schema=OFF",
-                err);
+        s = catalog_sql_run(
+            self, "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA foreign_keys=ON; PRAGMA trusted_schema=OFF",
+            err);
     if (s == OK)
         s = migrate(self, err);
     if (s != OK) {
@@ -191,15 +171,13 @@ static enum status sqlite_open(const struct catalog_options *options, struct wor
 
 /* --- reading --- */
 
-#define TENANT_COLUMNS "olap_slot, id, placement, tier, quota_per_minute, retention_days, open, created_ms"
-
 static void copy_text(char *to, size_t size, sqlite3_stmt *statement, int column)
 {
     const char *text = (const char *)sqlite3_column_text(statement, column);
     snprintf(to, size, "%s", text ? text : "");
 }
 
-static void read_tenant(sqlite3_stmt *statement, struct tenant *out)
+void catalog_read_tenant(sqlite3_stmt *statement, struct tenant *out)
 {
     char tier[16];
     *out = (struct tenant){ .olap_slot = (uint32_t)sqlite3_column_int64(statement, 0) };
@@ -215,21 +193,21 @@ static void read_tenant(sqlite3_stmt *statement, struct tenant *out)
     out->created_ms = sqlite3_column_int64(statement, 7);
 }
 
-static enum status get_locked(struct sqlite_catalog *self, struct slice id, struct tenant *out, struct error *err)
+enum status catalog_get_tenant(struct sqlite_catalog *self, struct slice id, struct tenant *out, struct error *err)
 {
     AUTO(stmt) sqlite3_stmt *statement = NULL;
-    enum status s = prepare(self, "SELECT " TENANT_COLUMNS " FROM tenants WHERE id = ?", &statement, err);
+    enum status s = catalog_sql_prepare(self, "SELECT " TENANT_COLUMNS " FROM tenants WHERE id = ?", &statement, err);
     if (s != OK)
         return s;
-    bind_slice(statement, 1, id);
+    catalog_sql_bind_slice(statement, 1, id);
     switch (sqlite3_step(statement)) {
     case SQLITE_ROW:
-        read_tenant(statement, out);
+        catalog_read_tenant(statement, out);
         return OK;
     case SQLITE_DONE:
         return error_set(err, ERR_NOT_FOUND, "there is no tenant '%.*s'", SLICE_ARG(id));
     default:
-        return failed(self, "read a tenant", err);
+        return catalog_sql_failed(self, "read a tenant", err);
     }
 }
 
@@ -237,103 +215,43 @@ static enum status sqlite_tenant_get(struct catalog *catalog, struct slice id, s
 {
     struct sqlite_catalog *self = sqlite_of(catalog);
     pthread_mutex_lock(&self->mutex);
-    enum status s = get_locked(self, id, out, err);
-    pthread_mutex_unlock(&self->mutex);
-    return s;
-}
-
-static enum status count_rows(struct sqlite_catalog *self, const char *sql, size_t *out, struct error *err)
-{
-    AUTO(stmt) sqlite3_stmt *statement = NULL;
-    enum status s = prepare(self, sql, &statement, err);
-    if (s != OK)
-        return s;
-    if (sqlite3_step(statement) != SQLITE_ROW)
-        return failed(self, "count", err);
-    *out = (size_t)sqlite3_column_int64(statement, 0);
-    return OK;
-}
-
-static enum status fill_directory(struct sqlite_catalog *self, struct directory *directory, struct error *err)
-{
-    AUTO(stmt) sqlite3_stmt *tenants = NULL, *keys = NULL;
-    enum status s = prepare(self, "SELECT " TENANT_COLUMNS " FROM tenants ORDER BY id", &tenants, err);
-    if (s != OK)
-        return s;
-    int step;
-    while ((step = sqlite3_step(tenants)) == SQLITE_ROW) {
-        struct tenant tenant;
-        read_tenant(tenants, &tenant);
-        directory_add_tenant(directory, &tenant);
-    }
-    if (step != SQLITE_DONE)
-        return failed(self, "read the tenants", err);
-    s = prepare(self, "SELECT hash, kind = 'write', tenant_id FROM keys WHERE revoked_ms IS NULL", &keys, err);
-    if (s != OK)
-        return s;
-    while ((step = sqlite3_step(keys)) == SQLITE_ROW)
-        directory_add_key(directory, sqlite3_column_int(keys, 1) ? KEY_WRITE : KEY_READ, sqlite3_column_blob(keys, 0),
-                          slice_from((const char *)sqlite3_column_text(keys, 2)));
-    return step == SQLITE_DONE ? OK : failed(self, "read the keys", err);
-}
-
-static enum status directory_locked(struct sqlite_catalog *self, struct directory **out, struct error *err)
-{
-    size_t tenants, keys;
-    enum status s = count_rows(self, "SELECT count(*) FROM tenants", &tenants, err);
-    if (s != OK || (s = count_rows(self, "SELECT count(*) FROM keys WHERE revoked_ms IS NULL", &keys, err)) != OK)
-        return s;
-    struct directory *directory = directory_new(tenants, keys);
-    if (!directory)
-        return error_set(err, ERR_FULL, "catalog: out of memory for %zu tenants", tenants);
-    s = fill_directory(self, directory, err);
-    if (s != OK) {
-        directory_free(directory);
-        return s;
-    }
-    *out = directory;
-    return OK;
-}
-
-static enum status sqlite_directory(struct catalog *catalog, struct directory **out, struct error *err)
-{
-    struct sqlite_catalog *self = sqlite_of(catalog);
-    pthread_mutex_lock(&self->mutex);
-    enum status s = run(self, "BEGIN", err);
-    if (s == OK) {
-        s = directory_locked(self, out, err);
-        roll_back(self); /* it only read */
-    }
+    enum status s = catalog_get_tenant(self, id, out, err);
     pthread_mutex_unlock(&self->mutex);
     return s;
 }
 
 static uint64_t sqlite_version(struct catalog *catalog)
 {
-    return atomic_load_explicit(&sqlite_of(catalog)->version, memory_order_acquire);
+    struct sqlite_catalog *self = sqlite_of(catalog);
+    int64_t end_ms = atomic_load_explicit(&self->next_end_ms, memory_order_relaxed);
+    if (UNLIKELY(end_ms != INT64_MAX) && world_wall_ms(self->world) >= end_ms &&
+        atomic_compare_exchange_strong(&self->next_end_ms, &end_ms, INT64_MAX))
+        atomic_fetch_add_explicit(&self->version, 1, memory_order_release); /* a replaced key ends now */
+    return atomic_load_explicit(&self->version, memory_order_acquire);
 }
 
 /* --- changing --- */
 
-static enum status add_audit(struct sqlite_catalog *self, const char *actor, const char *entity_type,
-                             const char *entity_id, const char *action, struct slice old_value, struct slice new_value,
-                             struct error *err)
+enum status catalog_add_audit(struct sqlite_catalog *self, const char *actor, const char *entity_type,
+                              const char *entity_id, const char *action, struct slice old_value, struct slice new_value,
+                              struct error *err)
 {
     AUTO(stmt) sqlite3_stmt *statement = NULL;
-    enum status s = prepare(self,
+    enum status s =
+        catalog_sql_prepare(self,
                             "INSERT INTO audit(at_ms, actor, entity_type, entity_id, action, old_value, new_value) "
                             "VALUES(?, ?, ?, ?, ?, nullif(?, ''), nullif(?, ''))",
                             &statement, err);
     if (s != OK)
         return s;
     sqlite3_bind_int64(statement, 1, world_wall_ms(self->world));
-    bind_text(statement, 2, actor);
-    bind_text(statement, 3, entity_type);
-    bind_text(statement, 4, entity_id);
-    bind_text(statement, 5, action);
-    bind_slice(statement, 6, old_value);
-    bind_slice(statement, 7, new_value);
-    return step_done(self, statement, "write the audit log", err);
+    catalog_sql_bind(statement, 2, actor);
+    catalog_sql_bind(statement, 3, entity_type);
+    catalog_sql_bind(statement, 4, entity_id);
+    catalog_sql_bind(statement, 5, action);
+    catalog_sql_bind_slice(statement, 6, old_value);
+    catalog_sql_bind_slice(statement, 7, new_value);
+    return catalog_sql_done(self, statement, "write the audit log", err);
 }
 
 static enum status add_tenant_audit(struct sqlite_catalog *self, const char *actor, const char *action,
@@ -345,7 +263,7 @@ static enum status add_tenant_audit(struct sqlite_catalog *self, const char *act
     if (old)
         tenant_add_json(&old_json, old);
     tenant_add_json(&new_json, now);
-    return add_audit(self, actor, "tenant", now->id, action, buf_slice(&old_json), buf_slice(&new_json), err);
+    return catalog_add_audit(self, actor, "tenant", now->id, action, buf_slice(&old_json), buf_slice(&new_json), err);
 }
 
 static int64_t stored_quota(const struct tenant *tenant)
@@ -356,81 +274,58 @@ static int64_t stored_quota(const struct tenant *tenant)
 static enum status insert_tenant(struct sqlite_catalog *self, struct tenant *tenant, struct error *err)
 {
     AUTO(stmt) sqlite3_stmt *statement = NULL;
-    enum status s =
-        prepare(self,
-                "INSERT INTO tenants(id, placement, tier, quota_per_minute, retention_days, open, created_ms)"
-                " VALUES(?, ?, ?, ?, ?, ?, ?)",
-                &statement, err);
+    enum status s = catalog_sql_prepare(
+        self,
+        "INSERT INTO tenants(id, placement, tier, quota_per_minute, retention_days, open, created_ms)"
+        " VALUES(?, ?, ?, ?, ?, ?, ?)",
+        &statement, err);
     if (s != OK)
         return s;
     tenant->created_ms = world_wall_ms(self->world);
-    bind_text(statement, 1, tenant->id);
-    bind_text(statement, 2, tenant->placement);
-    bind_text(statement, 3, tenant_tier_name(tenant->tier));
+    catalog_sql_bind(statement, 1, tenant->id);
+    catalog_sql_bind(statement, 2, tenant->placement);
+    catalog_sql_bind(statement, 3, tenant_tier_name(tenant->tier));
     sqlite3_bind_int64(statement, 4, stored_quota(tenant));
     sqlite3_bind_int(statement, 5, tenant->retention_days);
     sqlite3_bind_int(statement, 6, tenant->open);
     sqlite3_bind_int64(statement, 7, tenant->created_ms);
-    s = step_done(self, statement, "add a tenant", err);
+    s = catalog_sql_done(self, statement, "add a tenant", err);
     tenant->olap_slot = (uint32_t)sqlite3_last_insert_rowid(self->db);
     return s;
-}
-
-static enum status insert_key(struct sqlite_catalog *self, const struct tenant *tenant, enum key_kind kind,
-                              const char *key, struct error *err)
-{
-    AUTO(stmt) sqlite3_stmt *statement = NULL;
-    unsigned char hash[KEY_HASH_BYTES];
-    char prefix[8];
-    key_hash(slice_from(key), hash);
-    snprintf(prefix, sizeof prefix, "%s", key);
-    enum status s = prepare(self, "INSERT INTO keys(hash, tenant_id, kind, prefix, created_ms) VALUES(?, ?, ?, ?, ?)",
-                            &statement, err);
-    if (s != OK)
-        return s;
-    sqlite3_bind_blob(statement, 1, hash, sizeof hash, SQLITE_STATIC);
-    bind_text(statement, 2, tenant->id);
-    bind_text(statement, 3, kind == KEY_WRITE ? "write" : "read");
-    bind_text(statement, 4, prefix);
-    sqlite3_bind_int64(statement, 5, tenant->created_ms);
-    s = step_done(self, statement, "add a key", err);
-    return s == ERR_INVALID ? error_set(err, ERR_FULL, "the %s key of '%s' belongs to somebody already: choose another",
-                                        kind == KEY_WRITE ? "write" : "read", tenant->id)
-                            : s;
 }
 
 static enum status create_locked(struct sqlite_catalog *self, struct tenant *tenant, const struct tenant_keys *keys,
                                  const char *actor, struct error *err)
 {
     struct tenant there;
-    enum status s = get_locked(self, slice_from(tenant->id), &there, err);
+    enum status s = catalog_get_tenant(self, slice_from(tenant->id), &there, err);
     if (s == OK)
         return error_set(err, ERR_FULL, "the tenant '%s' exists already", tenant->id);
     if (s != ERR_NOT_FOUND || (s = insert_tenant(self, tenant, err)) != OK)
         return s;
-    if ((s = insert_key(self, tenant, KEY_WRITE, keys->write_key, err)) != OK ||
-        (s = insert_key(self, tenant, KEY_READ, keys->read_key, err)) != OK)
+    if ((s = catalog_insert_key(self, tenant->id, KEY_WRITE, keys->write_key, err)) != OK ||
+        (s = catalog_insert_key(self, tenant->id, KEY_READ, keys->read_key, err)) != OK)
         return s;
     return add_tenant_audit(self, actor, "create", NULL, tenant, err);
 }
 
 /* Ends the transaction as s says; a committed change makes directories stale. Unlocks. */
-static enum status finish(struct sqlite_catalog *self, enum status s, struct error *err)
+enum status catalog_change_end(struct sqlite_catalog *self, enum status s, struct error *err)
 {
     if (s == OK)
-        s = run(self, "COMMIT", err);
+        s = catalog_sql_run(self, "COMMIT", err);
     if (s == OK)
         atomic_fetch_add_explicit(&self->version, 1, memory_order_release);
     else
-        roll_back(self);
+        catalog_roll_back(self);
     pthread_mutex_unlock(&self->mutex);
     return s;
 }
 
-static enum status begin(struct sqlite_catalog *self, struct error *err)
+enum status catalog_change_begin(struct sqlite_catalog *self, struct error *err)
 {
     pthread_mutex_lock(&self->mutex);
-    return run(self, "BEGIN IMMEDIATE", err);
+    return catalog_sql_run(self, "BEGIN IMMEDIATE", err);
 }
 
 static enum status sqlite_tenant_create(struct catalog *catalog, struct tenant *tenant, struct tenant_keys *keys,
@@ -446,10 +341,10 @@ static enum status sqlite_tenant_create(struct catalog *catalog, struct tenant *
         key_make(KEY_WRITE, self->world, made_keys.write_key);
     if (!made_keys.read_key[0])
         key_make(KEY_READ, self->world, made_keys.read_key);
-    s = begin(self, err);
+    s = catalog_change_begin(self, err);
     if (s == OK)
         s = create_locked(self, &made, &made_keys, actor, err);
-    s = finish(self, s, err);
+    s = catalog_change_end(self, s, err);
     if (s == OK) {
         *tenant = made;
         *keys = made_keys;
@@ -462,21 +357,22 @@ static enum status update_locked(struct sqlite_catalog *self, const struct tenan
 {
     AUTO(stmt) sqlite3_stmt *statement = NULL;
     struct tenant old;
-    enum status s = get_locked(self, slice_from(tenant->id), &old, err);
+    enum status s = catalog_get_tenant(self, slice_from(tenant->id), &old, err);
     if (s != OK)
         return s;
     if (strcmp(old.placement, tenant->placement) != 0)
         return error_set(err, ERR_INVALID, "the placement of '%s' cannot change: its data lies there", tenant->id);
-    s = prepare(self, "UPDATE tenants SET tier = ?, quota_per_minute = ?, retention_days = ?, open = ? WHERE id = ?",
-                &statement, err);
+    s = catalog_sql_prepare(
+        self, "UPDATE tenants SET tier = ?, quota_per_minute = ?, retention_days = ?, open = ? WHERE id = ?",
+        &statement, err);
     if (s != OK)
         return s;
-    bind_text(statement, 1, tenant_tier_name(tenant->tier));
+    catalog_sql_bind(statement, 1, tenant_tier_name(tenant->tier));
     sqlite3_bind_int64(statement, 2, stored_quota(tenant));
     sqlite3_bind_int(statement, 3, tenant->retention_days);
     sqlite3_bind_int(statement, 4, tenant->open);
-    bind_text(statement, 5, tenant->id);
-    s = step_done(self, statement, "change a tenant", err);
+    catalog_sql_bind(statement, 5, tenant->id);
+    s = catalog_sql_done(self, statement, "change a tenant", err);
     struct tenant now = *tenant;
     now.olap_slot = old.olap_slot;
     now.created_ms = old.created_ms;
@@ -487,10 +383,10 @@ static enum status sqlite_tenant_update(struct catalog *catalog, const struct te
                                         struct error *err)
 {
     struct sqlite_catalog *self = sqlite_of(catalog);
-    enum status s = begin(self, err);
+    enum status s = catalog_change_begin(self, err);
     if (s == OK)
         s = update_locked(self, tenant, actor, err);
-    return finish(self, s, err);
+    return catalog_change_end(self, s, err);
 }
 
 static enum status sqlite_audit(struct catalog *catalog, const char *actor, const char *entity_type,
@@ -499,7 +395,7 @@ static enum status sqlite_audit(struct catalog *catalog, const char *actor, cons
 {
     struct sqlite_catalog *self = sqlite_of(catalog);
     pthread_mutex_lock(&self->mutex);
-    enum status s = add_audit(self, actor, entity_type, entity_id, action, old_value, new_value, err);
+    enum status s = catalog_add_audit(self, actor, entity_type, entity_id, action, old_value, new_value, err);
     pthread_mutex_unlock(&self->mutex);
     return s;
 }
@@ -510,6 +406,8 @@ const struct catalog_backend catalog_sqlite = {
     .tenant_create = sqlite_tenant_create,
     .tenant_update = sqlite_tenant_update,
     .tenant_get = sqlite_tenant_get,
+    .keys_rotate = sqlite_keys_rotate,
+    .keys_revoke = sqlite_keys_revoke,
     .directory = sqlite_directory,
     .version = sqlite_version,
     .audit = sqlite_audit,

@@ -15,74 +15,11 @@
 #include "cli/args.h"
 #include "cli/commands.h"
 #include "cli/http_client.h"
+#include "cli/tenant_print.h"
+#include "cli/tenant_tables.h"
 #include "cli/term.h"
 #include "world/disk.h"
 #include "world/world.h"
-
-struct tenant_options {
-    const char *tier, *quota, *retention, *url, *data, *token;
-    bool json;
-    struct args_rest name;
-};
-
-#define COMMON_ARGS                                                                                                    \
-    ARG_TEXT_ENV(struct tenant_options, url, "url", 'u', "URL", "http://127.0.0.1:8001", "WEIR_URL",                   \
-                 "address of a running weir"),                                                                         \
-        ARG_TEXT(struct tenant_options, data, "data", 'd', "DIR", NULL,                                                \
-                 "data directory of a stopped weir, instead of --url"),                                                \
-        ARG_TEXT_ENV(struct tenant_options, token, "token", 0, "TOKEN", NULL, "WEIR_ADMIN_TOKEN",                      \
-                     "administration token: DATA/admin.token; not needed in the dev environment"),                     \
-        ARG_FLAG(struct tenant_options, json, "json", 'j', "one JSON object instead of text")
-#define CHANGE_ARGS                                                                                                    \
-    ARG_TEXT(struct tenant_options, tier, "tier", 0, "standard|enterprise", NULL,                                      \
-             "standard: 10,000 events a minute; enterprise: 100,000, and storage of its own"),                         \
-        ARG_TEXT(struct tenant_options, quota, "quota", 0, "N/min", NULL,                                              \
-                 "events a minute, or unlimited, or default (the tier's)"),                                            \
-        ARG_TEXT(struct tenant_options, retention, "retention", 0, "DAYS", NULL,                                       \
-                 "days, or unlimited, or default; older events are refused with a verdict")
-
-static const struct arg CREATE_ARGS[] = { CHANGE_ARGS, COMMON_ARGS,
-                                          ARG_REST(struct tenant_options, name, "NAME", 1, 1,
-                                                   "a-z, 0-9, _ and -, at most 64 characters") };
-static const struct arg UPDATE_ARGS[] = { CHANGE_ARGS, COMMON_ARGS,
-                                          ARG_REST(struct tenant_options, name, "NAME", 1, 1, "the tenant") };
-static const struct arg SHOW_ARGS[] = { COMMON_ARGS,
-                                        ARG_REST(struct tenant_options, name, "NAME", 1, 1, "the tenant") };
-static const struct arg LIST_ARGS[] = { COMMON_ARGS };
-
-static const struct args_command CREATE = {
-    .name = "tenant create",
-    .summary = "make a tenant and print its keys",
-    .description = "The write key sends events, the read key asks questions. Both are shown this once; only their\n"
-                   "hashes are stored.",
-    .examples = "  weir tenant create acme\n"
-                "  weir tenant create big --tier enterprise --quota 250000/min --retention 365\n"
-                "  weir tenant create loadtest --quota unlimited --retention unlimited --json\n"
-                "  weir tenant create acme --data ./data          while weir is stopped\n",
-    .args = CREATE_ARGS,
-    .arg_count = COUNT_OF(CREATE_ARGS),
-};
-static const struct args_command LIST = {
-    .name = "tenant list",
-    .summary = "show all tenants",
-    .examples = "  weir tenant list\n  weir tenant list --json\n",
-    .args = LIST_ARGS,
-    .arg_count = COUNT_OF(LIST_ARGS),
-};
-static const struct args_command SHOW = {
-    .name = "tenant show",
-    .summary = "show one tenant",
-    .examples = "  weir tenant show acme\n",
-    .args = SHOW_ARGS,
-    .arg_count = COUNT_OF(SHOW_ARGS),
-};
-static const struct args_command UPDATE = {
-    .name = "tenant update",
-    .summary = "change a tenant's tier, quota or retention",
-    .examples = "  weir tenant update acme --quota 50000/min\n  weir tenant update acme --retention default\n",
-    .args = UPDATE_ARGS,
-    .arg_count = COUNT_OF(UPDATE_ARGS),
-};
 
 static int fail(const char *what, int exit_code, const struct error *err)
 {
@@ -197,6 +134,54 @@ static enum status update_local(const struct tenant_options *options, struct cat
     return OK;
 }
 
+static struct key_choice choice_of(const struct tenant_options *options)
+{
+    bool both = !options->write && !options->read;
+    return (struct key_choice){ .write = options->write || both,
+                                .read = options->read || both,
+                                .grace_ms = options->grace_ms,
+                                .current_too = options->all };
+}
+
+static enum status rotate_local(const struct tenant_options *options, struct catalog *catalog, struct buf *out,
+                                struct error *err)
+{
+    struct key_choice choice = choice_of(options);
+    struct tenant_keys keys;
+    if (choice.grace_ms > KEY_GRACE_MAX_MS)
+        return error_set(err, ERR_INVALID, "--grace wants at most 90d");
+    enum status s =
+        catalog->backend->keys_rotate(catalog, slice_from(options->name.items[0]), &choice, &keys, actor(), err);
+    if (s != OK)
+        return s;
+    buf_add_char(out, '{');
+    json_add_field(out, "tenant", slice_from(options->name.items[0]));
+    if (choice.write)
+        json_add_field(out, "write_key", slice_from(keys.write_key));
+    if (choice.read)
+        json_add_field(out, "read_key", slice_from(keys.read_key));
+    json_add_field_u64(out, "grace_seconds", (uint64_t)choice.grace_ms / 1000);
+    buf_add_char(out, '}');
+    sodium_memzero(&keys, sizeof keys);
+    return OK;
+}
+
+static enum status revoke_local(const struct tenant_options *options, struct catalog *catalog, struct buf *out,
+                                struct error *err)
+{
+    struct key_choice choice = choice_of(options);
+    uint64_t count;
+    enum status s =
+        catalog->backend->keys_revoke(catalog, slice_from(options->name.items[0]), &choice, &count, actor(), err);
+    if (s != OK)
+        return s;
+    buf_add_char(out, '{');
+    json_add_field(out, "tenant", slice_from(options->name.items[0]));
+    json_add_field_u64(out, "keys_ended", count);
+    buf_add_char(out, '}');
+    return OK;
+}
+
 static enum status show_local(const struct tenant_options *options, struct catalog *catalog, struct buf *out,
                               struct error *err)
 {
@@ -275,14 +260,16 @@ static int run_remote(const struct args_command *command, const struct tenant_op
     return EX_OK;
 }
 
-static void tenant_path(const struct tenant_options *options, char path[256])
+static void tenant_path(const struct tenant_options *options, const char *action, char path[256])
 {
     /* Names that are not names are refused by the server; here they only must not become another path. */
     char *to = path + snprintf(path, 256, "/v1/tenants/");
-    for (const char *p = options->name.items[0]; *p && to < path + 250; p++) {
+    for (const char *p = options->name.items[0]; *p && to < path + 240; p++) {
         bool plain = (*p >= 'a' && *p <= 'z') || (*p >= '0' && *p <= '9') || *p == '_' || *p == '-';
         to += snprintf(to, (size_t)(path + 256 - to), plain ? "%c" : "%%%02X", (unsigned char)*p);
     }
+    if (action)
+        snprintf(to, (size_t)(path + 256 - to), "/%s", action);
 }
 
 static void change_body(const struct tenant_options *options, bool create, struct buf *body)
@@ -299,90 +286,26 @@ static void change_body(const struct tenant_options *options, bool create, struc
     buf_add_char(body, '}');
 }
 
+static void key_body(const struct tenant_options *options, bool rotate, struct buf *body)
+{
+    struct key_choice choice = choice_of(options);
+    buf_add_format(body, "{\"write\":%s,\"read\":%s,", choice.write ? "true" : "false", choice.read ? "true" : "false");
+    if (rotate)
+        buf_add_format(body, "\"grace_seconds\":%lld}", (long long)choice.grace_ms / 1000);
+    else
+        buf_add_format(body, "\"all\":%s}", choice.current_too ? "true" : "false");
+}
+
 /* --- what people see --- */
-
-/* A member of the answer as text: strings unescaped, numbers grouped where they are large. */
-static void add_member(struct slice json, const char *name, struct buf *out)
-{
-    struct slice value;
-    uint64_t number;
-    if (!json_find(json, name, &value))
-        return;
-    if (value.p[0] == '"') {
-        if (!json_scan_string(value, out))
-            buf_add_slice(out, value);
-    } else if (json_scan_u64(value, &number) && strcmp(name, "created_ms") != 0) {
-        term_add_grouped(out, number);
-    } else {
-        buf_add_slice(out, value);
-    }
-}
-
-static void print_one(struct slice json)
-{
-    static const char *const ROWS[][2] = { { "tenant", "tenant" },
-                                           { "tier", "tier" },
-                                           { "quota_per_minute", "events a minute" },
-                                           { "retention_days", "days kept" },
-                                           { "placement", "own storage" },
-                                           { "write_key", "write key" },
-                                           { "read_key", "read key" },
-                                           { "olap_user", "engine user" },
-                                           { "olap_password", "engine password" } };
-    for (size_t i = 0; i < COUNT_OF(ROWS); i++) {
-        AUTO(buf) struct buf value;
-        buf_init(&value, 1024);
-        add_member(json, ROWS[i][0], &value);
-        if (value.n)
-            printf("%s%-16s%s %s\n", term_style(stdout, TERM_DIM), ROWS[i][1], term_style(stdout, TERM_PLAIN),
-                   buf_text(&value));
-    }
-}
-
-static void print_list(struct slice json)
-{
-    static const char *const NAMES[] = { "tenant", "tier", "quota_per_minute", "retention_days", "placement" };
-    static const struct term_column COLUMNS[] = { { { "tenant", 6 }, false },
-                                                  { { "tier", 4 }, false },
-                                                  { { "events a minute", 15 }, true },
-                                                  { { "days kept", 9 }, true },
-                                                  { { "own storage", 11 }, false } };
-    struct slice tenants, *cells = NULL;
-    struct json_walk walk;
-    size_t count = 0, capacity = 0;
-    AUTO(buf) struct buf text, table;
-    buf_init(&text, 64 << 20);
-    buf_init(&table, 64 << 20);
-    if (!json_find(json, "tenants", &tenants))
-        return;
-    char *room = buf_reserve(&text, tenants.n + 1); /* cells point into it, so it must not move */
-    for (json_walk_begin(&walk, tenants); room && json_walk_next(&walk);) {
-        if (count + COUNT_OF(NAMES) > capacity) {
-            capacity = capacity ? capacity * 2 : 160;
-            void *more = realloc(cells, capacity * sizeof *cells);
-            if (!more)
-                abort();
-            cells = more;
-        }
-        for (size_t i = 0; i < COUNT_OF(NAMES); i++) {
-            size_t from = text.n;
-            add_member(walk.value, NAMES[i], &text);
-            cells[count++] = slice_of(text.p + from, text.n - from);
-        }
-    }
-    term_add_table(&table, COLUMNS, COUNT_OF(COLUMNS), cells, count / COUNT_OF(NAMES), term_columns());
-    fwrite(table.p, 1, table.n, stdout);
-    free(cells);
-}
 
 static void print_created(const struct tenant_options *options, struct slice json)
 {
     AUTO(buf) struct buf write_key, read_key;
     buf_init(&write_key, 256);
     buf_init(&read_key, 256);
-    add_member(json, "write_key", &write_key);
-    add_member(json, "read_key", &read_key);
-    print_one(json);
+    tenant_add_member(json, "write_key", &write_key);
+    tenant_add_member(json, "read_key", &read_key);
+    tenant_print_one(json);
     printf("\nThe keys are shown this once. Try them:\n"
            "  curl -s http://127.0.0.1:8000/track -u '%s:' \\\n"
            "    -d '{\"visitor_id\":\"v1\",\"event_type\":\"page_view\",\"event_name\":\"Home\"}'\n"
@@ -402,16 +325,27 @@ static int print_answer(const struct tenant_options *options, struct slice json,
     return fflush(stdout) == 0 ? EX_OK : EX_IOERR;
 }
 
+static void print_rotated(const struct tenant_options *options, struct slice json)
+{
+    tenant_print_one(json);
+    AUTO(buf) struct buf grace;
+    buf_init(&grace, 128);
+    if (options->grace_ms)
+        term_add_ms(&grace, (double)options->grace_ms);
+    printf("\nThe new keys are shown this once. The old ones %s%s.\n",
+           options->grace_ms ? "still work for " : "work no more", options->grace_ms ? buf_text(&grace) : "");
+}
+
 static void print_shown(const struct tenant_options *options, struct slice json)
 {
     (void)options;
-    print_one(json);
+    tenant_print_one(json);
 }
 
 static void print_listed(const struct tenant_options *options, struct slice json)
 {
     (void)options;
-    print_list(json);
+    tenant_print_list(json);
 }
 
 struct verb {
@@ -420,6 +354,7 @@ struct verb {
     local_work *local;
     void (*print)(const struct tenant_options *, struct slice);
     bool names_one, sends;
+    const char *action; /* behind the tenant's path, or NULL */
 };
 
 static int run(const struct verb *verb, int argc, char **argv)
@@ -430,15 +365,18 @@ static int run(const struct verb *verb, int argc, char **argv)
     if (!args_parse(verb->command, argc, argv, &options, &exit_code))
         return exit_code;
     bool create = verb->local == create_local;
-    if (verb->sends && !create && !options.tier && !options.quota && !options.retention)
+    bool changes = verb->sends && !create && !verb->action;
+    if (changes && !options.tier && !options.quota && !options.retention)
         return args_usage_error(verb->command, "nothing to change: give --tier, --quota or --retention");
     AUTO(buf) struct buf body, answer;
     buf_init(&body, 4096);
     buf_init(&answer, 64 << 20);
-    if (verb->sends)
+    if (verb->action)
+        key_body(&options, verb->local == rotate_local, &body);
+    else if (verb->sends)
         change_body(&options, create, &body);
     if (verb->names_one && !create)
-        tenant_path(&options, path);
+        tenant_path(&options, verb->action, path);
     exit_code = options.data ? run_local(verb->command, &options, verb->local, &answer)
                              : run_remote(verb->command, &options, verb->method, path, buf_slice(&body), &answer);
     return exit_code == EX_OK ? print_answer(&options, buf_slice(&answer), verb->print) : exit_code;
@@ -446,22 +384,32 @@ static int run(const struct verb *verb, int argc, char **argv)
 
 static int run_create(int argc, char **argv)
 {
-    return run(&(struct verb){ &CREATE, "POST", create_local, print_created, true, true }, argc, argv);
+    return run(&(struct verb){ &CREATE, "POST", create_local, print_created, true, true, NULL }, argc, argv);
 }
 
 static int run_list(int argc, char **argv)
 {
-    return run(&(struct verb){ &LIST, "GET", list_local, print_listed, false, false }, argc, argv);
+    return run(&(struct verb){ &LIST, "GET", list_local, print_listed, false, false, NULL }, argc, argv);
 }
 
 static int run_show(int argc, char **argv)
 {
-    return run(&(struct verb){ &SHOW, "GET", show_local, print_shown, true, false }, argc, argv);
+    return run(&(struct verb){ &SHOW, "GET", show_local, print_shown, true, false, NULL }, argc, argv);
 }
 
 static int run_update(int argc, char **argv)
 {
-    return run(&(struct verb){ &UPDATE, "PATCH", update_local, print_shown, true, true }, argc, argv);
+    return run(&(struct verb){ &UPDATE, "PATCH", update_local, print_shown, true, true, NULL }, argc, argv);
+}
+
+static int run_rotate(int argc, char **argv)
+{
+    return run(&(struct verb){ &ROTATE, "POST", rotate_local, print_rotated, true, true, "rotate" }, argc, argv);
+}
+
+static int run_revoke(int argc, char **argv)
+{
+    return run(&(struct verb){ &REVOKE, "POST", revoke_local, print_shown, true, true, "revoke" }, argc, argv);
 }
 
 int command_tenant(int argc, char **argv)
@@ -471,6 +419,8 @@ int command_tenant(int argc, char **argv)
         { "list", "show all tenants", run_list },
         { "show", "show one tenant", run_show },
         { "update", "change a tenant's tier, quota or retention", run_update },
+        { "rotate", "make new keys; the old ones work for a day more", run_rotate },
+        { "revoke", "end replaced keys at once", run_revoke },
     };
     return args_dispatch("tenant", "tenants, their keys, quotas and retention", ROWS, COUNT_OF(ROWS), argc, argv);
 }

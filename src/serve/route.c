@@ -83,8 +83,26 @@ static void answer_preflight(struct serve *serve, struct http_exchange *exchange
                                "Access-Control-Max-Age: 3600\r\n" });
 }
 
+/* NAME/rotate and NAME/revoke. False: the path has another end. */
+static bool route_tenant_keys(struct serve *serve, struct http_exchange *exchange, struct slice id,
+                              enum http_method method)
+{
+    const char *slash = memchr(id.p, '/', id.n);
+    struct slice action = slash ? slice_after(id, (size_t)(slash - id.p) + 1) : (struct slice){ 0 };
+    bool rotate = slice_equal(action, SLICE("rotate"));
+    if (!rotate && !slice_equal(action, SLICE("revoke")))
+        return false;
+    if (method == HTTP_METHOD_POST)
+        tenants_change_keys(serve, exchange, slice_of(id.p, (size_t)(slash - id.p)), rotate);
+    else
+        answer_wrong_method(serve, exchange, "POST");
+    return true;
+}
+
 static void route_tenant(struct serve *serve, struct http_exchange *exchange, struct slice id, enum http_method method)
 {
+    if (route_tenant_keys(serve, exchange, id, method))
+        return;
     if (method == HTTP_METHOD_GET)
         tenants_show(serve, exchange, id);
     else if (method == HTTP_METHOD_PATCH)

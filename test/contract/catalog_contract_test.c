@@ -189,6 +189,67 @@ static void test_an_update_is_seen_and_moves_the_version(void **state)
     assert_int_equal(backend->tenant_get(catalog, SLICE("nobody"), &out, &err), ERR_NOT_FOUND);
 }
 
+static bool opens(enum key_kind kind, const char *key)
+{
+    struct directory *directory = get_directory();
+    bool found = directory_authenticate(directory, kind, slice_from(key)) != NULL;
+    directory_free(directory);
+    return found;
+}
+
+static void test_a_rotated_key_works_for_its_grace_and_then_no_more(void **state)
+{
+    (void)state;
+    struct tenant_keys old = create("acme"), made;
+    struct key_choice both = { .write = true, .read = true, .grace_ms = 300 };
+    assert_int_equal(backend->keys_rotate(catalog, SLICE("acme"), &both, &made, "test", &err), OK);
+    uint64_t version = backend->version(catalog);
+    assert_string_not_equal(made.write_key, old.write_key);
+    assert_true(opens(KEY_WRITE, old.write_key) && opens(KEY_READ, old.read_key));
+    assert_true(opens(KEY_WRITE, made.write_key) && opens(KEY_READ, made.read_key));
+    reopen();
+    version = backend->version(catalog);
+    assert_true(opens(KEY_WRITE, old.write_key));
+    usleep(350000);
+    assert_true(backend->version(catalog) > version); /* so that directories are made anew */
+    assert_false(opens(KEY_WRITE, old.write_key) || opens(KEY_READ, old.read_key));
+    assert_true(opens(KEY_WRITE, made.write_key) && opens(KEY_READ, made.read_key));
+    version = backend->version(catalog);
+    assert_true(backend->version(catalog) == version);
+}
+
+static void test_one_kind_is_rotated_and_a_later_rotation_lengthens_no_grace(void **state)
+{
+    (void)state;
+    struct tenant_keys first = create("acme"), second, third;
+    struct key_choice now = { .write = true }, later = { .write = true, .grace_ms = 60000 };
+    assert_int_equal(backend->keys_rotate(catalog, SLICE("acme"), &now, &second, "test", &err), OK);
+    assert_string_equal(second.read_key, "");
+    assert_true(!opens(KEY_WRITE, first.write_key) && opens(KEY_READ, first.read_key));
+    assert_int_equal(backend->keys_rotate(catalog, SLICE("acme"), &later, &third, "test", &err), OK);
+    assert_true(!opens(KEY_WRITE, first.write_key) && opens(KEY_WRITE, second.write_key));
+    assert_int_equal(backend->keys_rotate(catalog, SLICE("nobody"), &now, &third, "test", &err), ERR_NOT_FOUND);
+}
+
+static void test_revoking_ends_replaced_keys_at_once_and_current_ones_when_told(void **state)
+{
+    (void)state;
+    struct tenant_keys old = create("acme"), made;
+    struct key_choice choice = { .write = true, .read = true, .grace_ms = 60000 };
+    uint64_t count = 99;
+    assert_int_equal(backend->keys_revoke(catalog, SLICE("acme"), &choice, &count, "test", &err), OK);
+    assert_int_equal(count, 0);
+    assert_int_equal(backend->keys_rotate(catalog, SLICE("acme"), &choice, &made, "test", &err), OK);
+    assert_int_equal(backend->keys_revoke(catalog, SLICE("acme"), &choice, &count, "test", &err), OK);
+    assert_int_equal(count, 2);
+    assert_true(!opens(KEY_WRITE, old.write_key) && opens(KEY_WRITE, made.write_key));
+    choice = (struct key_choice){ .read = true, .current_too = true };
+    assert_int_equal(backend->keys_revoke(catalog, SLICE("acme"), &choice, &count, "test", &err), OK);
+    assert_int_equal(count, 1);
+    assert_true(!opens(KEY_READ, made.read_key) && opens(KEY_WRITE, made.write_key));
+    assert_int_equal(backend->keys_revoke(catalog, SLICE("nobody"), &choice, &count, "test", &err), ERR_NOT_FOUND);
+}
+
 static void test_slots_are_never_given_out_twice(void **state)
 {
     (void)state;
@@ -257,6 +318,9 @@ int main(void)
             TEST(test_a_second_tenant_of_a_name_is_refused_and_changes_nothing),
             TEST(test_bad_and_reserved_names_are_refused),
             TEST(test_an_update_is_seen_and_moves_the_version),
+            TEST(test_a_rotated_key_works_for_its_grace_and_then_no_more),
+            TEST(test_one_kind_is_rotated_and_a_later_rotation_lengthens_no_grace),
+            TEST(test_revoking_ends_replaced_keys_at_once_and_current_ones_when_told),
             TEST(test_slots_are_never_given_out_twice),
             TEST(test_a_directory_finds_all_of_many_tenants_and_does_not_change),
             TEST(test_the_audit_log_takes_what_it_is_given),

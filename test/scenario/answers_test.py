@@ -196,3 +196,39 @@ def test_an_answer_of_more_than_10000_rows_is_cut_and_says_so():
         assert ask("SELECT a.visitor_id FROM events_raw AS a, events_raw AS b") == (10000, True)
         done = weir.cli("sql", "SELECT visitor_id FROM events_raw", "--url", weir.api(""), "--key", key["read_key"])
         assert done.returncode == 0 and "first rows only" in done.stderr and done.stdout.count("\n") == 10001, done.stderr[-300:]
+
+
+def test_keys_are_rotated_without_a_gap_and_revoked_at_once():
+    with Weir() as weir:
+        old = weir.tenant("acme")
+        event = {"visitor_id": "v", "event_type": "t", "event_name": "n"}
+        write = lambda key: weir.post("/track", event, key)[0]
+        read = lambda key: weir.request("POST", weir.api("/v1/sql"), b'{"sql":"SELECT 1"}', {"Authorization": "Bearer " + key})[0]
+
+        def tenant(*words, code=0):
+            done = weir.cli("tenant", *words, "--url", weir.api(""), "--json")
+            assert done.returncode == code, (words, done.returncode, done.stdout, done.stderr)
+            return json.loads(done.stdout) if code == 0 else done.stderr
+        new = tenant("rotate", "acme", "--grace", "3s")
+        began = time.time()
+        assert new["write_key"] != old["write_key"] and new["grace_seconds"] == 3, new
+        assert [write(old["write_key"]), write(new["write_key"]), read(old["read_key"]), read(new["read_key"])] == [200] * 4
+        time.sleep(max(0, began + 3.6 - time.time()))
+        assert [write(old["write_key"]), write(new["write_key"]), read(old["read_key"]), read(new["read_key"])] == [401, 200, 401, 200]
+        newer = tenant("rotate", "acme", "--write")
+        assert "read_key" not in newer and write(new["write_key"]) == 200 and read(new["read_key"]) == 200
+        assert tenant("revoke", "acme")["keys_ended"] == 1
+        time.sleep(0.3)
+        assert [write(new["write_key"]), write(newer["write_key"]), read(new["read_key"])] == [401, 200, 200]
+        assert tenant("revoke", "acme", "--read", "--all")["keys_ended"] == 1
+        time.sleep(0.3)
+        assert read(new["read_key"]) == 401 and write(newer["write_key"]) == 200
+        assert "weir tenant list" in tenant("rotate", "nobody", code=65) or "no tenant" in tenant("rotate", "nobody", code=65)
+        said = weir.cli("tenant", "rotate", "acme", "--read", "--grace", "0", "--url", weir.api("")).stdout
+        assert "read key" in said and "work no more" in said, said
+        assert weir.stop() == 0
+        done = weir.cli("tenant", "rotate", "acme", "--grace", "0", "--data", weir.data, "--json")
+        assert done.returncode == 0, done.stderr
+        last = json.loads(done.stdout)
+        weir.start()
+        assert [write(newer["write_key"]), write(last["write_key"]), read(last["read_key"])] == [401, 200, 200]
