@@ -435,8 +435,8 @@ static void test_every_route_takes_events(void **state)
 {
     struct fixture *fixture = *state;
     static const char *const PATHS[] = {
-        "/track", "/v1/track", "/v1/page", "/v1/screen", "/v1/identify", "/v1/group",
-        "/v1/t/", "/v1/p",     "/v1/s",    "/v1/i",      "/v1/g",        "/v1/beacon"
+        "/track", "/v1/track", "/v1/page", "/v1/screen", "/v1/identify", "/v1/group", "/v1/t/",
+        "/v1/p",  "/v1/s",     "/v1/i",    "/v1/g",      "/v1/beacon",   "/e",
     };
     struct slice body = SLICE("{\"userId\":\"u1\",\"anonymousId\":\"a1\",\"event\":\"Bought\",\"event_type\":\"x\","
                               "\"event_name\":\"y\",\"groupId\":\"g\",\"name\":\"n\"}");
@@ -514,6 +514,21 @@ static void test_keys_from_every_place(void **state)
     struct found found = read_journal(fixture);
     assert_int_equal(found.events, 4);
     assert_string_equal(found.customer, "acme");
+}
+
+/* A page's plain-text POST needs no preflight: all that it says is in the body. */
+static void test_a_browsers_batch_needs_no_header(void **state)
+{
+    struct fixture *fixture = *state;
+    struct ingest_request request =
+        post("/e", NULL,
+             SLICE("{\"writeKey\":\"acme_write\",\"sentAt\":\"2026-01-21T10:30:00.000Z\",\"batch\":[" EVENT "]}"));
+    request.content_type = SLICE("text/plain;charset=UTF-8");
+    request.origin = SLICE("https://shop.example");
+    struct sent sent = send_request(fixture, request);
+    settle(fixture);
+    expect(sent.answer, 200, "\"accepted\":1");
+    assert_string_equal(read_journal(fixture).customer, "acme");
 }
 
 static void test_wrong_keys_are_401_with_the_reason(void **state)
@@ -840,6 +855,7 @@ int main(void)
         TEST(test_verdicts_are_bounded),
         TEST(test_an_empty_array_is_accepted),
         TEST(test_keys_from_every_place),
+        TEST(test_a_browsers_batch_needs_no_header),
         TEST(test_wrong_keys_are_401_with_the_reason),
         TEST(test_open_tenants_need_no_key),
         TEST(test_a_new_tenant_is_known_at_once),

@@ -40,6 +40,7 @@ static void test_every_path(void **state)
         assert_int_equal(route_of(HTTP_METHOD_OPTIONS, slice_from(EVENTS[i].path)).route, ROUTE_PREFLIGHT);
     }
     expect_route(HTTP_METHOD_POST, "/v1/beacon", ROUTE_BEACON, EVENT_ENDPOINT_TRACK);
+    expect_route(HTTP_METHOD_POST, "/e", ROUTE_BEACON, EVENT_ENDPOINT_TRACK);
     expect_route(HTTP_METHOD_GET, "/health", ROUTE_HEALTH, 0);
     expect_route(HTTP_METHOD_HEAD, "/ready/", ROUTE_READY, 0);
     expect_route(HTTP_METHOD_GET, "/metrics", ROUTE_METRICS, 0);

@@ -28,6 +28,7 @@ static const struct {
     { "/i/v0/e", ROUTE_EVENTS, EVENT_ENDPOINT_POSTHOG },
     { "/com.snowplowanalytics.snowplow/tp2", ROUTE_EVENTS, EVENT_ENDPOINT_SNOWPLOW },
     { "/v1/beacon", ROUTE_BEACON, EVENT_ENDPOINT_TRACK },
+    { "/e", ROUTE_BEACON, EVENT_ENDPOINT_TRACK }, /* weir.js: a name that no ad blocker's list has */
     { "/health", ROUTE_HEALTH, 0 },
     { "/ready", ROUTE_READY, 0 },
     { "/metrics", ROUTE_METRICS, 0 },
