@@ -1,0 +1,110 @@
+/* The API of this weir: the same address that the page came from. */
+import { parseExact } from './json';
+
+export interface Column {
+  name: string;
+  type: string;
+}
+
+export interface Answer {
+  columns: Column[];
+  rows: unknown[][];
+  elapsedMs: number;
+  truncated: boolean;
+}
+
+export interface Config {
+  env: string;
+  version: string;
+  ingestUrl: string;
+  demo: { tenant: string; readKey: string; writeKey: string } | null;
+}
+
+export interface WhoAmI {
+  tenant: string;
+  tier?: string;
+  quotaPerMinute?: number;
+  retentionDays?: number;
+}
+
+/** status 0: no answer came at all. */
+export class ApiError extends Error {
+  constructor(
+    readonly status: number,
+    readonly code: string,
+    message: string,
+  ) {
+    super(message);
+  }
+
+  /** Asking again later may help. */
+  get isPassing(): boolean {
+    return this.status === 0 || this.status === 429 || this.status === 503;
+  }
+}
+
+async function request(path: string, init: RequestInit): Promise<unknown> {
+  let response: Response;
+  let text: string;
+  try {
+    response = await fetch(path, { ...init, cache: 'no-store', credentials: 'omit' });
+    text = await response.text();
+  } catch (e) {
+    if (e instanceof DOMException && e.name === 'AbortError') throw e;
+    throw new ApiError(0, 'no_answer', 'weir does not answer');
+  }
+  let body: unknown;
+  try {
+    body = parseExact(text);
+  } catch {
+    throw new ApiError(response.status, 'not_json', `weir answered ${response.status} without JSON`);
+  }
+  if (response.ok) return body;
+  const error = body as { code?: string; message?: string };
+  throw new ApiError(response.status, error.code ?? 'error', error.message ?? `weir answered ${response.status}`);
+}
+
+function bearer(key: string): Record<string, string> {
+  return { Authorization: `Bearer ${key}` };
+}
+
+export async function askSql(key: string, sql: string, signal?: AbortSignal): Promise<Answer> {
+  const body = (await request('/v1/sql', {
+    method: 'POST',
+    headers: { ...bearer(key), 'Content-Type': 'application/json' },
+    body: JSON.stringify({ sql }),
+    signal: signal ?? null,
+  })) as { columns: Column[]; rows: unknown[][]; elapsed_ms: number; truncated?: boolean };
+  return { columns: body.columns, rows: body.rows, elapsedMs: body.elapsed_ms, truncated: body.truncated === true };
+}
+
+export async function fetchConfig(): Promise<Config> {
+  const body = (await request('/v1/config', {})) as {
+    env: string;
+    version: string;
+    ingest_url: string;
+    demo: { tenant: string; read_key: string; write_key: string } | null;
+  };
+  const demo = body.demo;
+  return {
+    env: body.env,
+    version: body.version,
+    ingestUrl: body.ingest_url.replace(/\/$/, ''),
+    demo: demo && { tenant: demo.tenant, readKey: demo.read_key, writeKey: demo.write_key },
+  };
+}
+
+export async function fetchWhoAmI(key: string): Promise<WhoAmI> {
+  const body = (await request('/v1/whoami', { headers: bearer(key) })) as {
+    tenant: string;
+    tier?: string;
+    quota_per_minute?: number | null;
+    retention_days?: number | null;
+  };
+  return {
+    tenant: body.tenant,
+    ...(body.tier ? { tier: body.tier } : {}),
+    ...(body.quota_per_minute ? { quotaPerMinute: body.quota_per_minute } : {}),
+    ...(body.retention_days ? { retentionDays: body.retention_days } : {}),
+  };
+}
