@@ -46,7 +46,10 @@ export function EventDrawer({ event, onClose }: { event: FeedEvent; onClose: () 
     <Drawer title={event.event_name || event.event_type} onClose={onClose}>
       <dl className="facts">
         {facts.map(([name, value]) => (
-          <FactRow key={name} name={name} value={value} />
+          <div key={name} className="fact">
+            <dt>{name}</dt>
+            <dd className="number">{value}</dd>
+          </div>
         ))}
       </dl>
       <section>
@@ -62,14 +65,5 @@ export function EventDrawer({ event, onClose }: { event: FeedEvent; onClose: () 
         )}
       </section>
     </Drawer>
-  );
-}
-
-function FactRow({ name, value }: { name: string; value: string }): ReactNode {
-  return (
-    <>
-      <dt>{name}</dt>
-      <dd className="number">{value}</dd>
-    </>
   );
 }

@@ -168,20 +168,16 @@ function BrokenDown({ question, compare }: { question: Question & { by: string }
     () => (table.answer?.rows ?? []).slice(0, TOP_VALUES).map((r) => String(r[0])),
     [table.answer],
   );
-  const chartSql = seriesSql({ ...question, values });
-  const chart = useSqlKeeping(chartSql);
   const previousSql = totalsSql({ ...question, previous: true }, 1000);
+  const chartSql = seriesSql({ ...question, values });
   return (
     <>
-      <Card
-        title={heading(question)}
-        hint={`the ${Math.min(values.length, TOP_VALUES)} largest, ${sourceHint(question)}`}
-      >
-        <Loaded of={chart} skeleton={<SkeletonBlock height={320} />} empty={EMPTY}>
-          {(rows) => <ExploreChart question={question} rows={rows} values={values} />}
+      <Card title={heading(question)} hint={`the largest ${TOP_VALUES}, ${sourceHint(question)}`}>
+        <Loaded of={table} skeleton={<SkeletonBlock height={320} />} empty={EMPTY}>
+          {() => <ValuesChart question={question} values={values} sql={chartSql} />}
         </Loaded>
       </Card>
-      <Card title="Table" flush hint={table.answer && table.answer.rows.length === 50 ? 'the 50 largest' : undefined}>
+      <Card title="Table" flush hint={table.answer?.rows.length === 50 ? 'the 50 largest' : undefined}>
         <Loaded of={table} skeleton={<SkeletonRows />} empty={<Note compact title="No rows" />}>
           {(rows) => <ExploreTable question={question} rows={rows} previousSql={compare ? previousSql : undefined} />}
         </Loaded>
@@ -194,6 +190,24 @@ function BrokenDown({ question, compare }: { question: Question & { by: string }
         ]}
       />
     </>
+  );
+}
+
+/* Asked once it is known which values are the largest. */
+function ValuesChart({
+  question,
+  values,
+  sql,
+}: {
+  question: Question;
+  values: readonly string[];
+  sql: string;
+}): ReactNode {
+  const view = useSqlKeeping(sql);
+  return (
+    <Loaded of={view} skeleton={<SkeletonBlock height={320} />} empty={EMPTY}>
+      {(rows) => <ExploreChart question={question} rows={rows} values={values} />}
+    </Loaded>
   );
 }
 

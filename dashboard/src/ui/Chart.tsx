@@ -52,7 +52,8 @@ function timeLabels(u: uPlot, splits: number[]): string[] {
   return splits.map((s) => {
     const ms = s * 1000;
     if (span <= 900) return clock(ms);
-    if (span > 3 * 86_400 || ms % 86_400_000 === 0) return day(ms);
+    if (ms % 86_400_000 === 0) return day(ms);
+    if (span > 3 * 86_400) return '';
     return clock(ms).slice(0, 5);
   });
 }
