@@ -43,7 +43,7 @@ static void test_a_file_is_found_by_its_whole_path_alone(void **state)
 static void test_the_pages_own_routes_lead_to_the_page(void **state)
 {
     (void)state;
-    static const char *const ROUTES[] = { "/explore", "/events", "/stream", "/setup" };
+    static const char *const ROUTES[] = { "/explore", "/events", "/stream", "/sql", "/setup" };
     for (size_t i = 0; i < COUNT_OF(ROUTES); i++)
         assert_string_equal(found(ROUTES[i]), "/");
     assert_string_equal(found("/explorer"), "none");

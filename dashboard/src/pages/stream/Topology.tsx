@@ -1,0 +1,56 @@
+import type { ReactNode } from 'react';
+import { useFeed, useSql } from '../../app/session';
+import { count, milliseconds } from '../../data/format';
+import { STORED_SQL } from '../../data/stream_sql';
+import { Card } from '../../ui/layout';
+
+interface Stage {
+  name: string;
+  value: string | undefined;
+  what: string;
+  aside?: string | undefined;
+}
+
+/** What an event passes, and how many did since weir was started. */
+export function Topology(): ReactNode {
+  const { state } = useFeed();
+  const stored = useSql(STORED_SQL, { everyMs: 2000 });
+  const total = stored.answer?.rows[0]?.[0];
+  const all = state && state.accepted + state.duplicates + state.dead_letters;
+  const stages: Stage[] = [
+    { name: 'Journal', value: all === undefined ? undefined : count(all), what: 'events on disk' },
+    {
+      name: 'Validate',
+      value: state && count(state.accepted + state.duplicates),
+      what: 'valid',
+      aside: state && `${count(state.dead_letters)} dead letters`,
+    },
+    {
+      name: 'Deduplicate',
+      value: state && count(state.accepted),
+      what: 'seen once',
+      aside: state && `${count(state.duplicates)} duplicates`,
+    },
+    {
+      name: 'Sessions, windows',
+      value: state && count(state.lag_events),
+      what: 'not yet processed',
+      aside: state && `${milliseconds(state.lag_ms)} behind`,
+    },
+    { name: 'Store', value: total === undefined ? undefined : count(Number(total)), what: 'rows in all' },
+  ];
+  return (
+    <Card title="What an event passes" hint="since weir was started">
+      <ol className="topology">
+        {stages.map((stage) => (
+          <li key={stage.name}>
+            <h3>{stage.name}</h3>
+            <p className="stage-value number">{stage.value ?? <span className="skeleton" aria-hidden="true" />}</p>
+            <p className="dim">{stage.what}</p>
+            <p className="aside number">{stage.aside ?? '\u00a0'}</p>
+          </li>
+        ))}
+      </ol>
+    </Card>
+  );
+}
