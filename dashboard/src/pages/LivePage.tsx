@@ -5,7 +5,7 @@ import { useSession, useSqlKeeping } from '../app/session';
 import { followLink, href } from '../app/url';
 import type { FeedEvent } from '../data/feed';
 import { deadReasonsSql, referrersSql, topEventsRawSql, topEventsSql, topPagesSql } from '../data/live_sql';
-import { formatRange, rangeLabel, type Range } from '../data/range';
+import { formatRange, type Range } from '../data/range';
 import { BarList, type BarRow } from '../ui/BarList';
 import { Card, PageHead } from '../ui/layout';
 import { Loaded, Note, SkeletonRows } from '../ui/states';
@@ -30,7 +30,7 @@ export function LivePage(): ReactNode {
         <LatestEvents onOpen={setShown} />
       </div>
       <div className="section-bar">
-        <h2>{rangeLabel(range)}</h2>
+        <h2>History</h2>
         <span className="hint dim">UTC</span>
         <span className="spacer" />
         <RangePicker range={range} />

@@ -1,4 +1,4 @@
-import { useMemo, useRef, useState } from 'react';
+import { useEffect, useMemo, useRef, useState } from 'react';
 import type { ReactNode } from 'react';
 import { useSession } from '../app/session';
 import { setParams, useUrl } from '../app/url';
@@ -41,6 +41,13 @@ export function SqlPage(): ReactNode {
       (e: unknown) => finish(e instanceof ApiError ? { is: 'failed', error: e, sql } : { is: 'idle' }),
     );
   };
+
+  // An address with a statement in it was shared for its result.
+  const shared = useRef(params.has('sql'));
+  useEffect(() => {
+    if (shared.current) start();
+    shared.current = false;
+  });
 
   const failed = run.is === 'failed' && run.sql === text ? run : undefined;
   const place = useMemo(() => failed && errorPlace(failed.sql, failed.error.message), [failed]);

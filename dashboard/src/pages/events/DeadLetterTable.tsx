@@ -115,7 +115,7 @@ function Rows({ letters, onOpen }: { letters: Letter[]; onOpen: (letter: Letter)
       <tbody>
         {letters.map((letter, i) => (
           <tr key={`${letter.receivedMs} ${i}`} className="opens" onClick={() => onOpen(letter)}>
-            <td className="number dim">{dateTime(letter.receivedMs)}</td>
+            <td className="time dim">{dateTime(letter.receivedMs)}</td>
             <td>
               <span className="tag bad">{letter.reason}</span>
             </td>

@@ -108,7 +108,7 @@ function Rows({ rows, onOpen }: { rows: unknown[][]; onOpen: (event: FeedEvent) 
           const event = eventOf(row);
           return (
             <tr key={event.event_id} className="opens" onClick={() => onOpen(event)}>
-              <td className="number dim" title={dateTime(event.timestamp_ms)}>
+              <td className="time dim" title={dateTime(event.timestamp_ms)}>
                 <span className="day">{day(event.timestamp_ms)} </span>
                 {clockMs(event.timestamp_ms)}
               </td>
