@@ -10,6 +10,7 @@
 #include "journal/commit.h"
 #include "journal/frame.h"
 #include "journal/marks.h"
+#include "journal/recent.h"
 #include "journal/ring.h"
 #include "journal/segments.h"
 #include "journal/wakers.h"
@@ -110,6 +111,7 @@ struct journal_file {
     struct marks *marks;
     struct wakers wakers;
     struct ring *ring;
+    struct recent *recent;
     _Atomic uint64_t *ends; /* next durable offset of [topic][partition]; the writer sets, any thread reads */
 
     struct file_writer writer;

@@ -1,9 +1,9 @@
 /* One group: as many pending commits as one write and one flush take, laid out as frames.
  *
- * Heads and small chunks are copied into a staging buffer, larger chunks are written from where they lie, so that a
- * group is one pwritev of few parts. The first group of a segment carries the segment's header and snapshot with it:
- * one flush makes all of it durable or none. Nothing that others see changes before the flush has succeeded, except the
- * next offsets, which file_group_undo takes back. */
+ * Heads and small chunks are copied into a staging buffer, larger chunks stay where they lie; recent.c puts the parts
+ * together in the memory that readers of the log's end copy from, and writes them from there. The first group of a
+ * segment carries the segment's header and snapshot with it: one flush makes all of it durable or none. Nothing that
+ * others see changes before the flush has succeeded, except the next offsets, which file_group_undo takes back. */
 #include "journal/file.h"
 
 #define COPY_BYTES_MAX 2048 /* below this a copy is cheaper than one more part for the kernel */
@@ -232,7 +232,7 @@ enum status file_group_write(struct journal_file *j, bool *out_written, struct e
     }
     assert(total == w->group_at - w->write_from);
     *out_written = false;
-    enum status s = w->file->ops->write(w->file, w->iovecs, w->part_count, w->write_from - w->first, err);
+    enum status s = recent_write(j->recent, w->file, w->first, w->write_from, w->iovecs, w->part_count, err);
     if (s != OK)
         return s;
     *out_written = true;

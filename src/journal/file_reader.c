@@ -1,6 +1,7 @@
 /* A read: by the ring of recent chunks when that reaches back to the reader's position, else frame by frame through the
- * files, until something matches or the durable end is reached. Both read through the page cache into the reader's own
- * buffer; each reader opens the segments by itself, so that nothing is shared with the writer but numbers. */
+ * files, until something matches or the durable end is reached. Both read into the reader's own buffer: from memory
+ * what was written lately (recent.h), else from the file, which each reader opens by itself, past the kernel's cache:
+ * the writer writes past it, and a page of the cache in its way would be its trouble (decision 0021). */
 #include <stdlib.h>
 
 #include "journal/reader.h"
@@ -62,12 +63,29 @@ bool reader_grow(struct file_reader *reader, size_t bytes)
         bytes = READ_BYTES;
     if (bytes <= reader->buffer_capacity)
         return true;
-    char *buffer = realloc(reader->buffer, bytes);
+    bytes = (bytes + DISK_ALIGN - 1) / DISK_ALIGN * DISK_ALIGN;
+    char *buffer = aligned_alloc(DISK_ALIGN, bytes);
     if (!buffer)
         return false;
+    if (reader->n)
+        memcpy(buffer, reader->buffer, reader->n);
+    free(reader->buffer);
     reader->buffer = buffer;
     reader->buffer_capacity = bytes;
     return true;
+}
+
+enum status reader_bytes(struct file_reader *reader, char *to, size_t n, uint64_t position, size_t *out_n,
+                         struct error *err)
+{
+    *out_n = n;
+    if (recent_copy(file_of(reader->reader.journal)->recent, reader->slot, position, to, n))
+        return OK;
+    size_t got, whole = (n + DISK_ALIGN - 1) / DISK_ALIGN * DISK_ALIGN;
+    assert(to >= reader->buffer && to + whole <= reader->buffer + reader->buffer_capacity);
+    enum status s = reader->file->ops->read(reader->file, to, whole, position - reader->segment.first, &got, err);
+    *out_n = s == OK && got < n ? got : n;
+    return s;
 }
 
 static enum status gone(const struct file_reader *reader, struct error *err)
@@ -90,6 +108,7 @@ static enum status open_segment(struct file_reader *reader, const struct segment
     if (reader->file)
         reader->file->ops->close(reader->file);
     reader->file = file;
+    reader->file->ops->past_cache(file);
     reader->segment = *segment;
     reader->n = 0;
     return OK;

@@ -392,6 +392,8 @@ static void set_writer(struct recovery *r)
     struct file_writer *w = &r->j->writer;
     const struct found *found = &r->files[r->tail];
     w->file = GIVE(r->file);
+    w->file->ops->past_cache(w->file);
+    recent_start(r->j->recent, r->end, r->bytes + (r->end - found->first) / DISK_ALIGN * DISK_ALIGN);
     w->first = found->first;
     w->bytes = found->size;
     w->at = r->end;

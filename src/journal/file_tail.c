@@ -68,28 +68,37 @@ static size_t run_end(const struct file_reader *reader, size_t i, uint64_t *out_
     return i;
 }
 
-static enum status read_bytes(struct file_reader *reader, struct error *err)
+/* Whole blocks of the file for each run. */
+static enum status read_runs(struct file_reader *reader, struct error *err)
 {
     uint64_t from, to, total = 0;
     for (size_t i = 0; i < reader->chunk_count;) {
         i = run_end(reader, i, &from, &to);
-        total += to - from;
+        total += to - from + 2 * DISK_ALIGN;
     }
     reader->n = 0; /* the buffer holds no block of the log any more */
     if (!reader_grow(reader, total))
         return error_set(err, ERR_FULL, "read the journal: out of memory for %llu bytes", (unsigned long long)total);
     char *p = reader->buffer;
     for (size_t i = 0; i < reader->chunk_count;) {
-        size_t got, end = run_end(reader, i, &from, &to);
-        enum status s = reader->file->ops->read(reader->file, p, to - from, from - reader->segment.first, &got, err);
+        size_t got, end = run_end(reader, i, &from, &to), skip = from % DISK_ALIGN;
+        enum status s = reader_bytes(reader, p, skip + (to - from), from - skip, &got, err);
         if (s != OK)
             return s;
-        if (got < to - from)
+        if (got < skip + (to - from))
             return reader_bad_bytes(reader, from, err);
         for (; i < end; i++)
-            reader->chunks[i].bytes.p = p + (reader->places[i].bytes_at - from);
-        p += to - from;
+            reader->chunks[i].bytes.p = p + skip + (reader->places[i].bytes_at - from);
+        p += (skip + (to - from) + DISK_ALIGN - 1) / DISK_ALIGN * DISK_ALIGN;
     }
+    return OK;
+}
+
+static enum status read_bytes(struct file_reader *reader, struct error *err)
+{
+    enum status s = read_runs(reader, err);
+    if (s != OK)
+        return s;
     uint32_t seed = file_of(reader->reader.journal)->seed;
     for (size_t i = 0; i < reader->chunk_count; i++) {
         struct frame_chunk head = { .bytes = (uint32_t)reader->chunks[i].bytes.n, .crc = reader->places[i].crc };

@@ -4,17 +4,28 @@
  * buffer is refilled only while nothing was found yet. */
 #include "journal/reader.h"
 
+/* Drops the blocks before the one that byte `skip` of the buffer is in, and the last one if it is not whole. */
+static void keep_blocks(struct file_reader *reader, size_t skip)
+{
+    size_t drop = skip / DISK_ALIGN * DISK_ALIGN;
+    size_t keep = reader->n > drop ? (reader->n - drop) / DISK_ALIGN * DISK_ALIGN : 0;
+    if (drop && keep)
+        memmove(reader->buffer, reader->buffer + drop, keep);
+    reader->from += drop;
+    reader->n = keep;
+}
+
 /* Shows at least `needed` bytes of the log at the position, unless that would move what was found already: then false
  * in *out_shown. limit: the log's readable end in this segment. */
 static enum status show(struct file_reader *reader, size_t needed, uint64_t limit, bool *out_shown, struct error *err)
 {
     *out_shown = false;
     if (reader->position < reader->from || reader->position > reader->from + reader->n) {
-        reader->from = reader->position;
+        reader->from = reader->position / DISK_ALIGN * DISK_ALIGN;
         reader->n = 0;
     }
     size_t skip = (size_t)(reader->position - reader->from);
-    if (reader->n - skip >= needed) {
+    if (reader->n >= skip + needed) {
         *out_shown = true;
         return OK;
     }
@@ -22,22 +33,20 @@ static enum status show(struct file_reader *reader, size_t needed, uint64_t limi
         return OK;
     if (reader->position + needed > limit)
         return reader_bad_bytes(reader, reader->position, err);
-    if (skip)
-        memmove(reader->buffer, reader->buffer + skip, reader->n - skip);
-    reader->from = reader->position;
-    reader->n -= skip;
-    if (!reader_grow(reader, needed))
+    keep_blocks(reader, skip);
+    skip %= DISK_ALIGN;
+    if (!reader_grow(reader, skip + needed))
         return error_set(err, ERR_FULL, "read the journal: out of memory for a frame of %zu bytes", needed);
-    uint64_t want = limit - reader->position;
+    uint64_t want = limit - reader->from;
     if (want > reader->buffer_capacity)
         want = reader->buffer_capacity;
     size_t got;
-    enum status s = reader->file->ops->read(reader->file, reader->buffer + reader->n, want - reader->n,
-                                            reader->position + reader->n - reader->segment.first, &got, err);
+    enum status s =
+        reader_bytes(reader, reader->buffer + reader->n, want - reader->n, reader->from + reader->n, &got, err);
     if (s != OK)
         return s;
     reader->n += got;
-    if (reader->n < needed)
+    if (reader->n < skip + needed)
         return reader_bad_bytes(reader, reader->position, err);
     *out_shown = true;
     return OK;

@@ -201,6 +201,7 @@ static enum place find_place(struct journal_file *j)
     if (w->file)
         w->file->ops->close(w->file);
     w->file = file;
+    w->file->ops->past_cache(w->file);
     w->fresh = true;
     w->first = w->next_first;
     w->bytes = j->options.segment_bytes;

@@ -10,6 +10,7 @@
  *   0      segment_head, then zeros to 4096
  *   4096   a snapshot frame: the next offset of each topic and partition, and every mark, as of here
  *   …      commit and tide frames without gaps, each at a multiple of 8
+ *   …      zeros to the end of the block of 4096 in which the last group ended (the next group begins in their place)
  *   …      dead bytes: zeros, or what the file held when it was an older segment (it is recycled without zeroing)
  *
  * segment_head:  0 magic u64 · 8 version u32 · 12 crc u32 (of 16…80) · 16 first u64 · 24 bytes u64 · 32 directory[16] ·
@@ -56,8 +57,9 @@ bool segment_head_read(const char *from, struct segment_head *out, uint32_t *out
     if (head.magic != SEGMENT_MAGIC || head.version != SEGMENT_VERSION ||
         head.crc != crc32c(0, from + 16, sizeof head - 16))
         return false;
-    if (head.bytes < SEGMENT_BYTES_MIN || head.bytes > SEGMENT_BYTES_MAX || head.bytes % FRAME_ALIGN ||
-        head.first % FRAME_ALIGN || head.prev_end > head.first || head.partitions == 0 || head.first > UINT64_MAX / 4)
+    if (head.bytes < SEGMENT_BYTES_MIN || head.bytes > SEGMENT_BYTES_MAX || head.bytes % SEGMENT_HEADER_BYTES ||
+        head.first % SEGMENT_HEADER_BYTES || head.prev_end > head.first || head.partitions == 0 ||
+        head.first > UINT64_MAX / 4)
         return false;
     *out = head;
     return true;

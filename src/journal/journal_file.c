@@ -125,6 +125,7 @@ static struct journal_file *make(const struct journal_options *options, struct w
     segments_init(&j->segments, options->total_bytes_max && segments < UINT32_MAX ? (uint32_t)segments : SEGMENTS_MAX);
     j->marks = marks_new();
     j->ring = ring_new();
+    j->recent = recent_new(&j->wakers);
     j->writer.offsets = calloc((size_t)JOURNAL_TOPICS * options->partitions, sizeof *j->writer.offsets);
     j->ends = calloc((size_t)JOURNAL_TOPICS * options->partitions, sizeof *j->ends);
     j->writer.touched = calloc(options->partitions, sizeof *j->writer.touched);
@@ -256,6 +257,7 @@ static void file_close(struct journal *journal)
     segments_done(&j->segments);
     marks_free(j->marks);
     ring_free(j->ring);
+    recent_free(j->recent);
     bell_free(j->writer_bell);
     bell_free(j->janitor_bell);
     metrics_free(j->own_metrics);

@@ -14,9 +14,10 @@ struct file_reader {
 
     struct segment segment; /* of `file` */
     struct disk_file *file;
-    char *buffer; /* bytes of the log from position `from`, or, after a read of the tail, chunks' bytes (then n is 0) */
+    char *
+        buffer; /* aligned for the disk: bytes of the log from `from`, or, after a read of the tail, chunks' (n is 0) */
     size_t buffer_capacity, n;
-    uint64_t from;
+    uint64_t from; /* the start of a block */
 
     struct journal_chunk *chunks;
     struct tail_place {
@@ -38,6 +39,10 @@ static inline bool reader_wants(const struct file_reader *reader, uint16_t topic
 /* Room for one more chunk; NULL: out of memory. */
 struct journal_chunk *reader_next_chunk(struct file_reader *reader);
 MUST_CHECK bool reader_grow(struct file_reader *reader, size_t bytes);
+/* Reads bytes of the reader's segment into its buffer: from memory when they were written lately, else from the file.
+ * Position and `to` are multiples of DISK_ALIGN; behind `to` is room for whole blocks. *out_n < n: the file ends. */
+MUST_CHECK enum status reader_bytes(struct file_reader *reader, char *to, size_t n, uint64_t position, size_t *out_n,
+                                    struct error *err);
 /* Makes `file` the segment of the position, which may move on to the next segment's first frame.
  * ERR_NOT_FOUND: retention took it. */
 MUST_CHECK enum status reader_find_segment(struct file_reader *reader, struct error *err);

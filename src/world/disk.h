@@ -24,7 +24,7 @@ struct disk_ops {
     enum status (*read)(struct disk_file *, void *to, size_t n, uint64_t offset, size_t *out_n, struct error *);
     /* All or an error; after an error any part may have been written. */
     enum status (*write)(struct disk_file *, const struct iovec *parts, int count, uint64_t offset, struct error *);
-    /* Writes n zeros; offset and n are multiples of DISK_ZERO_ALIGN. As write, but past the kernel's cache where it
+    /* Writes n zeros; offset and n are multiples of DISK_ALIGN. As write, but past the kernel's cache where it
      * can: for filling files ahead of their use. */
     enum status (*zero)(struct disk_file *, uint64_t offset, uint64_t n, struct error *);
     /* After OK, what was written to the file before (and the file's size) survives a power cut.
@@ -33,6 +33,9 @@ struct disk_ops {
     enum status (*sync)(struct disk_file *, struct error *);
     enum status (*size)(struct disk_file *, uint64_t *out_bytes, struct error *);
     enum status (*truncate)(struct disk_file *, uint64_t bytes, struct error *);
+    /* A hint: from now on reads and writes of whole blocks (memory, offset and size are multiples of DISK_ALIGN) may go
+     * past the kernel's cache, where the file system can. Others go through it as before, but not at the same time. */
+    void (*past_cache)(struct disk_file *);
     /* Exclusive, for the life of the open file; ERR_FULL when another process (or open) holds it. */
     enum status (*lock)(struct disk_file *, struct error *);
     void (*close)(struct disk_file *); /* NULL is fine */
@@ -60,7 +63,7 @@ struct disk_file {
 struct disk *disk_real(void);
 
 #define DISK_PATH_MAX 1024
-#define DISK_ZERO_ALIGN 4096
+#define DISK_ALIGN 4096
 
 /* The `zero` of a disk that has no better way: ordinary writes. */
 MUST_CHECK enum status disk_zero_by_writing(struct disk_file *file, uint64_t offset, uint64_t n, struct error *err);

@@ -18,6 +18,7 @@
 struct real_file {
     struct disk_file file;
     int fd;
+    int direct_fd; /* the same file, past the kernel's cache; -1: everything goes through it */
     char path[];
 };
 
@@ -46,6 +47,7 @@ static enum status real_open(struct disk *disk, const char *path, enum disk_mode
     if (!file)
         return error_set(err, ERR_FULL, "open %s: out of memory", path);
     file->file.ops = disk->ops;
+    file->direct_fd = -1;
     memcpy(file->path, path, n);
     do
         file->fd = open(path, FLAGS[mode] | O_CLOEXEC, 0600);
@@ -59,13 +61,56 @@ static enum status real_open(struct disk *disk, const char *path, enum disk_mode
     return OK;
 }
 
+static void close_direct(struct real_file *file)
+{
+    if (file->direct_fd >= 0)
+        close(file->direct_fd);
+    file->direct_fd = -1;
+}
+
+/* A second descriptor (O_DIRECT), since the first one stays for what is no whole block. Not every file system can. */
+static void real_past_cache(struct disk_file *self)
+{
+    struct real_file *file = real(self);
+    char path[32];
+    if (file->direct_fd >= 0)
+        return;
+    snprintf(path, sizeof path, "/proc/self/fd/%d", file->fd);
+    file->direct_fd = open(path, (fcntl(file->fd, F_GETFL) & O_ACCMODE) | O_DIRECT | O_CLOEXEC);
+}
+
+static bool is_aligned(const void *memory, size_t n, uint64_t offset)
+{
+    return ((uintptr_t)memory | n | offset) % DISK_ALIGN == 0;
+}
+
+/* The descriptor that takes these parts. */
+static int fd_for(const struct real_file *file, const struct iovec *parts, int count, uint64_t offset)
+{
+    for (int i = 0; i < count && file->direct_fd >= 0; i++)
+        if (!is_aligned(parts[i].iov_base, parts[i].iov_len, offset))
+            return file->fd;
+    return file->direct_fd >= 0 ? file->direct_fd : file->fd;
+}
+
+/* A file system that opens with O_DIRECT may still refuse what it is asked for, block size or no: never again then. */
+static bool refuses_direct(struct real_file *file, int fd)
+{
+    if (errno != EINVAL || fd != file->direct_fd)
+        return false;
+    close_direct(file);
+    return true;
+}
+
 static enum status real_read(struct disk_file *file, void *to, size_t n, uint64_t offset, size_t *out_n,
                              struct error *err)
 {
     size_t done = 0;
     while (done < n) {
-        ssize_t got = pread(real(file)->fd, (char *)to + done, n - done, (off_t)(offset + done));
-        if (got < 0 && errno == EINTR)
+        struct iovec part = { (char *)to + done, n - done };
+        int fd = fd_for(real(file), &part, 1, offset + done);
+        ssize_t got = pread(fd, part.iov_base, part.iov_len, (off_t)(offset + done));
+        if (got < 0 && (errno == EINTR || refuses_direct(real(file), fd)))
             continue;
         if (got < 0)
             return failed(err, "read", real(file)->path);
@@ -103,8 +148,9 @@ static enum status real_write(struct disk_file *file, const struct iovec *parts,
             skip = 0;
             continue;
         }
-        ssize_t put = write_run(real(file)->fd, parts, count, skip, offset);
-        if (put < 0 && errno == EINTR)
+        int fd = skip ? real(file)->fd : fd_for(real(file), parts, count, offset);
+        ssize_t put = write_run(fd, parts, count, skip, offset);
+        if (put < 0 && (errno == EINTR || refuses_direct(real(file), fd)))
             continue;
         if (put < 0)
             return failed(err, "write", real(file)->path);
@@ -124,25 +170,20 @@ static enum status real_write(struct disk_file *file, const struct iovec *parts,
     return OK;
 }
 
-/* Straight to the disk (O_DIRECT, by a second descriptor of the same file): filled pages would only push others out of
- * the kernel's cache, and copying zeros there costs more than everything else that filling does. Not every file system
- * can. */
+/* Straight to the disk: filled pages would only push others out of the kernel's cache, and copying zeros there costs
+ * more than everything else that filling does. */
 static enum status real_zero(struct disk_file *file, uint64_t offset, uint64_t n, struct error *err)
 {
-    static _Alignas(DISK_ZERO_ALIGN) char zeros[1 << 20]; /* never written */
-    assert(offset % DISK_ZERO_ALIGN == 0 && n % DISK_ZERO_ALIGN == 0);
-    char path[32];
-    snprintf(path, sizeof path, "/proc/self/fd/%d", real(file)->fd);
-    int fd = open(path, O_WRONLY | O_DIRECT | O_CLOEXEC);
-    while (fd >= 0 && n) {
-        ssize_t done = pwrite(fd, zeros, n < sizeof zeros ? n : sizeof zeros, (off_t)offset);
-        if (done <= 0 || done % DISK_ZERO_ALIGN)
+    static _Alignas(DISK_ALIGN) char zeros[1 << 20]; /* never written */
+    assert(offset % DISK_ALIGN == 0 && n % DISK_ALIGN == 0);
+    real_past_cache(file);
+    while (real(file)->direct_fd >= 0 && n) {
+        ssize_t done = pwrite(real(file)->direct_fd, zeros, n < sizeof zeros ? n : sizeof zeros, (off_t)offset);
+        if (done <= 0 || done % DISK_ALIGN)
             break;
         offset += (uint64_t)done;
         n -= (uint64_t)done;
     }
-    if (fd >= 0)
-        close(fd);
     return n ? disk_zero_by_writing(file, offset, n, err) : OK;
 }
 
@@ -179,6 +220,7 @@ static void real_close(struct disk_file *file)
 {
     if (!file)
         return;
+    close_direct(real(file));
     close(real(file)->fd);
     free(file);
 }
@@ -257,6 +299,7 @@ struct disk *disk_real(void)
         .sync = real_sync,
         .size = real_size,
         .truncate = real_truncate,
+        .past_cache = real_past_cache,
         .lock = real_lock,
         .close = real_close,
         .rename = real_rename,

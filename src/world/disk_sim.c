@@ -192,6 +192,11 @@ static enum status sim_truncate(struct disk_file *self, uint64_t bytes, struct e
     return is_off(err);
 }
 
+static void sim_past_cache(struct disk_file *self)
+{
+    (void)self; /* what was not synced is lost either way */
+}
+
 static enum status sim_lock(struct disk_file *self, struct error *err)
 {
     struct sim_file *file = (struct sim_file *)self;
@@ -305,6 +310,7 @@ struct disk_sim *disk_sim_new(uint64_t seed, struct world_sim *time)
         .size = sim_size,
         .zero = disk_zero_by_writing,
         .truncate = sim_truncate,
+        .past_cache = sim_past_cache,
         .lock = sim_lock,
         .close = sim_close,
         .rename = sim_rename,

@@ -106,7 +106,8 @@ static void keep_changes(struct inode *inode)
 /* What survives of a file's unsynced changes. */
 static void lose_changes(struct disk_sim *sim, struct inode *inode)
 {
-    uint64_t mode = dice_below(sim->dice, 4); /* nothing, everything, and twice: sector by sector */
+    uint64_t mode = dice_below(sim->dice, 5); /* nothing, everything, twice: sector by sector, and block by block */
+    size_t unit = mode == 4 ? DISK_ALIGN / DISK_SIM_SECTOR : 1;
     size_t sectors = (inode->seen.n > inode->kept.n ? inode->seen.n : inode->kept.n) / DISK_SIM_SECTOR + 1;
     for (struct change *change = inode->changes; change; change = change->next)
         if (change->offset + change->n > sectors * DISK_SIM_SECTOR)
@@ -122,7 +123,7 @@ static void lose_changes(struct disk_sim *sim, struct inode *inode)
         if (change->offset + change->n > inode->kept.n)
             bytes_resize(&inode->kept, change->offset + change->n);
         for (size_t at = 0; at < change->n;) {
-            uint64_t place = change->offset + at, sector = place / DISK_SIM_SECTOR;
+            uint64_t place = change->offset + at, sector = place / DISK_SIM_SECTOR / unit * unit;
             size_t part = DISK_SIM_SECTOR - place % DISK_SIM_SECTOR;
             part = part < change->n - at ? part : change->n - at;
             if (mode > 1 && !lost[sector])

@@ -55,6 +55,41 @@ static void test_a_replaced_file_has_the_new_content_whole(void **state)
     assert_int_equal(disk_read_whole(disk, path, 5, &text, &n, &err), ERR_NOT_FOUND);
 }
 
+static void test_writes_past_the_cache_and_through_it_make_one_file(void **state)
+{
+    (void)state;
+    struct disk *disk = disk_real();
+    struct disk_file *file;
+    char path[DISK_PATH_MAX];
+    static _Alignas(DISK_ALIGN) char blocks[3 * DISK_ALIGN], got[4 * DISK_ALIGN];
+    path_of(path, "blocks");
+    assert_int_equal(disk->ops->open(disk, path, DISK_CREATE, &file, NULL), OK);
+    assert_int_equal(file->ops->zero(file, 0, 4 * DISK_ALIGN, NULL), OK);
+    file->ops->past_cache(file);
+    for (int round = 0; round < 20; round++) {
+        memset(blocks, 'a' + round, sizeof blocks);
+        struct iovec two[] = { { blocks, DISK_ALIGN }, { blocks + DISK_ALIGN, 2 * DISK_ALIGN } };
+        struct iovec odd[] = { { blocks + 1, 10 } };
+        assert_int_equal(file->ops->write(file, two, 2, DISK_ALIGN, NULL), OK);
+        blocks[1] = 'Z';
+        assert_int_equal(file->ops->write(file, odd, 1, DISK_ALIGN + 5, NULL), OK);
+        assert_int_equal(file->ops->sync(file, NULL), OK);
+        size_t n;
+        assert_int_equal(file->ops->read(file, got, sizeof got, 0, &n, NULL), OK);
+        assert_int_equal(n, sizeof got);
+        assert_int_equal(got[DISK_ALIGN - 1], 0);
+        assert_int_equal(got[DISK_ALIGN + 4], 'a' + round);
+        assert_int_equal(got[DISK_ALIGN + 5], 'Z');
+        assert_int_equal(got[DISK_ALIGN + 6], 'a' + round);
+        assert_int_equal(got[4 * DISK_ALIGN - 1], 'a' + round);
+        assert_int_equal(file->ops->read(file, got + 1, 20, DISK_ALIGN, &n, NULL), OK);
+        assert_int_equal(got[6], 'Z');
+        assert_int_equal(file->ops->read(file, got, DISK_ALIGN, 4 * DISK_ALIGN, &n, NULL), OK);
+        assert_int_equal(n, 0);
+    }
+    file->ops->close(file);
+}
+
 static void test_many_small_parts_are_written_in_order(void **state)
 {
     (void)state;
@@ -101,6 +136,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_a_replaced_file_has_the_new_content_whole),
+        cmocka_unit_test(test_writes_past_the_cache_and_through_it_make_one_file),
         cmocka_unit_test(test_many_small_parts_are_written_in_order),
         cmocka_unit_test(test_a_second_lock_is_refused_until_the_first_is_closed),
     };

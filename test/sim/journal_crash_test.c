@@ -14,7 +14,8 @@
  * done(OK) before the flush; a commit's marks in a frame before its records; recovery without the chain's two checks; a
  * failed flush tried again and trusted; recovery that does not write again what it can't prove durable; offsets not
  * taken back after a failure; ERR_FULL without scrubbing; a spare used before its name is durable; chunks' checksums
- * not looked at by recovery; retention that ignores marks. It also found real ones: see seeds.txt. */
+ * not looked at by recovery; retention that ignores marks; a group written without the front of its first block; memory
+ * of the log's end used after it was overwritten. It also found real ones: see seeds.txt. */
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -97,7 +98,7 @@ static uint64_t roll(uint64_t below)
 
 /* ---- commits ---- */
 
-#define RECORD_BYTES_MAX 4096
+#define RECORD_BYTES_MAX (2 * DISK_ALIGN)
 static char ramp[RECORD_BYTES_MAX + 256]; /* 0 1 2 … 255 0 1 … */
 
 /* The filler of a record, which follows from its three numbers. */
@@ -149,10 +150,19 @@ static void on_done(struct journal_commit *commit, enum status status, const cha
     planned->bytes = NULL;
 }
 
+/* Of a record whose commit of one chunk ends where a block of the disk ends: what is behind it in the block would be
+ * zeros, and no stale frame could stand there. */
+static uint32_t record_bytes_to_block_end(uint64_t position)
+{
+    uint32_t around = 64 + 24 + 4, left = DISK_ALIGN - (uint32_t)(position % DISK_ALIGN); /* frame and chunk heads */
+    return left < around + 12 ? left + DISK_ALIGN - around : left - around;
+}
+
 static void plan_commit(struct planned *planned)
 {
     static const uint16_t TOPICS[] = { TOPIC_EVENTS, TOPIC_ENRICHED, TOPIC_CHANGELOG };
     struct journal_status status;
+    run->journal->backend->status(run->journal, &status);
     planned->chunk_count = (uint32_t)(roll(12) == 0 ? 0 : 1 + roll(roll(3) ? 2 : 4));
     planned->mark_count = (uint32_t)(planned->chunk_count == 0 ? 1 + roll(2) : roll(3));
     if (run->uniform) { /* so that a new frame fits exactly over a torn one, with a stale one behind it */
@@ -166,10 +176,9 @@ static void plan_commit(struct planned *planned)
         planned->chunks[i].record_bytes = 12 + (uint32_t)roll(roll(8) ? 300 : 3000);
         if (run->uniform) {
             planned->chunks[i].records = 1;
-            planned->chunks[i].record_bytes = 1000;
+            planned->chunks[i].record_bytes = record_bytes_to_block_end(status.end_position);
         }
     }
-    run->journal->backend->status(run->journal, &status);
     for (uint32_t i = 0; i < planned->mark_count; i++) {
         planned->marks[i].group = (uint16_t)i; /* each group once in a commit */
         planned->marks[i].partition = (uint16_t)roll(PARTITIONS);
