@@ -21,8 +21,10 @@ struct process_stream;
 /* The first byte of every changelog record and the name of a manifest's section: never change or reuse one. */
 enum state_id {
     STATE_DEDUP = 1,
+    STATE_KV = 2,    /* has no records; the first byte of nobody's keys */
+    STATE_KEYED = 3, /* also the first byte of its keys in the map (state_kv.h), as for all that follow */
 };
-#define STATE_IDS_END 2
+#define STATE_IDS_END 4
 
 struct state_ops {
     const char *name; /* for messages */
