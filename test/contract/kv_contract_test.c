@@ -83,7 +83,7 @@ static void put_numbers(const unsigned *keys, size_t count, uint64_t number)
 {
     static char names[KEYS][8];
     static uint64_t values[KEYS][VALUE_MAX / 8];
-    struct kv_change changes[KEYS];
+    struct kv_change changes[KEYS] = { 0 };
     for (size_t i = 0; i < count; i++)
         changes[i] = (struct kv_change){ KV_PUT, key_of(keys[i], names[i]), value_of(number, values[i]) };
     assert_int_equal(backend->write(map, changes, count, true, &err), OK);
