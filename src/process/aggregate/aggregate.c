@@ -82,19 +82,18 @@ void aggregate_init(const struct aggregate_layout *layout, void *row)
 
 static void sketch_add(const struct aggregate_slot *slot, struct sketch_slot *at, const struct aggregate_value *input)
 {
-    struct aggregate_value normal;
+    struct aggregate_value scratch;
     if (input->kind == AGGREGATE_NULL)
         return;
-    if (!value_normal(input, &normal) || (slot->kind == AGGREGATE_QUANTILE && normal.kind == AGGREGATE_TEXT)) {
+    const struct aggregate_value *normal = kept_normal(input, &scratch);
+    if (!normal || (slot->kind == AGGREGATE_QUANTILE && normal->kind == AGGREGATE_TEXT))
         skipped_add(&at->skipped, 1);
-        return;
-    }
-    if (slot->kind == AGGREGATE_QUANTILE)
-        quantile_add(&at->quantile, normal.kind == AGGREGATE_INT ? (double)normal.integer : normal.number);
+    else if (slot->kind == AGGREGATE_QUANTILE)
+        quantile_add(&at->quantile, normal->kind == AGGREGATE_INT ? (double)normal->integer : normal->number);
     else if (slot->kind == AGGREGATE_TOP)
-        top_add(&at->top, slot->capacity, &normal, value_hash(&normal));
+        top_add(&at->top, slot->capacity, normal, distinct_hash(normal));
     else /* a text by all of its bytes: only what is kept is cut */
-        distinct_add(&at->distinct, value_hash(normal.kind == AGGREGATE_TEXT ? input : &normal));
+        distinct_add(&at->distinct, distinct_hash(normal->kind == AGGREGATE_TEXT ? input : normal));
 }
 
 void aggregate_add_values(const struct aggregate_layout *layout, void *row, const struct aggregate_value *inputs,

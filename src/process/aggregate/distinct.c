@@ -36,7 +36,7 @@ static uint64_t mix(uint64_t bits)
     return bits ^ (bits >> 31);
 }
 
-uint64_t value_hash(const struct aggregate_value *normal)
+uint64_t distinct_hash(const struct aggregate_value *normal)
 {
     uint64_t bits = 0;
     switch (normal->kind) {

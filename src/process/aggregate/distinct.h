@@ -13,8 +13,8 @@
 
 struct distinct;
 
-/* The value's hash; the same for an integer and a number that are equal. normal: as value_normal gives it. */
-uint64_t value_hash(const struct aggregate_value *normal);
+/* The value's hash; the same for an integer and a number that are equal. normal: as kept_normal gives it. */
+uint64_t distinct_hash(const struct aggregate_value *normal);
 
 /* *distinct may be NULL: then it is made. */
 void distinct_add(struct distinct **distinct, uint64_t hash);

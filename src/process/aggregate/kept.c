@@ -32,7 +32,7 @@ static int compare_texts(struct slice a, struct slice b)
     return first ? first : order(a.n<b.n, a.n> b.n);
 }
 
-int value_compare(const struct aggregate_value *a, const struct aggregate_value *b)
+int kept_compare(const struct aggregate_value *a, const struct aggregate_value *b)
 {
     assert(a->kind != AGGREGATE_NULL && b->kind != AGGREGATE_NULL);
     if (a->kind == AGGREGATE_TEXT || b->kind == AGGREGATE_TEXT) {
@@ -57,20 +57,23 @@ static struct slice cut(struct slice text)
     return slice_of(text.p, n);
 }
 
-bool value_normal(const struct aggregate_value *value, struct aggregate_value *out)
+const struct aggregate_value *kept_normal_rare(const struct aggregate_value *value, struct aggregate_value *scratch)
 {
-    *out = *value;
-    if (value->kind == AGGREGATE_TEXT)
-        out->text = cut(value->text);
+    *scratch = *value;
+    if (value->kind == AGGREGATE_TEXT) {
+        if (value->text.n <= AGGREGATE_TEXT_MAX)
+            return value;
+        scratch->text = cut(value->text);
+    }
     if (value->kind == AGGREGATE_NUMBER) {
         if (!isfinite(value->number))
-            return false;
-        out->number = value->number + 0.0; /* -0 + 0 is 0 */
+            return NULL;
+        scratch->number = value->number + 0.0; /* -0 + 0 is 0 */
     }
-    return true;
+    return scratch;
 }
 
-char *value_encode(const struct aggregate_value *value, char *to)
+char *kept_encode(const struct aggregate_value *value, char *to)
 {
     *to++ = (char)value->kind;
     switch (value->kind) {
@@ -87,7 +90,7 @@ char *value_encode(const struct aggregate_value *value, char *to)
     return to;
 }
 
-struct aggregate_value value_decode(struct wire *wire)
+struct aggregate_value kept_decode(struct wire *wire)
 {
     struct aggregate_value value = { .kind = wire_get_u8(wire) };
     if (value.kind == AGGREGATE_INT) {
@@ -121,7 +124,7 @@ static void extreme_keep(struct extreme_slot *slot, const struct aggregate_value
 {
     if (slot->kind != AGGREGATE_NULL) {
         struct aggregate_value kept = extreme_value(slot);
-        if (value_compare(value, &kept) * direction <= 0)
+        if (kept_compare(value, &kept) * direction <= 0)
             return;
     }
     slot->kind = (uint8_t)value->kind;
@@ -133,7 +136,7 @@ static void extreme_keep(struct extreme_slot *slot, const struct aggregate_value
 
 void extreme_add(struct extreme_slot *slot, const struct aggregate_value *value, int direction)
 {
-    struct aggregate_value normal;
+    struct aggregate_value scratch;
     if (LIKELY(value->kind == AGGREGATE_INT && slot->kind == AGGREGATE_INT)) {
         if (direction < 0 ? value->integer < slot->integer : value->integer > slot->integer)
             slot->integer = value->integer;
@@ -141,10 +144,11 @@ void extreme_add(struct extreme_slot *slot, const struct aggregate_value *value,
     }
     if (value->kind == AGGREGATE_NULL)
         return;
-    if (value->kind == AGGREGATE_TEXT || !value_normal(value, &normal))
+    const struct aggregate_value *normal = value->kind == AGGREGATE_TEXT ? NULL : kept_normal(value, &scratch);
+    if (!normal)
         skipped_add(&slot->skipped, 1);
     else
-        extreme_keep(slot, &normal, direction);
+        extreme_keep(slot, normal, direction);
 }
 
 void extreme_merge(struct extreme_slot *into, const struct extreme_slot *from, int direction)
@@ -165,13 +169,13 @@ void extreme_result(const struct extreme_slot *slot, struct aggregate_result *ou
 char *extreme_encode(const struct extreme_slot *slot, char *to)
 {
     struct aggregate_value value = extreme_value(slot);
-    return value_encode(&value, wire_put_u64(to, slot->skipped));
+    return kept_encode(&value, wire_put_u64(to, slot->skipped));
 }
 
 void extreme_decode(struct extreme_slot *slot, struct wire *wire)
 {
     *slot = (struct extreme_slot){ .skipped = (uint32_t)wire_get_bits(wire, 32) };
-    struct aggregate_value value = value_decode(wire);
+    struct aggregate_value value = kept_decode(wire);
     if (value.kind == AGGREGATE_TEXT)
         wire->bad = true;
     if (wire->bad)
@@ -227,7 +231,7 @@ static void moment_keep(struct moment_slot *slot, const struct aggregate_value *
             later = order(tie_breaker<slot->tie_breaker, tie_breaker> slot->tie_breaker);
         if (later == 0) {
             struct aggregate_value kept = moment_value(slot);
-            later = value_compare(value, &kept);
+            later = kept_compare(value, &kept);
         }
         if ((later > 0 ? 1 : later < 0 ? -1 : 0) != direction)
             return;
@@ -240,13 +244,14 @@ static void moment_keep(struct moment_slot *slot, const struct aggregate_value *
 void moment_add(struct moment_slot *slot, const struct aggregate_value *value, int64_t time_ms, uint64_t tie_breaker,
                 int direction)
 {
-    struct aggregate_value normal;
+    struct aggregate_value scratch;
     if (value->kind == AGGREGATE_NULL)
         return;
-    if (!value_normal(value, &normal))
+    const struct aggregate_value *normal = kept_normal(value, &scratch);
+    if (!normal)
         skipped_add(&slot->skipped, 1);
     else
-        moment_keep(slot, &normal, time_ms, tie_breaker, direction);
+        moment_keep(slot, normal, time_ms, tie_breaker, direction);
 }
 
 void moment_merge(struct moment_slot *into, const struct moment_slot *from, int direction)
@@ -279,7 +284,7 @@ void moment_result(const struct moment_slot *slot, struct aggregate_result *out)
 char *moment_encode(const struct moment_slot *slot, char *to)
 {
     struct aggregate_value value = moment_value(slot);
-    to = value_encode(&value, wire_put_u64(to, slot->skipped));
+    to = kept_encode(&value, wire_put_u64(to, slot->skipped));
     if (slot->kind == AGGREGATE_NULL)
         return to;
     to = wire_put_i64(to, slot->time_ms);
@@ -291,7 +296,7 @@ void moment_decode(struct moment_slot *slot, struct wire *wire)
     uint64_t tie_breaker = 0;
     int64_t time_ms = 0;
     *slot = (struct moment_slot){ .skipped = (uint32_t)wire_get_bits(wire, 32) };
-    struct aggregate_value value = value_decode(wire);
+    struct aggregate_value value = kept_decode(wire);
     if (value.kind != AGGREGATE_NULL) {
         time_ms = wire_get_i64(wire);
         const char *p = wire_get(wire, sizeof tie_breaker);

@@ -32,13 +32,19 @@ struct moment_slot {
 
 /* Total, and exact also between an integer and a number: <0, 0, >0. Numbers before texts; of an integer and a number
  * that are equal the integer is the smaller, so that no two different values are equal. No NULL, no NaN, no -0. */
-int value_compare(const struct aggregate_value *a, const struct aggregate_value *b);
-/* As the row keeps it: a text cut to AGGREGATE_TEXT_MAX bytes at a character, 0 for -0. False: NaN or infinite. */
-bool value_normal(const struct aggregate_value *value, struct aggregate_value *out);
+int kept_compare(const struct aggregate_value *a, const struct aggregate_value *b);
+/* As the row keeps it: a text cut to AGGREGATE_TEXT_MAX bytes at a character, 0 for -0. The value itself when nothing
+ * is to change, else `scratch`; NULL: NaN or infinite. */
+const struct aggregate_value *kept_normal_rare(const struct aggregate_value *value, struct aggregate_value *scratch);
+static inline const struct aggregate_value *kept_normal(const struct aggregate_value *value,
+                                                        struct aggregate_value *scratch)
+{
+    return LIKELY(value->kind == AGGREGATE_INT) ? value : kept_normal_rare(value, scratch);
+}
 #define VALUE_ENCODED_MAX (1 + 10 + AGGREGATE_TEXT_MAX)
-char *value_encode(const struct aggregate_value *value, char *to);
-/* A view into the bytes; NULL and the reader bad when it is no value that value_normal gives. */
-struct aggregate_value value_decode(struct wire *wire);
+char *kept_encode(const struct aggregate_value *value, char *to);
+/* A view into the bytes; NULL and the reader bad when it is no value that kept_normal gives. */
+struct aggregate_value kept_decode(struct wire *wire);
 
 /* direction: <0 keeps the smallest, >0 the largest. */
 void extreme_add(struct extreme_slot *slot, const struct aggregate_value *value, int direction);

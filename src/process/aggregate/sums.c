@@ -32,12 +32,9 @@ static struct pair pair_from_integer(__int128 integer)
     return pair_of_two(high, (double)(integer - (__int128)high));
 }
 
-void sum_add(struct sum_slot *slot, const struct aggregate_value *value)
+void sum_add_rare(struct sum_slot *slot, const struct aggregate_value *value)
 {
-    if (LIKELY(value->kind == AGGREGATE_INT)) {
-        sum_add_integers(slot, value->integer);
-        slot->count++;
-    } else if (value->kind == AGGREGATE_NUMBER && fabs(value->number) <= SUM_NUMBER_MAX) { /* a NaN is not */
+    if (value->kind == AGGREGATE_NUMBER && fabs(value->number) <= SUM_NUMBER_MAX) { /* a NaN is not */
         slot->numbers = pair_add_number(slot->numbers, value->number);
         slot->has_numbers = 1;
         slot->count++;

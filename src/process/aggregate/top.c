@@ -154,7 +154,7 @@ static uint16_t *place_of(const struct top *top, const struct aggregate_value *v
         if (entry->hash != hash || entry->kind != value->kind)
             continue;
         struct aggregate_value has = entry_value(top, entry);
-        if (value_compare(&has, value) == 0)
+        if (kept_compare(&has, value) == 0)
             break;
     }
     return &top->table[at];
@@ -208,7 +208,7 @@ static int compare_ranked(const void *a, const void *b)
     const struct ranked *left = a, *right = b;
     if (left->count != right->count)
         return left->count > right->count ? -1 : 1;
-    return value_compare(&left->value, &right->value);
+    return kept_compare(&left->value, &right->value);
 }
 
 static void rank_all(const struct top *top, struct ranked *ranked)
@@ -263,7 +263,7 @@ char *top_encode(const struct top *top, char *to)
     to = wire_put_u64(to, top->error);
     rank_all(top, ranked);
     for (uint32_t i = 0; i < top->used; i++)
-        to = value_encode(&ranked[i].value, wire_put_u64(to, ranked[i].count));
+        to = kept_encode(&ranked[i].value, wire_put_u64(to, ranked[i].count));
     return to;
 }
 
@@ -277,11 +277,11 @@ struct top *top_decode(struct wire *wire, uint32_t capacity)
     struct top *top = top_new();
     for (uint64_t i = 0; i < used && !wire->bad; i++) {
         uint64_t count = wire_get_u64(wire);
-        struct aggregate_value value = value_decode(wire), same = canonical(&value);
+        struct aggregate_value value = kept_decode(wire), same = canonical(&value);
         if (value.kind == AGGREGATE_NULL || value.kind != same.kind || count == 0)
             wire->bad = true;
         else
-            count_value(top, capacity, &value, value_hash(&value), count);
+            count_value(top, capacity, &value, distinct_hash(&value), count);
     }
     top->error = error;
     if (wire->bad || top->used != used) {

@@ -13,7 +13,7 @@ struct top;
 
 /* For the k most frequent: 8 k at least. */
 uint32_t top_capacity(uint32_t k);
-/* *top may be NULL: then it is made. normal: not NULL, as value_normal gives it; hash: of value_hash. */
+/* *top may be NULL: then it is made. normal: not NULL, as kept_normal gives it; hash: of distinct_hash. */
 void top_add(struct top **top, uint32_t capacity, const struct aggregate_value *normal, uint64_t hash);
 void top_merge(struct top **into, uint32_t capacity, const struct top *from);
 /* Sets the fields of a top and value, k entries at most: by count, equal ones by value. */
