@@ -14,8 +14,9 @@ int main(int argc, char **argv)
         name = "help";
     const struct command *command = command_find(name);
     if (!command) {
-        fprintf(stderr, "weir: there is no command '%s'%s%s\nTry: weir --help\n", name,
-                command_closest(name) ? "; did you mean " : "", command_closest(name) ? command_closest(name) : "");
+        fprintf(stderr, "weir: there is no command '%s'%s%s%s\nTry: weir --help\n", name,
+                command_closest(name) ? "; did you mean " : "", command_closest(name) ? command_closest(name) : "",
+                command_closest(name) ? "?" : "");
         return EX_USAGE;
     }
     return command->run(argc - 1, argv + 1);

@@ -12,6 +12,8 @@
 #include <string.h>
 #include <sysexits.h>
 
+#include "base/slice.h"
+
 static const struct args_visitor *visitor_now;
 
 void args_set_visitor(const struct args_visitor *visitor)
@@ -239,11 +241,21 @@ static const struct arg *find_letter(const struct args_command *command, char le
     return NULL;
 }
 
-/* An option that begins with what was typed, or shares its first letters: for "did you mean". */
+/* An option with at most two typing errors, else one that shares the first letters: for "did you mean". */
 static const char *closest(const struct args_command *command, const char *name, size_t n)
 {
     const char *best = NULL;
-    size_t best_common = 1;
+    size_t best_common = 1, best_distance = n < 3 ? n : 3;
+    for (size_t i = 0; i < command->arg_count; i++) {
+        const struct arg *arg = &command->args[i];
+        size_t d = slice_distance(slice_of(name, n), slice_from(arg->name));
+        if (arg->kind != ARG_KIND_REST && d < best_distance) {
+            best = arg->name;
+            best_distance = d;
+        }
+    }
+    if (best)
+        return best;
     for (size_t i = 0; i < command->arg_count; i++) {
         const struct arg *arg = &command->args[i];
         size_t common = 0;
@@ -385,12 +397,13 @@ void args_print_help(const struct args_command *command)
         printf("\nExamples:\n%s", command->examples);
 }
 
-static void print_group_help(const char *command, const char *summary, const struct subcommand *rows, size_t count)
+static void print_group_help(FILE *to, const char *command, const char *summary, const struct subcommand *rows,
+                             size_t count)
 {
-    printf("weir %s: %s\n\nusage: weir %s COMMAND [OPTION…]\n\n", command, summary, command);
+    fprintf(to, "weir %s: %s\n\nusage: weir %s COMMAND [OPTION…]\n\n", command, summary, command);
     for (size_t i = 0; i < count; i++)
-        printf("  %-14s %s\n", rows[i].name, rows[i].summary);
-    printf("\nRead on:  weir %s COMMAND --help\n", command);
+        fprintf(to, "  %-14s %s\n", rows[i].name, rows[i].summary);
+    fprintf(to, "\nRead on:  weir %s COMMAND --help\n", command);
 }
 
 int args_dispatch(const char *command, const char *summary, const struct subcommand *rows, size_t count, int argc,
@@ -403,12 +416,22 @@ int args_dispatch(const char *command, const char *summary, const struct subcomm
         return EX_OK;
     }
     if (argc < 2 || strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0) {
-        print_group_help(command, summary, rows, count);
+        print_group_help(argc < 2 ? stderr : stdout, command, summary, rows, count);
         return argc < 2 ? EX_USAGE : EX_OK;
     }
     for (size_t i = 0; i < count; i++)
         if (strcmp(rows[i].name, argv[1]) == 0)
             return rows[i].run(argc - 1, argv + 1);
-    fprintf(stderr, "weir %s: there is no '%s'\nTry: weir %s --help\n", command, argv[1], command);
+    const char *near = NULL;
+    size_t near_distance = 3;
+    for (size_t i = 0; i < count; i++) {
+        size_t d = slice_distance(slice_from(argv[1]), slice_from(rows[i].name));
+        if (d < near_distance) {
+            near = rows[i].name;
+            near_distance = d;
+        }
+    }
+    fprintf(stderr, "weir %s: there is no '%s'%s%s%s\nTry: weir %s --help\n", command, argv[1],
+            near ? "; did you mean " : "", near ? near : "", near ? "?" : "", command);
     return EX_USAGE;
 }

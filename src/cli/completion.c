@@ -184,8 +184,9 @@ static void zsh_group(void *self, const char *command, const struct subcommand *
 void completion_write_zsh(struct buf *out)
 {
     struct writer writer = { .out = out };
-    buf_add_text(out, "#compdef weir\n# weir completion for zsh: weir completion zsh > a directory of your $fpath, "
-                      "named _weir\n");
+    buf_add_text(
+        out, "#compdef weir\n# weir completion for zsh. Use it now (after compinit):  source <(weir completion zsh)\n"
+             "# For good: weir completion zsh > DIR/_weir, DIR being one of your $fpath\n");
     visit_all(&(struct args_visitor){ zsh_command, zsh_group, &writer });
     buf_add_text(out, "_weir() {\n    local -a commands=(\n");
     const struct command *command;
@@ -199,7 +200,8 @@ void completion_write_zsh(struct buf *out)
     buf_add_text(out, "    )\n    if (( CURRENT == 2 )); then _describe command commands; return; fi\n"
                       "    local one=$words[2]; shift words; (( CURRENT-- ))\n"
                       "    (( $+functions[_weir_${one//-/_}] )) && _weir_${one//-/_}\n}\n"
-                      "_weir \"$@\"\n");
+                      "# Loaded from $fpath this file is the function _weir; sourced it only announces it.\n"
+                      "if [[ $funcstack[1] == _weir ]]; then _weir \"$@\"; else compdef _weir weir; fi\n");
 }
 
 struct completion_options {

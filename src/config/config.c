@@ -152,6 +152,15 @@ static void apply_mapping(struct loader *loader, struct fy_node *mapping, char *
         apply_pair(loader, pair, path, used, depth);
 }
 
+/* The library's words, but for the one mistake that people make most: its own do not say what to do. */
+static const char *words_of(const char *message)
+{
+    if (!message)
+        return "this is not YAML";
+    return strcmp(message, "duplicate key") == 0 ? "this name is here twice: put what belongs to it in one place"
+                                                 : message;
+}
+
 static void report_parse_errors(struct loader *loader, struct fy_diag *diag)
 {
     void *at = NULL;
@@ -160,7 +169,7 @@ static void report_parse_errors(struct loader *loader, struct fy_diag *diag)
     while ((error = fy_diag_errors_iterate(diag, &at)) != NULL)
         if (error->line >= 0)
             problem(loader, error->line ? error->line - 1 : 0, error->column ? error->column - 1 : 0, 1,
-                    error->msg ? error->msg : "this is not YAML");
+                    words_of(error->msg));
     if (loader->count == before)
         problem(loader, 0, 0, 1, "this is not YAML");
 }
