@@ -65,8 +65,8 @@ test('explore gives what the raw table gives, for whole ranges, by type, by prop
   await equal('visitors', () => shown(total('total-visitors')), `SELECT uniq(visitor_id) FROM events_raw WHERE ${since}`);
   await page.getByLabel('Event type').selectOption('purchase');
   await equal('purchases', () => shown(total('total-events')), `SELECT count() FROM events_raw WHERE ${since} AND event_type = 'purchase'`);
-  await page.getByText('Visitors', { exact: true }).first().click();
-  await page.getByText('Day', { exact: true }).click();
+  await page.getByRole('radio', { name: 'Visitors' }).check();
+  await page.getByRole('radio', { name: 'Day' }).check();
   const table = page.getByTestId('explore-table').locator('tbody tr');
   const cells = () => table.evaluateAll((rows) => rows.map((r) => [...r.cells].map((c) => c.textContent.replaceAll(',', ''))));
   const perDay = await weir.sql(`SELECT uniq(visitor_id) FROM events_raw WHERE ${since} AND event_type = 'purchase' GROUP BY toDate(timestamp) AS d ORDER BY d DESC`);
@@ -114,7 +114,7 @@ test('events are found by any of their text, quotes and all; dead letters keep t
   await weir.settle("SELECT count() FROM events_raw WHERE event_name = 'it\\'s \\\\ here'", [[1]]);
   await page.getByLabel('Search events').fill("it's \\");
   await eventually('one row', () => page.locator('.events-table tbody tr').count(), (n) => n === 1, 5);
-  await page.getByText('Dead letters', { exact: true }).click();
+  await page.getByRole('radio', { name: 'Dead letters' }).check();
   await page.getByLabel('Search dead letters').fill('');
   await page.locator('.events-table tbody tr').first().click();
   const original = await page.getByRole('dialog').getByRole('region', { name: 'original' }).textContent();
@@ -195,7 +195,8 @@ for (const width of [360, 820, 1440])
         const [r, g, b] = (await page.evaluate(() => getComputedStyle(document.documentElement).backgroundColor)).match(/\d+/g).map(Number);
         assert.equal(r + g + b < 384, colorScheme === 'dark');
       }
-      await close();
+      // Without the stream's tables their questions are answered 400, which the browser itself notes.
+      await close({ whileCut: !(await weir.sql('SELECT session_id FROM sessions LIMIT 1').catch(() => false)) });
     });
 
 test('the theme can be turned, and stays so', async () => {
