@@ -1,5 +1,6 @@
 /* `weir generate`: believable events on standard output, as many as asked for or, with --live, as time goes by. */
 #include <errno.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sysexits.h>
@@ -10,14 +11,18 @@
 #include "cli/args.h"
 #include "cli/commands.h"
 #include "cli/synth.h"
+#include "cli/synth_faults.h"
 #include "cli/term.h"
 #include "world/world.h"
 
+#define DAY_MS INT64_C(86400000)
+#define WARM_UP_MS INT64_C(1800000)
+
 struct generate_options {
     int64_t events, seed, visitors, days;
-    double rate;
-    const char *tenant, *start;
-    bool live;
+    double rate, growth, surge, faults;
+    const char *tenant, *start, *until;
+    bool live, progress;
 };
 
 static const struct arg ARGS[] = {
@@ -30,11 +35,20 @@ static const struct arg ARGS[] = {
                 "how many people there are"),
     ARG_TEXT(struct generate_options, tenant, "tenant", 't', "NAME", "demo_tenant",
              "customer_id of the events; empty: leave it out"),
-    ARG_TEXT(struct generate_options, start, "start", 0, "TIME", "2026-01-05T00:00:00Z", "time of the first event"),
+    ARG_TEXT(struct generate_options, start, "start", 0, "TIME", NULL,
+             "time of the first event; 2026-01-05T00:00:00Z unless said, with --live now"),
     ARG_INTEGER(struct generate_options, days, "days", 'd', "N", "0", 0, 36500,
                 "stop after so many days of event time; with --live: history up to now, first"),
+    ARG_TEXT(struct generate_options, until, "until", 'u', "TIME", NULL,
+             "history: it ends then (or: now), and begins --days before, or at --start"),
     ARG_FLAG(struct generate_options, live, "live", 'l',
              "as time goes by: each event when it happens, until it is ended"),
+    ARG_REAL(struct generate_options, growth, "growth", 0, "PERCENT", "0", "more visitors each week, up to --rate"),
+    ARG_REAL(struct generate_options, surge, "surge", 0, "N", "0",
+             "events a second more at the end: a campaign that began three hours before"),
+    ARG_REAL(struct generate_options, faults, "faults", 0, "PERCENT", "0",
+             "events that are broken on their way, or sent twice"),
+    ARG_FLAG(struct generate_options, progress, "progress", 0, "a bar on standard error, where that is a terminal"),
 };
 
 static const struct args_command GENERATE = {
@@ -46,6 +60,7 @@ static const struct args_command GENERATE = {
                    "same for the same seed.",
     .examples = "  weir generate --events 100000 --seed 7 > events.ndjson\n"
                 "  weir generate --days 7 --rate 2 | weir send -\n"
+                "  weir generate --until now --days 30 --growth 8 --faults 0.5 --progress | weir send - --quiet\n"
                 "  weir generate --live --rate 50 | weir send -\n",
     .args = ARGS,
     .arg_count = COUNT_OF(ARGS),
@@ -79,7 +94,12 @@ static bool wait_for(int64_t at_ms, struct buf *out)
     }
 }
 
-static int run(const struct generate_options *options, int64_t start_ms, int64_t end_ms)
+/* Event time. What happens between start and from is not written, so that people are in the shop already. */
+struct stretch {
+    int64_t start_ms, from_ms, end_ms;
+};
+
+static struct synth *make_synth(const struct generate_options *options, int64_t start_ms, int64_t end_ms)
 {
     struct synth_options synth_options = {
         .seed = (uint64_t)options->seed,
@@ -89,27 +109,92 @@ static int run(const struct generate_options *options, int64_t start_ms, int64_t
         .start_ms = start_ms,
         .end_ms = end_ms,
         .flat = options->live && !options->days,
+        .anchor_ms = options->until  ? end_ms
+                     : options->live ? world_wall_ms(world_real())
+                                     : start_ms,
+        .growth_per_week = log1p(options->growth / 100),
+        .surge_events_per_s = options->surge,
     };
-    struct synth *synth = synth_new(&synth_options);
+    return synth_new(&synth_options);
+}
+
+static void draw(struct term_progress *progress, int64_t start_ms, int64_t at_ms, int64_t made)
+{
+    char day[TIMESTAMP_TEXT_BYTES], detail[64];
+    timestamp_format(at_ms, day);
+    snprintf(detail, sizeof detail, "%.10s, %ld events", day, made);
+    term_progress_draw(progress, (uint64_t)(at_ms - start_ms), detail, world_mono_us(world_real()));
+}
+
+static int run(const struct generate_options *options, const struct stretch *stretch)
+{
+    int64_t start_ms = stretch->start_ms, end_ms = stretch->end_ms;
+    struct synth *synth = make_synth(options, start_ms, end_ms);
+    struct synth_faults faults = { (uint64_t)options->seed ^ (uint64_t)start_ms, options->faults / 100 };
+    struct term_progress progress = { 0 };
+    term_progress_start(&progress, "history", (uint64_t)(end_ms - start_ms), world_mono_us(world_real()));
     struct buf out, one;
     buf_init(&out, 1 << 20);
     buf_init(&one, 1 << 16);
     int64_t at_ms, made = 0;
     bool reader = true;
     while (reader && (options->events == 0 || made < options->events) && synth_next(synth, &one, &at_ms)) {
-        if (options->live)
-            reader = wait_for(at_ms, &out);
-        buf_add_slice(&out, buf_slice(&one));
+        if (at_ms >= stretch->from_ms) {
+            if (options->live)
+                reader = wait_for(at_ms, &out);
+            synth_faults_add(&faults, &out, buf_slice(&one));
+            made++;
+        }
         buf_reset(&one);
-        made++;
-        if (out.n > 60000)
+        if (out.n > 60000) {
             reader = reader && write_out(&out);
+            if (options->progress && end_ms != INT64_MAX)
+                draw(&progress, start_ms, at_ms, made);
+        }
     }
     if (reader)
         (void)write_out(&out);
+    term_progress_end(&progress);
     synth_free(synth);
     buf_done(&out);
     buf_done(&one);
+    return EX_OK;
+}
+
+static const char *wrong_with(const struct generate_options *options)
+{
+    if (!(options->rate > 0 && options->rate <= 1e7) || !(options->surge >= 0 && options->surge <= 1e7))
+        return "--rate must be above 0, --surge at least 0, and both at most 10,000,000";
+    if (!(options->growth > -90 && options->growth <= 1000) || !(options->faults >= 0 && options->faults <= 100))
+        return "--growth is a percentage above -90 and up to 1000, --faults one from 0 to 100";
+    if (options->live && options->until)
+        return "--live or --until? history ends where live traffic begins: run one after the other";
+    if (!options->events && !options->days && !options->live && !options->until)
+        return "how many? --events N, --days N, --until TIME or --live";
+    return NULL;
+}
+
+/* EX_OK, or EX_USAGE: said why. */
+static int find_stretch(const struct generate_options *options, struct stretch *out)
+{
+    const char *start = options->start ? options->start : "2026-01-05T00:00:00Z";
+    int64_t now_ms = world_wall_ms(world_real()), from_ms, end_ms = INT64_MAX;
+    if (!timestamp_parse(slice_from(start), &from_ms))
+        return args_usage_error(&GENERATE, "--start '%s' is not a time like 2026-01-05T00:00:00Z", start);
+    if (options->until && strcmp(options->until, "now") == 0)
+        end_ms = now_ms;
+    else if (options->until && !timestamp_parse(slice_from(options->until), &end_ms))
+        return args_usage_error(&GENERATE, "--until '%s' is neither now nor a time like 2026-01-05T00:00:00Z",
+                                options->until);
+    if (options->until && options->days)
+        from_ms = end_ms - options->days * DAY_MS;
+    else if (options->live && (options->days || !options->start))
+        from_ms = now_ms - options->days * DAY_MS;
+    else if (options->days)
+        end_ms = from_ms + options->days * DAY_MS;
+    if (end_ms <= from_ms)
+        return args_usage_error(&GENERATE, "--start '%s' is not before --until", start);
+    *out = (struct stretch){ options->live ? from_ms - WARM_UP_MS : from_ms, from_ms, end_ms };
     return EX_OK;
 }
 
@@ -119,16 +204,10 @@ int command_generate(int argc, char **argv)
     int exit_code;
     if (!args_parse(&GENERATE, argc, argv, &options, &exit_code))
         return exit_code;
-    if (!(options.rate > 0 && options.rate <= 1e7))
-        return args_usage_error(&GENERATE, "--rate must be above 0 and at most 10,000,000");
-    int64_t start_ms, end_ms = INT64_MAX, now_ms = world_wall_ms(world_real());
-    if (!timestamp_parse(slice_from(options.start), &start_ms))
-        return args_usage_error(&GENERATE, "--start '%s' is not a time like 2026-01-05T00:00:00Z", options.start);
-    if (options.live)
-        start_ms = now_ms - options.days * 86400000;
-    else if (options.days)
-        end_ms = start_ms + options.days * 86400000;
-    else if (!options.events)
-        return args_usage_error(&GENERATE, "how many? --events N, --days N or --live");
-    return run(&options, start_ms, end_ms);
+    const char *wrong = wrong_with(&options);
+    if (wrong)
+        return args_usage_error(&GENERATE, "%s", wrong);
+    struct stretch stretch = { 0 };
+    exit_code = find_stretch(&options, &stretch);
+    return exit_code == EX_OK ? run(&options, &stretch) : exit_code;
 }

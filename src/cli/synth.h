@@ -1,7 +1,7 @@
 /* Believable traffic of a small shop, for demos, tests and benchmarks: visitors who come back, sessions that browse,
- * search, put into the cart, buy or leave, with a daily and weekly rhythm and a long tail. The same seed gives the same
- * bytes, on every machine. One owner, one thread; memory is bounded by visitors_max and the sessions that are open at
- * one time. */
+ * search, put into the cart, buy or leave, with a daily and weekly rhythm and a long tail. The same options give the
+ * same bytes, on every machine. One owner, one thread; memory is bounded by visitors_max and the sessions that are open
+ * at one time. */
 #pragma once
 #include "base/buf.h"
 #include "base/compiler.h"
@@ -10,11 +10,14 @@ struct synth;
 
 struct synth_options {
     uint64_t seed;
-    const char *customer_id;  /* "" leaves it out: the key says it */
-    uint32_t visitors;        /* how many people there are */
-    double events_per_s;      /* mean over a day, in event time */
-    int64_t start_ms, end_ms; /* event time, Unix; end may be INT64_MAX */
-    bool flat;                /* no rhythm: the same rate by day and night (for live demos) */
+    const char *customer_id;   /* "" leaves it out: the key says it */
+    uint32_t visitors;         /* how many people there are */
+    double events_per_s;       /* mean over a day, in event time, at the anchor */
+    int64_t start_ms, end_ms;  /* event time, Unix; end may be INT64_MAX */
+    bool flat;                 /* no rhythm: the same rate by day and night (for live demos) */
+    int64_t anchor_ms;         /* where growth ends and a surge is at its height */
+    double growth_per_week;    /* 0.1: a tenth more each week up to the anchor; 0: none */
+    double surge_events_per_s; /* on top, by a campaign that began three hours before the anchor; 0: none */
 };
 
 struct synth *synth_new(const struct synth_options *options);
