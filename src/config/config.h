@@ -9,7 +9,6 @@
 struct world;
 
 #define CONFIG_FILE_BYTES_MAX (1u << 20)
-#define CONFIG_PROBLEMS_MAX 100 /* further ones are counted, not printed */
 
 struct config_origin {
     char file[256]; /* "" for the default */

@@ -1,6 +1,6 @@
-/* What config/domains/*.yaml say: windows, transforms, sessions and time of all domains together, checked and compiled.
- * Loaded once at start by one thread (domain_load.c), then const and shared by all tasks; one arena owns everything,
- * domain_set_free ends it. The language, for people, is in docs/domains.md. */
+/* What the files in config/domains/ say: windows, transforms, sessions and time of all domains together, checked and
+ * compiled. Loaded once at start by one thread (domain_load.c), then const and shared by all tasks; one arena owns
+ * everything, domain_set_free ends it. The language, for people, is in docs/domains.md. */
 #pragma once
 #include "base/buf.h"
 #include "base/error.h"
@@ -20,8 +20,9 @@ struct world;
 
 enum window_kind { WINDOW_TUMBLING, WINDOW_SLIDING, WINDOW_SESSION };
 enum window_emit { WINDOW_EMIT_UPDATE = 1, WINDOW_EMIT_CLOSE = 2 };
+/* Numbered as the accumulators of process/aggregate are. */
 enum measure_kind {
-    MEASURE_COUNT,
+    MEASURE_COUNT = 1,
     MEASURE_SUM,
     MEASURE_MIN,
     MEASURE_MAX,
@@ -31,14 +32,14 @@ enum measure_kind {
     MEASURE_QUANTILE,
     MEASURE_TOP,
     MEASURE_FIRST,
-    MEASURE_LAST,
+    MEASURE_LAST = 11,
     MEASURE_KINDS
 };
 
 struct window_measure {
     struct slice name;
     enum measure_kind kind;
-    const struct expr *value; /* NULL: count() of all events; count(x) counts those where x is not null */
+    const struct expr *value; /* NULL for count */
     double quantile;          /* of MEASURE_QUANTILE: above 0, below 1 */
     uint32_t top;             /* of MEASURE_TOP: how many, 1 to 100 */
 };
@@ -69,16 +70,8 @@ struct window {
     size_t tenant_count;
 };
 
-/* A place that a transform writes: properties.a.b, context.x, event_type or event_name. */
-struct transform_target {
-    enum field_source source;
-    size_t count; /* of names */
-    struct slice names[FIELD_DEPTH_MAX];
-    struct slice text;
-};
-
 struct transform_set {
-    struct transform_target target;
+    struct field_path target; /* properties.…, context.…, event_type or event_name */
     const struct expr *value;
 };
 
@@ -88,7 +81,7 @@ struct transform {
     const struct expr *where;        /* NULL: every event */
     const struct transform_set *set;
     size_t set_count;
-    const struct transform_target *remove;
+    const struct field_path *remove; /* properties.… and context.… */
     size_t remove_count;
     struct slice lua;      /* the script, or empty */
     struct slice lua_name; /* for messages: "web.yaml" or "x.lua" */
@@ -111,9 +104,9 @@ struct domain_set {
     int64_t out_of_orderness_ms;     /* how far a watermark stays behind the newest event; default 10 minutes */
 };
 
-/* Compiles every DIRECTORY/domains/*.yaml; a directory without any gives an empty set. All mistakes of all files go to
- * problems as file:line:column with the line and a caret, *out_count says how many. ERR_INVALID: there were some. *out
- * is set on OK only. */
+/* Compiles every .yaml file of DIRECTORY/domains; a directory without any gives an empty set. All mistakes of all files
+ * go to problems as file:line:column with the line and a caret, *out_count says how many. ERR_INVALID: there were some.
+ * *out is set on OK only. */
 MUST_CHECK enum status domain_set_load(const char *directory, struct world *world, struct domain_set **out,
                                        struct buf *problems, size_t *out_count, struct error *err);
 void domain_set_free(struct domain_set *set);
@@ -121,3 +114,11 @@ void domain_set_free(struct domain_set *set);
 /* "tumbling", "count" …: as one writes them. */
 const char *window_kind_name(enum window_kind kind);
 const char *measure_kind_name(enum measure_kind kind);
+
+/* The language as a table: what `weir check --list` prints, and the check of every key comes from. */
+struct domain_key_help {
+    const char *path, *form, *help; /* "windows[].size", "1m", "…" */
+};
+/* In the order of the documentation; false behind the last. */
+bool domain_key_at(size_t index, struct domain_key_help *out);
+bool domain_measure_at(size_t index, struct domain_key_help *out);

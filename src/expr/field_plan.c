@@ -129,18 +129,21 @@ enum status field_plan_add(struct field_plan *plan, enum field_source source, co
     if (count == 0 && find_direct(plan, source, out_index))
         return OK;
     uint16_t node = plan->roots[source];
-    for (size_t i = 0; i < count; i++)
+    struct field_path path = { .source = (uint8_t)source, .count = (uint8_t)count };
+    for (size_t i = 0; i < count; i++) {
         if (!(node = child(plan, node, names[i])))
             return ERR_FULL;
+        path.names[i] = plan->nodes[node].name;
+    }
     if (count && plan->nodes[node].field >= 0) {
         *out_index = (size_t)plan->nodes[node].field;
         return OK;
     }
-    struct slice text = written(plan, source, names, count);
-    if (plan->count == FIELD_PATHS_MAX || !text.p)
+    path.text = written(plan, source, names, count);
+    if (plan->count == FIELD_PATHS_MAX || !path.text.p)
         return ERR_FULL;
     size_t at = plan->count++;
-    plan->paths[at] = (struct field_path){ (uint8_t)source, (uint8_t)count, text };
+    plan->paths[at] = path;
     if (count) {
         plan->nodes[node].field = (int16_t)at;
         plan->wanted[source]++;

@@ -39,6 +39,7 @@ struct field_path {
     uint8_t source;    /* enum field_source */
     uint8_t count;     /* of names, the source aside */
     struct slice text; /* "properties.a.b": as one would write it */
+    struct slice names[FIELD_DEPTH_MAX];
 };
 
 /* A name on the way to some path; the children of a node hang on its slots, by a small hash. Node 0: nobody. */

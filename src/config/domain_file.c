@@ -1,0 +1,168 @@
+/* The top of a domain file. Keys that a later version of the language uses (event_types) are checked for their form
+ * only. */
+#include "config/domain_reader.h"
+
+#include <stdio.h>
+
+#define DAY_MS 86400000
+#define NAMES_MAX 1000
+
+static void read_domain_name(struct domain_reader *reader, void *object, struct fy_node *key, struct fy_node *value)
+{
+    struct domain *domain = object;
+    const struct domain_build *build = reader->build;
+    if (!domain_name(reader, key, value, &domain->name))
+        return;
+    for (size_t i = 0; i < build->domain_count; i++)
+        if (&build->domains[i] != domain && slice_equal(build->domains[i].name, domain->name))
+            yaml_problem_at(&reader->file, value, "the domain %.*s is described by %.*s already",
+                            SLICE_ARG(domain->name), SLICE_ARG(build->domains[i].file));
+}
+
+static void read_description(struct domain_reader *reader, void *object, struct fy_node *key, struct fy_node *value)
+{
+    struct domain *domain = object;
+    if (!domain_text(reader, key, value, &domain->description))
+        return;
+}
+
+/* What holds for all domains may be said by several, as long as they agree. */
+static void agree(struct domain_reader *reader, struct fy_node *value, const char *what, int64_t ms, int64_t *io_ms)
+{
+    if (*io_ms && *io_ms != ms)
+        yaml_problem_at(&reader->file, value, "%s is %lld ms in another domain: it holds for all of them", what,
+                        (long long)*io_ms);
+    *io_ms = ms;
+}
+
+static void read_gap(struct domain_reader *reader, void *object, struct fy_node *key, struct fy_node *value)
+{
+    (void)object;
+    int64_t ms;
+    if (domain_duration(reader, key, value, 1000, 7 * (int64_t)DAY_MS, &ms))
+        agree(reader, value, "sessions.gap", ms, &reader->build->session_gap_ms);
+}
+
+static void read_out_of_orderness(struct domain_reader *reader, void *object, struct fy_node *key,
+                                  struct fy_node *value)
+{
+    (void)object;
+    int64_t ms;
+    if (domain_duration(reader, key, value, 1, 7 * (int64_t)DAY_MS, &ms))
+        agree(reader, value, "time.out_of_orderness", ms, &reader->build->out_of_orderness_ms);
+}
+
+static void read_sessions(struct domain_reader *reader, void *object, struct fy_node *key, struct fy_node *value)
+{
+    domain_read_level(reader, &DOMAIN_SESSIONS, value, key, object, NULL);
+}
+
+static void read_time(struct domain_reader *reader, void *object, struct fy_node *key, struct fy_node *value)
+{
+    domain_read_level(reader, &DOMAIN_TIME, value, key, object, NULL);
+}
+
+static void read_list(struct domain_reader *reader, struct fy_node *key, struct fy_node *value, const char *of_what,
+                      void (*read)(struct domain_reader *reader, struct fy_node *item))
+{
+    void *at = NULL;
+    struct fy_node *item;
+    if (!domain_is_list(reader, key, value, of_what))
+        return;
+    for (size_t i = 0; (item = domain_next(value, &at)) != NULL; i++) {
+        if (i == NAMES_MAX) {
+            yaml_problem_at(&reader->file, item, "at most %d of these", NAMES_MAX);
+            return;
+        }
+        read(reader, item);
+    }
+}
+
+static void read_windows(struct domain_reader *reader, void *object, struct fy_node *key, struct fy_node *value)
+{
+    (void)object;
+    read_list(reader, key, value, "windows", domain_read_window);
+}
+
+static void read_transforms(struct domain_reader *reader, void *object, struct fy_node *key, struct fy_node *value)
+{
+    (void)object;
+    read_list(reader, key, value, "transforms", domain_read_transform);
+}
+
+static void check_event_type(struct domain_reader *reader, struct fy_node *item)
+{
+    struct fy_node *name = fy_node_is_mapping(item) ? yaml_member(item, "name") : NULL;
+    struct slice text;
+    if (!yaml_scalar(name, &text) || !text.n)
+        yaml_problem_at(&reader->file, item, "an event type is a group of keys with a name");
+}
+
+static void read_event_types(struct domain_reader *reader, void *object, struct fy_node *key, struct fy_node *value)
+{
+    (void)object;
+    read_list(reader, key, value, "event types", check_event_type);
+}
+
+static const struct domain_key TOP_KEYS[] = {
+    { "domain", "NAME", "The domain's name; required, one file each.", read_domain_name },
+    { "description", "TEXT", "For people.", read_description },
+    { "sessions", "{gap: 30m}", "How visits are told apart; holds for all domains.", read_sessions },
+    { "time", "{out_of_orderness: 10m}", "How late events usually are; holds for all domains.", read_time },
+    { "windows", "[…]", "What is counted, by which key, over which time.", read_windows },
+    { "transforms", "[…]", "What is changed in events before anything is counted, in this order.", read_transforms },
+    { "event_types", "[{name: …, …}]", "What the events are; accepted, and not used yet.", read_event_types },
+};
+static const struct domain_key SESSIONS_KEYS[] = {
+    { "gap", "30m", "A visit ends when its visitor does nothing for so long; 1s to 7d.", read_gap },
+};
+static const struct domain_key TIME_KEYS[] = {
+    { "out_of_orderness", "10m", "A window is held open so long behind the newest event of its tenant; up to 7d.",
+      read_out_of_orderness },
+};
+const struct domain_level DOMAIN_TOP = { "", TOP_KEYS, COUNT_OF(TOP_KEYS) };
+const struct domain_level DOMAIN_SESSIONS = { "sessions", SESSIONS_KEYS, COUNT_OF(SESSIONS_KEYS) };
+const struct domain_level DOMAIN_TIME = { "time", TIME_KEYS, COUNT_OF(TIME_KEYS) };
+
+/* Wherever the name stands, windows need it: they are told apart by it. What is wrong with it is told in its turn. */
+static void take_name_early(struct domain_reader *reader, struct fy_node *root)
+{
+    struct slice text;
+    if (yaml_scalar(yaml_member(root, "domain"), &text) && text.n <= DOMAIN_NAME_MAX &&
+        !domain_copy(reader, root, text, &reader->domain->name))
+        return;
+}
+
+void domain_read_file(struct domain_reader *reader)
+{
+    struct fy_node *seen[DOMAIN_KEYS_MAX] = { 0 };
+    struct fy_document *document = yaml_parse(&reader->file);
+    struct fy_node *root = document ? fy_document_root(document) : NULL;
+    if (root && fy_node_is_mapping(root)) {
+        take_name_early(reader, root);
+        domain_read_level(reader, &DOMAIN_TOP, root, root, reader->domain, seen);
+        if (!seen[0])
+            yaml_problem(&reader->file, 0, 1, "the domain's name is missing: `domain: NAME`");
+    } else if (!reader->file.count) {
+        yaml_problem(&reader->file, 0, 1, "a domain is written as `key: value` lines, the first is `domain: NAME`");
+    }
+    fy_document_destroy(document);
+}
+
+bool domain_key_at(size_t index, struct domain_key_help *out)
+{
+    static const struct domain_level *const LEVELS[] = { &DOMAIN_TOP, &DOMAIN_SESSIONS, &DOMAIN_TIME, &DOMAIN_WINDOW,
+                                                         &DOMAIN_TRANSFORM };
+    static _Thread_local char path[64];
+    for (size_t i = 0; i < COUNT_OF(LEVELS); i++) {
+        if (index >= LEVELS[i]->count) {
+            index -= LEVELS[i]->count;
+            continue;
+        }
+        const struct domain_key *key = &LEVELS[i]->keys[index];
+        snprintf(path, sizeof path, "%s%s%s", LEVELS[i]->path, LEVELS[i]->path[0] ? "." : "", key->name);
+        *out = (struct domain_key_help){ path, key->form, key->help };
+        return true;
+    }
+    return false;
+}

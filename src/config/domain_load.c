@@ -1,0 +1,162 @@
+/* Reads the files in the order of their names, each into the same lists, so that names are unique over all of them;
+ * when nothing was wrong, the lists become one const set in one arena. */
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "config/config.h"
+#include "config/domain_reader.h"
+#include "world/disk.h"
+
+#define DEFAULT_SESSION_GAP_MS (30 * 60000)
+#define DEFAULT_OUT_OF_ORDERNESS_MS (10 * 60000)
+#define FILE_NAME_MAX 128
+
+/* What domain_set_free frees: the set stands first, so that both have one address. */
+struct owned_set {
+    struct domain_set set;
+    struct arena arena;
+    struct field_plan fields;
+    struct domain domains[DOMAINS_MAX];
+    struct window windows[WINDOWS_MAX];
+    struct transform transforms[TRANSFORMS_MAX];
+};
+
+struct loading {
+    char directory[DISK_PATH_MAX];
+    struct world *world;
+    struct owned_set *owned;
+    struct domain_build build;
+    struct field_plan scratch;
+    struct buf *problems;
+    size_t problem_count;
+    char names[DOMAINS_MAX][FILE_NAME_MAX];
+    size_t name_count;
+    bool too_many;
+};
+
+static bool ends_with(const char *name, const char *end)
+{
+    size_t n = strlen(name), m = strlen(end);
+    return n > m && strcmp(name + n - m, end) == 0;
+}
+
+static void visit(void *self, const char *name)
+{
+    struct loading *loading = self;
+    bool yaml = ends_with(name, ".yaml") || ends_with(name, ".yml");
+    if (!yaml || name[0] == '.')
+        return;
+    if (loading->name_count == DOMAINS_MAX || strlen(name) >= FILE_NAME_MAX)
+        loading->too_many = true;
+    else
+        memcpy(loading->names[loading->name_count++], name, strlen(name) + 1);
+}
+
+static void read_text(struct loading *loading, const char *path, struct slice text)
+{
+    struct domain_build *build = &loading->build;
+    struct domain *domain = &loading->owned->domains[build->domain_count++];
+    *domain = (struct domain){ .file = arena_copy(build->arena, slice_from(path)) };
+    struct domain_reader reader = { .file = { .name = path, .text = text, .problems = loading->problems },
+                                    .build = build,
+                                    .directory = loading->directory,
+                                    .world = loading->world,
+                                    .domain = domain };
+    domain_read_file(&reader);
+    loading->problem_count += reader.file.count;
+}
+
+static enum status read_files(struct loading *loading, struct error *err)
+{
+    for (size_t i = 0; i < loading->name_count; i++) {
+        char path[DISK_PATH_MAX + FILE_NAME_MAX + 1], *text;
+        size_t n;
+        snprintf(path, sizeof path, "%s/%s", loading->directory, loading->names[i]);
+        enum status s = disk_read_whole(loading->world->disk, path, CONFIG_FILE_BYTES_MAX, &text, &n, err);
+        if (s != OK)
+            return s;
+        read_text(loading, path, slice_of(text, n));
+        free(text);
+    }
+    return OK;
+}
+
+static void begin(struct loading *loading)
+{
+    struct owned_set *owned = calloc(1, sizeof *owned);
+    if (!owned)
+        abort();
+    arena_init(&owned->arena, DOMAIN_SET_BYTES_MAX);
+    field_plan_init(&owned->fields, &owned->arena);
+    loading->owned = owned;
+    loading->build = (struct domain_build){ .arena = &owned->arena,
+                                            .fields = &owned->fields,
+                                            .scratch = &loading->scratch,
+                                            .domains = owned->domains,
+                                            .windows = owned->windows,
+                                            .transforms = owned->transforms };
+}
+
+static struct domain_set *finish(struct loading *loading)
+{
+    const struct domain_build *build = &loading->build;
+    struct owned_set *owned = loading->owned;
+    owned->set = (struct domain_set){
+        .domains = owned->domains,
+        .domain_count = build->domain_count,
+        .windows = owned->windows,
+        .window_count = build->window_count,
+        .transforms = owned->transforms,
+        .transform_count = build->transform_count,
+        .fields = &owned->fields,
+        .session_gap_ms = build->session_gap_ms ? build->session_gap_ms : DEFAULT_SESSION_GAP_MS,
+        .out_of_orderness_ms = build->out_of_orderness_ms ? build->out_of_orderness_ms : DEFAULT_OUT_OF_ORDERNESS_MS,
+    };
+    loading->owned = NULL;
+    return &owned->set;
+}
+
+static enum status load(struct loading *loading, struct error *err)
+{
+    struct disk *disk = loading->world->disk;
+    enum status s = disk->ops->list(disk, loading->directory, visit, loading, err);
+    if (s != OK && s != ERR_NOT_FOUND)
+        return s;
+    if (loading->too_many)
+        return error_set(err, ERR_INVALID, "%s: at most %d files, with names below %d bytes", loading->directory,
+                         DOMAINS_MAX, FILE_NAME_MAX);
+    s = read_files(loading, err);
+    if (s == OK && loading->problem_count)
+        return error_set(err, ERR_INVALID, "%zu mistake%s in the domains", loading->problem_count,
+                         loading->problem_count == 1 ? "" : "s");
+    return s;
+}
+
+enum status domain_set_load(const char *directory, struct world *world, struct domain_set **out, struct buf *problems,
+                            size_t *out_count, struct error *err)
+{
+    struct loading *loading = calloc(1, sizeof *loading);
+    if (!loading)
+        abort();
+    loading->world = world;
+    loading->problems = problems;
+    snprintf(loading->directory, sizeof loading->directory, "%s/domains", directory);
+    begin(loading);
+    enum status s = load(loading, err);
+    *out_count = loading->problem_count;
+    if (s == OK)
+        *out = finish(loading);
+    if (loading->owned)
+        domain_set_free(&loading->owned->set);
+    free(loading);
+    return s;
+}
+
+void domain_set_free(struct domain_set *set)
+{
+    if (!set)
+        return;
+    struct owned_set *owned = (struct owned_set *)(void *)set;
+    arena_done(&owned->arena);
+    free(owned);
+}

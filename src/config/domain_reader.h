@@ -1,0 +1,80 @@
+/* What the readers of a domain file share: one level of keys is one table, from which the check of keys, the hints and
+ * the documentation come. Nobody outside of config/ includes this. */
+#pragma once
+#include "config/domain.h"
+#include "config/yaml.h"
+#include "world/world.h"
+
+#define DOMAIN_SET_BYTES_MAX (16u << 20)
+
+/* Everything that is being put together; domain_load.c makes a domain_set of it. */
+struct domain_build {
+    struct arena *arena;
+    struct field_plan *fields;
+    struct field_plan *scratch; /* for taking single paths apart */
+    struct domain *domains;
+    struct window *windows;
+    struct transform *transforms;
+    size_t domain_count, window_count, transform_count;
+    int64_t session_gap_ms, out_of_orderness_ms; /* 0: nobody said so yet */
+};
+
+struct domain_reader {
+    struct yaml_file file;
+    struct domain_build *build;
+    const char *directory; /* of the domain's file: scripts lie beside it */
+    struct world *world;
+    struct domain *domain; /* the one that this file describes */
+};
+
+struct domain_key {
+    const char *name, *form, *help;
+    /* object: what the level is about. key is for problems that are not in the value. */
+    void (*read)(struct domain_reader *reader, void *object, struct fy_node *key, struct fy_node *value);
+};
+
+struct domain_level {
+    const char *path; /* "windows[]", "" for the top */
+    const struct domain_key *keys;
+    size_t count;
+};
+
+#define DOMAIN_KEYS_MAX 24 /* of a level */
+
+extern const struct domain_level DOMAIN_TOP, DOMAIN_SESSIONS, DOMAIN_TIME, DOMAIN_WINDOW, DOMAIN_TRANSFORM;
+
+/* Reads a group of keys. seen (NULL or DOMAIN_KEYS_MAX places) gets the node of each key that is there, by its row. */
+void domain_read_level(struct domain_reader *reader, const struct domain_level *level, struct fy_node *group,
+                       struct fy_node *key, void *object, struct fy_node **seen);
+
+/* Each tells what is wrong and returns false; out is then untouched. */
+MUST_CHECK bool domain_copy(struct domain_reader *reader, struct fy_node *node, struct slice text, struct slice *out);
+/* A scalar, kept in the arena. */
+MUST_CHECK bool domain_text(struct domain_reader *reader, struct fy_node *key, struct fy_node *value,
+                            struct slice *out);
+/* [a-z0-9_]+ */
+MUST_CHECK bool domain_name(struct domain_reader *reader, struct fy_node *key, struct fy_node *value,
+                            struct slice *out);
+MUST_CHECK bool domain_duration(struct domain_reader *reader, struct fy_node *key, struct fy_node *value,
+                                int64_t min_ms, int64_t max_ms, int64_t *out_ms);
+MUST_CHECK bool domain_choice(struct domain_reader *reader, struct fy_node *key, struct fy_node *value,
+                              const char *const *choices, size_t count, size_t *out);
+MUST_CHECK bool domain_expr(struct domain_reader *reader, struct fy_node *key, struct fy_node *value, unsigned types,
+                            struct field_plan *plan, const struct expr **out);
+/* The next item of a list, aliases followed; at: NULL to begin. NULL: no more. */
+struct fy_node *domain_next(struct fy_node *list, void **at);
+MUST_CHECK bool domain_is_list(struct domain_reader *reader, struct fy_node *key, struct fy_node *value,
+                               const char *of_what);
+/* Of the candidates, the one that was probably meant, or NULL. */
+const char *domain_closest(struct slice name, const char *const *names, size_t count);
+
+/* domain_window.c, domain_transform.c: one item of the list. */
+void domain_read_window(struct domain_reader *reader, struct fy_node *item);
+void domain_read_transform(struct domain_reader *reader, struct fy_node *item);
+/* domain_measure.c: "quantile(properties.load_ms, 0.95)". */
+MUST_CHECK bool domain_read_measure(struct domain_reader *reader, struct fy_node *key, struct fy_node *value,
+                                    struct window_measure *out);
+/* domain_file.c: a whole file; the build may get a part of it when there are problems. */
+void domain_read_file(struct domain_reader *reader);
+/* domain_fingerprint.c: window.id. */
+uint64_t domain_window_id(const struct window *window, const struct field_plan *plan);
