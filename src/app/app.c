@@ -28,6 +28,7 @@
 struct app {
     const struct settings *settings;
     const char *environment;
+    const struct domain_set *domains;
     char data_path[DISK_PATH_MAX - 64], journal_path[DISK_PATH_MAX], state_path[DISK_PATH_MAX],
         token_path[DISK_PATH_MAX];
     struct world *world;
@@ -184,6 +185,7 @@ static enum status start_task(struct app *app, uint16_t partition, struct error 
 {
     struct process_options options;
     parts_process_options(app->settings, app->state_path, &options);
+    options.domains = app->domains;
     app->tasks[partition] = process_task_new(&options, app->journal, partition, app->metrics, app->live, app->world);
     struct role role = process_task_role(app->tasks[partition]);
     role.nice = LATER_NICE;
@@ -253,6 +255,7 @@ enum status app_start(const struct app_options *options, struct app **out, int *
     if (!app)
         abort();
     app->settings = options->settings;
+    app->domains = options->domains;
     app->environment = options->environment;
     app->world = world_real();
     app->metrics = metrics_new(SERIES_MAX);

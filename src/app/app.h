@@ -4,6 +4,7 @@
 #include "base/compiler.h"
 #include "base/error.h"
 #include "config/config.h"
+#include "config/domain.h"
 
 struct app;
 
@@ -11,6 +12,7 @@ struct app_options {
     const char *data_path;   /* made when missing */
     const char *environment; /* "dev"; borrowed, as the settings are */
     const struct settings *settings;
+    const struct domain_set *domains; /* outlives the app */
 };
 
 /* Starts everything that can be refused (directory, ports, library, journal), then the rest. *out_exit_code is a

@@ -65,6 +65,21 @@ static bool load(const struct up_options *options, struct config *config, int *e
     return s == OK;
 }
 
+static bool load_domains(const struct up_options *options, struct domain_set **out, int *exit_code)
+{
+    struct buf problems;
+    struct error err;
+    size_t count;
+    buf_init(&problems, 1 << 20);
+    enum status s = domain_set_load(options->config, world_real(), out, &problems, &count, &err);
+    if (s != OK) {
+        fprintf(stderr, "%sweir up: %s\n", buf_text(&problems), err.text);
+        *exit_code = EX_CONFIG;
+    }
+    buf_done(&problems);
+    return s == OK;
+}
+
 static void set_up_log(const struct settings *settings)
 {
     static const char *const LEVELS[] = { "debug", "info", "warn", "error" };
@@ -120,7 +135,8 @@ int command_up(int argc, char **argv)
     if (!args_parse(&UP, argc, argv, &options, &exit_code))
         return exit_code;
     static struct config config;
-    if (!load(&options, &config, &exit_code))
+    struct domain_set *domains = NULL;
+    if (!load(&options, &config, &exit_code) || !load_domains(&options, &domains, &exit_code))
         return exit_code;
     set_up_log(&config.settings);
     raise_file_limit();
@@ -134,16 +150,18 @@ int command_up(int argc, char **argv)
     sigprocmask(SIG_BLOCK, &signals, NULL);
     signal(SIGPIPE, SIG_IGN);
 
-    struct app_options app_options = { .data_path = options.data,
-                                       .environment = options.env,
-                                       .settings = &config.settings };
+    struct app_options app_options = {
+        .data_path = options.data, .environment = options.env, .settings = &config.settings, .domains = domains
+    };
     struct app *app;
     struct error err;
     if (app_start(&app_options, &app, &exit_code, &err) != OK) {
         fprintf(stderr, "weir up: %s\n", err.text);
+        domain_set_free(domains);
         return exit_code;
     }
     exit_code = look_after(app, &signals);
     app_stop(app);
+    domain_set_free(domains);
     return exit_code;
 }

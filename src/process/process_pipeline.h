@@ -9,11 +9,13 @@
 
 struct process_pipeline;
 struct dedup;
+struct domain_set;
 
 struct process_pipeline_options {
     uint16_t partition;
     uint64_t seed; /* of the partition's hashes */
     int64_t future_skew_ms;
+    const struct domain_set *domains; /* outlives the pipeline; NULL: there are none */
 };
 
 /* Aborts when out of memory (start-up only). dedup and metrics stay the caller's. */

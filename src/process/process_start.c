@@ -26,7 +26,8 @@ static enum status read_mark(struct process_task *task, struct world *world, str
 static enum status run_from(struct process_task *task, struct world *world, struct error *err)
 {
     const struct process_note *note = &task->restore.note;
-    struct process_pipeline_options options = { task->partition, note->seed, task->options.future_skew_ms };
+    struct process_pipeline_options options = { task->partition, note->seed, task->options.future_skew_ms,
+                                                task->options.domains };
     task->seed = note->seed;
     task->changelog_next = task->durable_next = note->changelog_next;
     task->pipeline = process_pipeline_new(&options, task->dedup, &task->metrics);

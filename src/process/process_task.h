@@ -12,6 +12,7 @@
 #include "base/role.h"
 #include "journal/journal.h"
 
+struct domain_set;
 struct process_task;
 struct metrics;
 
@@ -27,10 +28,11 @@ struct process_options {
     uint32_t read_bytes;      /* 1 MiB; asked of the journal at a time */
     int64_t future_skew_ms;   /* 24 h; a timestamp further ahead of ingested_us is a dead letter */
     int64_t dedup_horizon_ms; /* 7 d; an event_id is remembered at least so long (running time) */
-    uint64_t dedup_memory_bytes_max; /* 128 MiB a partition; holds about 45 million ids */
-    uint64_t dedup_disk_bytes_max;   /* 4 GiB a partition */
-    int64_t checkpoint_interval_ms;  /* 60 s */
-    bool accept_lost_state;          /* start although state cannot be rebuilt: repeats of old events may count twice */
+    uint64_t dedup_memory_bytes_max;  /* 128 MiB a partition; holds about 45 million ids */
+    uint64_t dedup_disk_bytes_max;    /* 4 GiB a partition */
+    int64_t checkpoint_interval_ms;   /* 60 s */
+    const struct domain_set *domains; /* windows and transforms; outlives the task. NULL: none */
+    bool accept_lost_state; /* start although state cannot be rebuilt: repeats of old events may count twice */
 };
 
 enum process_task_state {
