@@ -4,6 +4,7 @@
 
 #include "base/json_text.h"
 #include "cli/args.h"
+#include "cli/check_domains.h"
 #include "cli/commands.h"
 #include "cli/term.h"
 #include "config/config.h"
@@ -36,7 +37,8 @@ static const struct args_command CHECK = {
     .arg_count = COUNT_OF(ARGS),
 };
 
-static void print_json(const struct config *config, const struct buf *problems, size_t count)
+static void print_json(const struct config *config, const struct domain_set *domains, const struct buf *problems,
+                       size_t count)
 {
     struct buf out;
     buf_init(&out, 1 << 20);
@@ -57,7 +59,10 @@ static void print_json(const struct config *config, const struct buf *problems, 
         json_add_field(&out, "help", slice_from(SETTINGS.rows[i].help));
         buf_add_text(&out, "}");
     }
-    buf_add_text(&out, "]}");
+    buf_add_text(&out, "]");
+    if (domains)
+        check_domains_json(domains, &out);
+    buf_add_text(&out, "}");
     printf("%s\n", buf_text(&out));
     buf_done(&out);
 }
@@ -93,6 +98,7 @@ static int explain(const struct config *config, const char *key)
             print_setting(config, i, true);
             shown++;
         }
+    shown += check_domains_list(key);
     if (shown)
         return EX_OK;
     const char *closest = option_closest(SETTINGS, slice_from(key));
@@ -101,33 +107,69 @@ static int explain(const struct config *config, const char *key)
     return EX_USAGE;
 }
 
+/* What was read, or as much of it as is right. */
+struct checked {
+    struct config config;
+    struct domain_set *domains; /* NULL: something is wrong */
+    struct buf problems;
+    size_t count;
+    struct error err;
+};
+
+static enum status read_all(const struct check_options *options, struct checked *checked)
+{
+    struct error err;
+    size_t count = 0;
+    enum status s = config_load(options->config, options->env, world_real(), &checked->config, &checked->problems,
+                                &checked->count, &checked->err);
+    if (s != OK && !checked->count)
+        return s;
+    enum status of_domains =
+        domain_set_load(options->config, world_real(), &checked->domains, &checked->problems, &count, &err);
+    checked->count += count;
+    if (s == OK && of_domains != OK)
+        checked->err = err;
+    else if (s != OK && count)
+        error_set(&checked->err, s, "%zu mistakes in the configuration and the domains", checked->count);
+    return s != OK ? s : of_domains;
+}
+
+static int print_all(const struct check_options *options, const struct checked *checked, enum status s)
+{
+    int exit_code = s == OK ? EX_OK : EX_CONFIG;
+    bool readable = s == OK || checked->count;
+    fwrite(checked->problems.p, 1, checked->problems.n, stderr);
+    if (options->explain && readable)
+        exit_code = explain(&checked->config, options->explain);
+    else if (options->list && readable) {
+        for (size_t i = 0; i < SETTINGS.count; i++)
+            print_setting(&checked->config, i, false);
+        check_domains_list(NULL);
+    }
+    if (s != OK) {
+        fprintf(stderr, "weir check: %s\n", checked->err.text);
+    } else if (!options->list && !options->explain) {
+        check_domains_print(checked->domains);
+        printf("%s is right for environment %s\n", options->config, options->env);
+    }
+    return exit_code;
+}
+
 int command_check(int argc, char **argv)
 {
     struct check_options options;
+    static struct checked checked;
     int exit_code;
     if (!args_parse(&CHECK, argc, argv, &options, &exit_code))
         return exit_code;
-    static struct config config;
-    struct buf problems;
-    struct error err = { 0 };
-    size_t count;
-    buf_init(&problems, 1 << 20);
-    enum status s = config_load(options.config, options.env, world_real(), &config, &problems, &count, &err);
+    buf_init(&checked.problems, 1 << 20);
+    enum status s = read_all(&options, &checked);
     exit_code = s == OK ? EX_OK : EX_CONFIG;
-    if (options.json) {
-        print_json(&config, &problems, count);
-    } else {
-        fputs(buf_text(&problems), stderr);
-        if (options.explain && (s == OK || count))
-            exit_code = explain(&config, options.explain);
-        else if (options.list && (s == OK || count))
-            for (size_t i = 0; i < SETTINGS.count; i++)
-                print_setting(&config, i, false);
-        if (s != OK)
-            fprintf(stderr, "weir check: %s\n", err.text);
-        else if (!options.list && !options.explain)
-            printf("%s is right for environment %s\n", options.config, options.env);
-    }
-    buf_done(&problems);
+    if (options.json)
+        print_json(&checked.config, checked.domains, &checked.problems, checked.count);
+    else
+        exit_code = print_all(&options, &checked, s);
+    domain_set_free(checked.domains);
+    buf_done(&checked.problems);
     return exit_code;
 }

@@ -12,8 +12,7 @@ export interface Series {
   label: string;
   values: readonly (number | null)[];
   color: SeriesColor;
-  /** `faint`: bars that stand close, behind a line. */
-  kind: 'area' | 'line' | 'bars' | 'dashes' | 'faint';
+  kind: 'area' | 'line' | 'bars' | 'dashes';
 }
 
 interface ChartProps {
@@ -41,15 +40,11 @@ function seriesOptions(box: HTMLElement, s: Series): uPlot.Series {
     const paths = uPlot.paths.bars?.({ size: [0.72, 28], radius: 0.15 });
     return { ...base, width: 0, fill: stroke, ...(paths ? { paths } : {}) };
   }
-  if (s.kind === 'faint') {
-    const paths = uPlot.paths.bars?.({ size: [0.6, 6], align: 0 });
-    return { ...base, width: 0, fill: transparent(stroke, 0.26), ...(paths ? { paths } : {}) };
-  }
   return s.kind === 'area' ? { ...base, fill: transparent(stroke) } : base;
 }
 
-function transparent(css: string, alpha = 0.14): string {
-  return css.startsWith('rgb(') ? css.replace('rgb(', 'rgba(').replace(')', `, ${alpha})`) : css;
+function transparent(css: string): string {
+  return css.startsWith('rgb(') ? css.replace('rgb(', 'rgba(').replace(')', ', 0.14)') : css;
 }
 
 function timeLabels(u: uPlot, splits: number[]): string[] {

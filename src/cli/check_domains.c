@@ -1,0 +1,131 @@
+#include "cli/check_domains.h"
+
+#include <stdio.h>
+
+#include "base/json_text.h"
+#include "base/options.h"
+#include "cli/term.h"
+
+static void print_time(const char *what, int64_t ms)
+{
+    static const struct option TIME = { .kind = OPTION_DURATION };
+    char text[32];
+    option_format(&TIME, &ms, text, sizeof text);
+    printf(", %s %s", what, text);
+}
+
+static void print_window(const struct window *window)
+{
+    printf("  %s%.*s%s: %s", term_style(stdout, TERM_BOLD), SLICE_ARG(window->name), term_style(stdout, TERM_PLAIN),
+           window_kind_name(window->kind));
+    if (window->kind == WINDOW_SESSION)
+        print_time("gap", window->gap_ms);
+    else
+        print_time("size", window->size_ms);
+    if (window->kind == WINDOW_SLIDING)
+        print_time("slide", window->slide_ms);
+    if (window->lateness_ms)
+        print_time("lateness", window->lateness_ms);
+    printf(", by tenant");
+    for (size_t i = 0; i < window->key_count; i++)
+        printf(", %.*s", SLICE_ARG(window->keys[i].name));
+    printf(":");
+    for (size_t i = 0; i < window->measure_count; i++)
+        printf("%s %.*s", i ? "," : "", SLICE_ARG(window->measures[i].name));
+    printf("\n");
+}
+
+static void print_transform(const struct transform *transform)
+{
+    printf("  %s%.*s%s: ", term_style(stdout, TERM_BOLD), SLICE_ARG(transform->name), term_style(stdout, TERM_PLAIN));
+    if (transform->lua.n)
+        printf("script in %.*s\n", SLICE_ARG(transform->lua_name));
+    else
+        printf("sets %zu, removes %zu\n", transform->set_count, transform->remove_count);
+}
+
+void check_domains_print(const struct domain_set *set)
+{
+    for (size_t i = 0; i < set->domain_count; i++) {
+        const struct domain *domain = &set->domains[i];
+        printf("domain %.*s (%.*s)\n", SLICE_ARG(domain->name), SLICE_ARG(domain->file));
+        for (size_t w = 0; w < set->window_count; w++)
+            if (slice_equal(set->windows[w].domain, domain->name))
+                print_window(&set->windows[w]);
+        for (size_t t = 0; t < set->transform_count; t++)
+            if (slice_equal(set->transforms[t].domain, domain->name))
+                print_transform(&set->transforms[t]);
+    }
+}
+
+static void add_windows(const struct domain_set *set, struct slice domain, struct buf *out)
+{
+    bool first = true;
+    for (size_t i = 0; i < set->window_count; i++) {
+        const struct window *window = &set->windows[i];
+        char id[24];
+        if (!slice_equal(window->domain, domain))
+            continue;
+        snprintf(id, sizeof id, "%016llx", (unsigned long long)window->id);
+        buf_add_text(out, first ? "{" : ",{");
+        json_add_field(out, "name", window->name);
+        json_add_field(out, "kind", slice_from(window_kind_name(window->kind)));
+        json_add_field(out, "id", slice_from(id));
+        buf_add_text(out, "}");
+        first = false;
+    }
+}
+
+void check_domains_json(const struct domain_set *set, struct buf *out)
+{
+    json_add_key(out, "domains");
+    buf_add_text(out, "[");
+    for (size_t i = 0; i < set->domain_count; i++) {
+        buf_add_text(out, i ? ",{" : "{");
+        json_add_field(out, "name", set->domains[i].name);
+        json_add_field(out, "file", set->domains[i].file);
+        json_add_key(out, "windows");
+        buf_add_text(out, "[");
+        add_windows(set, set->domains[i].name, out);
+        buf_add_text(out, "],\"transforms\":[");
+        bool first = true;
+        for (size_t t = 0; t < set->transform_count; t++)
+            if (slice_equal(set->transforms[t].domain, set->domains[i].name)) {
+                buf_add_text(out, first ? "" : ",");
+                json_add_string(out, set->transforms[t].name);
+                first = false;
+            }
+        buf_add_text(out, "]}");
+    }
+    buf_add_text(out, "]");
+}
+
+static bool print_row(const char *part, const char *name, const char *form, const char *help)
+{
+    if (part && !strstr(name, part))
+        return false;
+    printf("%s%s%s%s%s%s%s\n    %s\n", term_style(stdout, TERM_BOLD), name, term_style(stdout, TERM_PLAIN),
+           form[0] ? ": " : "", term_style(stdout, TERM_CYAN), form, term_style(stdout, TERM_PLAIN),
+           help[0] ? help : "true or false");
+    return true;
+}
+
+size_t check_domains_list(const char *part)
+{
+    struct domain_key_help key;
+    struct expr_function_help function;
+    size_t shown = 0;
+    if (!part)
+        printf("\nIn domains/NAME.yaml (docs/domains.md):\n");
+    for (size_t i = 0; domain_key_at(i, &key); i++)
+        shown += print_row(part, key.path, key.form, key.help);
+    if (!part)
+        printf("\nMeasures of windows:\n");
+    for (size_t i = 0; domain_measure_at(i, &key); i++)
+        shown += print_row(part, key.path, "", key.help);
+    if (!part)
+        printf("\nFunctions in expressions:\n");
+    for (size_t i = 0; expr_function_at(i, &function); i++)
+        shown += print_row(part, function.usage, "", function.help);
+    return shown;
+}
