@@ -1,7 +1,7 @@
 /* GET /v1/live: server-sent events. Messages of the processing tasks are added to the board; a listener whose tenant
  * changed gets the newest state at once, but not more often than live_interval_ms, so that an event on an idle system
- * is shown after one pass of the loop, and a flood costs a fixed rate. With many listeners the interval grows, so that
- * telling them leaves most of the loop's time to everything else.
+ * is shown after one pass of the loop, and a flood costs a fixed rate. With many listeners the interval grows and the
+ * events in a message become fewer, so that telling them all leaves most of the loop's time to everything else.
  *
  * There is no queue per listener: who reads slowly (more than PENDING_MAX bytes not yet taken) is passed over until
  * there is room, and then gets the state of that moment. Totals are totals, so nothing that was skipped is missing from
@@ -21,7 +21,9 @@
 #define PENDING_ALL_MAX (64 << 20) /* of all listeners together: beyond it only those get anything who took all */
 #define MESSAGE_BYTES_MAX (512 << 10)
 #define UPDATES_A_TURN 256
-#define LISTENER_COST_US 40 /* four times what it costs to tell one (bench/feed_bench.c) */
+#define LISTENER_COST_US 40        /* about four times what it costs to tell one (bench/run feed) */
+#define EVENTS_BYTES_ALL (4 << 20) /* of events told to all listeners at once */
+#define EVENTS_BYTES_MIN (4 << 10)
 
 struct listener {
     struct pending pending; /* first: they are cast to each other */
@@ -38,17 +40,19 @@ struct listener {
 struct message {
     const struct live_entry *entry;
     uint64_t version, from_seq, to_seq;
+    size_t events_bytes_max;
     struct buf text;
 };
 
-static void state_write(struct serve *serve, const struct live_entry *entry, struct slice tenant_id, uint64_t *io_seq,
-                        struct buf *out)
+static void state_write(struct serve *serve, const struct live_entry *entry, struct slice tenant_id,
+                        size_t events_bytes_max, uint64_t *io_seq, struct buf *out)
 {
     AUTO(buf) struct buf pulse;
     buf_init(&pulse, PULSE_BYTES_MAX);
     if (!entry)
         pulse_write(serve, NULL, tenant_id, &pulse);
-    board_write(serve->board, entry, tenant_id, entry ? board_pulse(entry) : buf_slice(&pulse), io_seq, out);
+    board_write(serve->board, entry, tenant_id, entry ? board_pulse(entry) : buf_slice(&pulse), events_bytes_max,
+                io_seq, out);
 }
 
 static void message_make(struct message *message, const struct listener *listener)
@@ -63,7 +67,8 @@ static void message_make(struct message *message, const struct listener *listene
     message->from_seq = message->to_seq = listener->seen_seq;
     struct buf *text = &message->text;
     buf_add_text(text, "data: ");
-    state_write(listener->serve, listener->entry, slice_from(listener->tenant_id), &message->to_seq, text);
+    state_write(listener->serve, listener->entry, slice_from(listener->tenant_id), message->events_bytes_max,
+                &message->to_seq, text);
     buf_add_text(text, "\nid: ");
     board_write_id(listener->serve->board, message->to_seq, text);
     buf_add_text(text, "\n\n");
@@ -114,9 +119,11 @@ static int64_t interval_us(const struct serve *serve)
 static int64_t flush(struct serve *serve, int64_t now)
 {
     int64_t interval = interval_us(serve), heartbeat = serve->options.live_heartbeat_ms * 1000;
-    int64_t next = INT64_MAX;
+    int64_t next = INT64_MAX, first_sent = now;
     size_t pending_all = 0;
-    struct message message = { 0 };
+    struct message message = { .events_bytes_max = EVENTS_BYTES_ALL / (serve->listener_count + 1) };
+    if (message.events_bytes_max < EVENTS_BYTES_MIN)
+        message.events_bytes_max = EVENTS_BYTES_MIN;
     buf_init(&message.text, MESSAGE_BYTES_MAX);
     for (struct listener *at = serve->listeners; at; at = at->next) {
         bool changed = at->entry && board_version(at->entry) != at->seen_version;
@@ -135,9 +142,21 @@ static int64_t flush(struct serve *serve, int64_t now)
         }
         pending_all += http_stream_pending(at->exchange);
         next = due < next ? due : next;
+        first_sent = at->sent_us < first_sent ? at->sent_us : first_sent;
     }
     buf_done(&message.text);
+    serve->feed_quiet_until_us = first_sent + interval;
     return next;
+}
+
+static void plan(struct serve *serve, int64_t next)
+{
+    if (next == INT64_MAX) {
+        uv_timer_stop(&serve->feed_timer);
+        return;
+    }
+    int64_t wait_us = next - world_mono_us(serve->world);
+    uv_timer_start(&serve->feed_timer, feed_on_timer, wait_us > 0 ? (uint64_t)(wait_us + 999) / 1000 : 1, 0);
 }
 
 static void flush_and_plan(struct serve *serve)
@@ -148,12 +167,7 @@ static void flush_and_plan(struct serve *serve)
     int64_t expire_ms = board_expire(serve->board, now / 1000);
     if (expire_ms != INT64_MAX && expire_ms * 1000 < next)
         next = expire_ms * 1000;
-    if (next == INT64_MAX) {
-        uv_timer_stop(&serve->feed_timer);
-        return;
-    }
-    int64_t wait_us = next - world_mono_us(serve->world);
-    uv_timer_start(&serve->feed_timer, feed_on_timer, wait_us > 0 ? (uint64_t)(wait_us + 999) / 1000 : 1, 0);
+    plan(serve, next);
 }
 
 void feed_on_timer(uv_timer_t *timer)
@@ -203,7 +217,11 @@ void feed_take_updates(struct serve *serve)
         take_update(serve, update);
         live_update_free(update);
     }
-    flush_and_plan(serve);
+    /* While nobody may be told anything yet there is no need to ask each of them. */
+    if (serve->listeners && world_mono_us(serve->world) < serve->feed_quiet_until_us)
+        plan(serve, serve->feed_quiet_until_us);
+    else
+        flush_and_plan(serve);
     if (queue_depth(serve->live_queue))
         uv_async_send(&serve->live_async);
 }
@@ -226,7 +244,7 @@ static void answer_once(struct serve *serve, struct http_exchange *exchange, con
     struct live_entry *entry = board_entry(serve->board, id);
     if (entry)
         pulse_refresh_one(serve, entry, world_mono_us(serve->world) / 1000);
-    state_write(serve, entry, id, &seq, &body);
+    state_write(serve, entry, id, SIZE_MAX, &seq, &body);
     answer_body(serve, exchange, 200, buf_slice(&body), &ANSWER_CORS);
 }
 
@@ -297,7 +315,7 @@ void feed_open(struct serve *serve, struct http_exchange *exchange)
                       SLICE("Cache-Control: no-store\r\nX-Content-Type-Options: nosniff\r\n"
                             "X-Accel-Buffering: no\r\nAccess-Control-Allow-Origin: *\r\n"));
     http_stream_write(exchange, SLICE("retry: 1000\n\n"));
-    struct message message = { 0 };
+    struct message message = { .events_bytes_max = SIZE_MAX }; /* it has missed everything in the ring */
     buf_init(&message.text, MESSAGE_BYTES_MAX);
     listener_send(listener, &message, world_mono_us(serve->world));
     buf_done(&message.text);

@@ -34,6 +34,7 @@ struct serve {
     struct live_board *board;
     struct listener *listeners;
     size_t listener_count;
+    int64_t feed_quiet_until_us; /* before then no listener may be told anything */
 
     struct histogram *sql_seconds;
     struct counter *sql_ok, *sql_failed, *live_messages;

@@ -356,7 +356,7 @@ static void add_types(const struct live_entry *entry, struct buf *out)
 }
 
 void board_write(const struct live_board *board, const struct live_entry *entry, struct slice tenant_id,
-                 struct slice pulse, uint64_t *io_event_seq, struct buf *out)
+                 struct slice pulse, size_t events_bytes_max, uint64_t *io_event_seq, struct buf *out)
 {
     static const struct live_entry NOTHING;
     const struct live_entry *from = entry ? entry : &NOTHING;
@@ -378,7 +378,7 @@ void board_write(const struct live_board *board, const struct live_entry *entry,
     }
     json_add_key(out, "events");
     buf_add_char(out, '[');
-    ring_write(&from->ring, *io_event_seq, out);
+    ring_write(&from->ring, *io_event_seq, events_bytes_max, out);
     buf_add_text(out, "]}");
     *io_event_seq = from->ring.seq;
 }

@@ -58,7 +58,7 @@ int64_t board_pulse_at_ms(const struct live_entry *entry); /* when it was set; I
 void board_write_id(const struct live_board *board, uint64_t seq, struct buf *out);
 /* The event number in such an id; 0 (nothing was seen) when it is of an earlier process or is none. */
 uint64_t board_read_id(const struct live_board *board, const struct live_entry *entry, struct slice id);
-/* One JSON object: totals, types, timing, the pulse, and the events behind *io_event_seq (moved on). entry may be NULL:
- * zeros. */
+/* One JSON object: totals, types, timing, the pulse, and the events behind *io_event_seq (moved on), of those the
+ * newest with about events_bytes_max together. entry may be NULL: zeros. */
 void board_write(const struct live_board *board, const struct live_entry *entry, struct slice tenant_id,
-                 struct slice pulse, uint64_t *io_event_seq, struct buf *out);
+                 struct slice pulse, size_t events_bytes_max, uint64_t *io_event_seq, struct buf *out);

@@ -50,7 +50,7 @@ static void happen(unsigned number)
 static const char *shown(uint64_t *io_seq)
 {
     buf_reset(&text);
-    board_write(board, acme, SLICE("acme"), board_pulse(acme), io_seq, &text);
+    board_write(board, acme, SLICE("acme"), board_pulse(acme), SIZE_MAX, io_seq, &text);
     assert_false(text.full);
     return buf_text(&text);
 }
@@ -97,6 +97,26 @@ static void test_the_ring_keeps_the_newest_hundred(void **state)
     assert_non_null(strstr(message, "event-151."));
     assert_non_null(strstr(message, "event-250."));
     assert_int_equal(events_in(shown(&seq)), 0);
+}
+
+static void test_a_short_message_has_the_newest_events(void **state)
+{
+    uint64_t seq = 0;
+    (void)state;
+    board_listen(board, acme);
+    happen(1);
+    shown(&seq);
+    size_t one = (size_t)(strstr(buf_text(&text), "]}") - strstr(buf_text(&text), "\"events\":[") - 10);
+    for (unsigned i = 2; i < 10; i++)
+        happen(i);
+    for (size_t wanted = 0; wanted < 4; wanted++) {
+        uint64_t from = 1;
+        buf_reset(&text);
+        board_write(board, acme, SLICE("acme"), (struct slice){ "", 0 }, wanted * one, &from, &text);
+        assert_int_equal(events_in(buf_text(&text)), wanted ? wanted : 1);
+        assert_non_null(strstr(buf_text(&text), "event-9."));
+        assert_int_equal(from, 9);
+    }
 }
 
 static void test_who_comes_back_is_shown_what_came_meanwhile(void **state)
@@ -235,7 +255,7 @@ static void test_a_full_board_shows_zeros(void **state)
     board_entry(board, SLICE("c"));
     assert_null(board_entry(board, SLICE("d")));
     buf_reset(&text);
-    board_write(board, NULL, SLICE("d"), (struct slice){ "", 0 }, &seq, &text);
+    board_write(board, NULL, SLICE("d"), (struct slice){ "", 0 }, SIZE_MAX, &seq, &text);
     assert_non_null(strstr(buf_text(&text), "\"tenant\":\"d\""));
     assert_non_null(strstr(buf_text(&text), "\"accepted\":0"));
     assert_non_null(strstr(buf_text(&text), "\"events\":[]}"));
@@ -248,6 +268,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(test_an_event_is_shown_with_all_its_parts_on_one_line),
         TEST(test_the_ring_keeps_the_newest_hundred),
+        TEST(test_a_short_message_has_the_newest_events),
         TEST(test_who_comes_back_is_shown_what_came_meanwhile),
         TEST(test_an_id_of_another_process_or_of_nobody_shows_the_whole_ring),
         TEST(test_a_minute_after_the_last_reader_the_events_are_forgotten_and_numbers_go_on),

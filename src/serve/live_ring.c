@@ -76,10 +76,24 @@ static uint64_t oldest(const struct live_ring *ring)
     return ring->seq > RING_EVENTS_MAX ? ring->seq - RING_EVENTS_MAX + 1 : 1;
 }
 
-void ring_write(const struct live_ring *ring, uint64_t seq, struct buf *out)
+/* The number of the first event to be written. */
+static uint64_t first_of(const struct live_ring *ring, uint64_t seq, size_t bytes_max)
+{
+    uint64_t from = seq + 1 > oldest(ring) ? seq + 1 : oldest(ring), at = ring->seq;
+    size_t bytes = 0;
+    while (ring->kept && at > from) {
+        bytes += ring->kept[at % RING_EVENTS_MAX].n;
+        if (bytes + ring->kept[(at - 1) % RING_EVENTS_MAX].n > bytes_max)
+            return at;
+        at--;
+    }
+    return from;
+}
+
+void ring_write(const struct live_ring *ring, uint64_t seq, size_t bytes_max, struct buf *out)
 {
     bool first = true;
-    uint64_t at = seq + 1 > oldest(ring) ? seq + 1 : oldest(ring);
+    uint64_t at = first_of(ring, seq, bytes_max);
     for (; ring->kept && at <= ring->seq; at++) {
         const struct ring_kept *kept = &ring->kept[at % RING_EVENTS_MAX];
         if (!kept->json)

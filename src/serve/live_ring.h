@@ -23,7 +23,8 @@ struct live_ring {
 void ring_open(struct live_ring *ring); /* from now on events are kept (none, when memory is out); open already: fine */
 void ring_close(struct live_ring *ring);                               /* forgets them */
 bool ring_add(struct live_ring *ring, const struct ring_event *event); /* false: not kept */
-/* The events after number `seq`, oldest first, comma-separated, as far as they are still there. */
-void ring_write(const struct live_ring *ring, uint64_t seq, struct buf *out);
+/* The events after number `seq`, oldest first, comma-separated: as far as they are still there, and of those the newest
+ * that together have at most bytes_max, but at least one. */
+void ring_write(const struct live_ring *ring, uint64_t seq, size_t bytes_max, struct buf *out);
 /* When the event of that number came in; 0: it is not there any more. */
 int64_t ring_received_ms(const struct live_ring *ring, uint64_t seq);
