@@ -22,8 +22,8 @@
 #define MESSAGE_BYTES_MAX (512 << 10)
 #define UPDATES_A_TURN 256
 #define LISTENER_COST_US 40        /* about four times what it costs to tell one (bench/run feed) */
-#define EVENTS_BYTES_ALL (4 << 20) /* of events told to all listeners at once */
-#define EVENTS_BYTES_MIN (4 << 10)
+#define EVENTS_BYTES_ALL (2 << 20) /* of events told to all listeners at once */
+#define EVENTS_BYTES_MIN (2 << 10)
 
 struct listener {
     struct pending pending; /* first: they are cast to each other */
