@@ -113,5 +113,3 @@ uint64_t about_quota(const struct serve *serve, const struct tenant *tenant);
 bool about_ingest_url(const struct serve *serve, const struct http_exchange *exchange, struct buf *out);
 /* tenant_keys.c */
 void tenants_change_keys(struct serve *serve, struct http_exchange *exchange, struct slice id, bool rotate);
-/* page.c: the page and its two companions; false when the path is none of them. */
-bool page_answer(struct serve *serve, struct http_exchange *exchange, struct slice path);

@@ -137,7 +137,7 @@ void route_request(void *self, struct http_exchange *exchange)
                             slice_equal(path, SLICE("/v1/tenants")) ? "GET, POST" : method_name(known->method));
     else if (slice_starts(path, tenant) && path.n > tenant.n)
         route_tenant(serve, exchange, slice_after(path, tenant.n), method);
-    else if (!(method == HTTP_METHOD_GET && (site_answer(serve, exchange, path) || page_answer(serve, exchange, path))))
+    else if (!(method == HTTP_METHOD_GET && site_answer(serve, exchange, path)))
         answer_error(
             serve, exchange, 404, "not_found",
             "there is nothing here; the paths are /, /v1/sql, /v1/live, /v1/config, /v1/whoami, /v1/tenants, /health, "

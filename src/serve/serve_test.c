@@ -16,6 +16,7 @@
 #include "base/test.h"
 #include "catalog/catalog.h"
 #include "cli/http_client.h"
+#include "serve/pages.h"
 #include "world/world.h"
 
 /* --- the engine --- */
@@ -627,7 +628,10 @@ static void test_unknown_paths_and_methods_are_answered_as_json(void **state)
     assert_int_equal(request("OPTIONS", "/v1/tenants", NULL, NULL, NULL), 405);
     assert_int_equal(request("GET", "/metrics", NULL, NULL, NULL), 200);
     assert_non_null(strstr(answer, "api_queries_total"));
-    assert_int_equal(request("GET", "/", NULL, NULL, NULL), 200);
+    options.pages = &(const struct page_table){ 0 };
+    serve_again();
+    assert_int_equal(request("GET", "/", NULL, NULL, NULL), 404);
+    assert_true(answer_code_is("no_dashboard"));
 }
 
 static void test_a_port_that_is_taken_is_told(void **state)

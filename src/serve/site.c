@@ -62,12 +62,15 @@ bool site_answer(struct serve *serve, struct http_exchange *exchange, struct sli
     if (is_shop && !serve->options.dev)
         return false;
     const struct page *page = page_for(serve->options.pages, path);
-    if (page) {
+    if (page)
         answer_page(serve, exchange, page);
-    } else if (slice_equal(path, SLICE("/shop")) && page_find(serve->options.pages, SLICE("/shop/"))) {
+    else if (slice_equal(path, SLICE("/shop")) && page_find(serve->options.pages, SLICE("/shop/")))
         answer_body(serve, exchange, 308, (struct slice){ "", 0 },
                     &(struct answer_extra){ .headers = "Location: /shop/\r\n", .cache_control = "no-cache" });
-        return true;
-    }
-    return page != NULL;
+    else if (slice_equal(path, SLICE("/")))
+        answer_error(serve, exchange, 404, "no_dashboard",
+                     "this weir was built without the dashboard: `make build` puts it in", &ANSWER_PRIVATE);
+    else
+        return false;
+    return true;
 }
