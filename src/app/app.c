@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "app/engine.h"
+#include "app/give_way.h"
 #include "app/parts.h"
 #include "base/log.h"
 #include "base/metrics.h"
@@ -49,6 +50,7 @@ struct app {
     struct sink *sink;
     struct role_thread *sink_thread;
     struct gauge *memory;
+    struct give_way give_way;
     int64_t task_restart_us;
     _Atomic bool ready; /* everything answered once: from then on a missing engine does not stop ingestion */
 };
@@ -305,6 +307,16 @@ static void watch_memory(struct app *app)
         fclose(file);
 }
 
+static void follow_load(struct app *app, int64_t *out_wait_ms)
+{
+    if (!app->sink_thread)
+        return;
+    if (*out_wait_ms > GIVE_WAY_EVERY_MS)
+        *out_wait_ms = GIVE_WAY_EVERY_MS;
+    give_way_look(&app->give_way, world_mono_us(app->world));
+    engine_give_way(app->engine, give_way_nice(&app->give_way, sink_lag_us(app->sink, world_wall_us(app->world))));
+}
+
 enum status app_step(struct app *app, bool *out_ready, int64_t *out_wait_ms, int *out_exit_code, struct error *err)
 {
     bool tasks_ready = false;
@@ -315,6 +327,7 @@ enum status app_step(struct app *app, bool *out_ready, int64_t *out_wait_ms, int
     s = look_after_tasks(app, &tasks_ready, err);
     if (s == OK && engine_is_ready(app->engine) && !app->sink_thread)
         s = start_sink(app, err);
+    follow_load(app, out_wait_ms);
     if (app->sink_thread && tasks_ready)
         atomic_store(&app->ready, true);
     else if (*out_wait_ms > 20)

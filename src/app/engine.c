@@ -196,6 +196,11 @@ bool engine_is_ready(struct engine *engine)
     return atomic_load(&engine->ready);
 }
 
+void engine_give_way(struct engine *engine, int nice)
+{
+    olap_give_way(engine->olap, engine_is_ready(engine) ? nice : 0);
+}
+
 const char *engine_url(const struct engine *engine)
 {
     return engine->url;

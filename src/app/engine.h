@@ -20,6 +20,8 @@ MUST_CHECK enum status engine_start(const struct settings *settings, const char 
  */
 MUST_CHECK enum status engine_step(struct engine *engine, int64_t *out_wait_ms, int *out_exit_code, struct error *err);
 bool engine_is_ready(struct engine *engine);
+/* How far the engine's process stands back behind everybody else, 0 to 19 (give_way.h); while it starts it does not. */
+void engine_give_way(struct engine *engine, int nice);
 /* "http://127.0.0.1:PORT" */
 const char *engine_url(const struct engine *engine);
 void engine_writer(const struct engine *engine, struct olap_user *out);

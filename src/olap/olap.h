@@ -44,6 +44,10 @@ uint64_t olap_restarts(const struct olap *olap);
 /* The sysexits code and the words for the last failure; 0 and "" when there was none. For the thread that steps, and
  * for others once the state is OLAP_FAILED. */
 int olap_failure(const struct olap *olap, struct error *out_words);
+/* How far the child stands back behind everybody else on the machine, from 0 (an equal) to 19 (it gets what is left
+ * over). For the thread that steps. Does nothing where the kernel does not share processors out between sessions
+ * (sched_autogroup_enabled): there the nice value stands that the child gives itself. */
+void olap_give_way(struct olap *olap, int nice);
 /* SIGTERM, then SIGKILL after stop_ms; waits for its end, frees. Nobody may step it any more. NULL is fine. */
 void olap_stop(struct olap *olap);
 

@@ -44,6 +44,7 @@ struct olap {
     struct olap_options options;
     pid_t pid; /* 0: none */
     int alive_fd, ping_fd;
+    int nice; /* of its session */
     bool ever_ready;
     int64_t started_us, ping_sent_us, next_ping_us, start_at_us;
     struct retry retry;
@@ -84,13 +85,13 @@ static enum status spawn(struct olap *olap, struct error *err)
     posix_spawn_file_actions_addopen(&actions, STDOUT_FILENO, "/dev/null", O_WRONLY, 0);
     posix_spawn_file_actions_adddup2(&actions, ends[0], 3);
     posix_spawnattr_init(&attributes);
-    /* Ctrl-C in a terminal is for the parent, which then stops the child in its turn: hence a group of its own. */
-    posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETPGROUP);
+    /* A session of its own: Ctrl-C in a terminal is for the parent, which then stops the child in its turn; and the
+     * kernel shares the processors out between sessions first (olap_give_way). */
+    posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETSID);
     posix_spawnattr_setsigmask(&attributes, &none);
     sigset_t all;
     sigfillset(&all);
     posix_spawnattr_setsigdefault(&attributes, &all);
-    posix_spawnattr_setpgroup(&attributes, 0);
     int failed = posix_spawn(&olap->pid, "/proc/self/exe", &actions, &attributes, argv, environment);
     posix_spawnattr_destroy(&attributes);
     posix_spawn_file_actions_destroy(&actions);
@@ -101,6 +102,7 @@ static enum status spawn(struct olap *olap, struct error *err)
         return error_errno(err, ERR_IO, failed, "start the engine's process");
     }
     olap->alive_fd = ends[1];
+    olap->nice = 0;
     return OK;
 }
 
@@ -260,6 +262,21 @@ int olap_failure(const struct olap *olap, struct error *out_words)
     int code = atomic_load(&olap->failure_code);
     *out_words = code ? olap->words : (struct error){ .text = "" };
     return code;
+}
+
+void olap_give_way(struct olap *olap, int nice)
+{
+    char path[64], text[8];
+    if (olap->pid <= 0 || nice == olap->nice)
+        return;
+    snprintf(path, sizeof path, "/proc/%d/autogroup", (int)olap->pid);
+    int fd = open(path, O_WRONLY | O_CLOEXEC);
+    if (fd < 0)
+        return;
+    int n = snprintf(text, sizeof text, "%d", nice);
+    if (write(fd, text, (size_t)n) == n) /* else later: the kernel takes no more than ten a second */
+        olap->nice = nice;
+    close(fd);
 }
 
 void olap_stop(struct olap *olap)

@@ -95,6 +95,47 @@ static void test_one_that_ignores_sigterm_is_killed(void **state)
     assert_true(world_mono_us(world_real()) - began_us >= 250000);
 }
 
+/* "/autogroup-97 nice 10"; "" where the kernel has no such thing. */
+static void autogroup_of(int pid, char *out, size_t size)
+{
+    char path[64];
+    snprintf(path, sizeof path, "/proc/%d/autogroup", pid);
+    FILE *file = fopen(path, "re");
+    size_t n = file ? fread(out, 1, size - 1, file) : 0;
+    out[n] = '\0';
+    if (file)
+        fclose(file);
+}
+
+static int child_pid(void)
+{
+    char path[64];
+    int pid = 0;
+    snprintf(path, sizeof path, "/proc/self/task/%d/children", getpid());
+    FILE *file = fopen(path, "re");
+    assert_non_null(file);
+    assert_int_equal(fscanf(file, "%d", &pid), 1);
+    fclose(file);
+    return pid;
+}
+
+static void test_it_gives_way_alone_and_not_with_its_parent(void **state)
+{
+    (void)state;
+    struct olap *olap = start("serve");
+    char before[64], after[64], child[64];
+    assert_true(step_until(olap, OLAP_READY, 20000));
+    autogroup_of(getpid(), before, sizeof before);
+    assert_int_equal(getsid(child_pid()), child_pid());
+    olap_give_way(olap, 10);
+    autogroup_of(child_pid(), child, sizeof child);
+    if (child[0])
+        assert_non_null(strstr(child, "nice 10"));
+    autogroup_of(getpid(), after, sizeof after);
+    assert_string_equal(before, after);
+    olap_stop(olap);
+}
+
 static void test_a_missing_library_is_told_with_the_way_out(void **state)
 {
     (void)state;
@@ -150,6 +191,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(test_one_that_dies_is_started_again),
         cmocka_unit_test(test_a_first_start_without_hope_is_not_repeated),
         cmocka_unit_test(test_one_that_ignores_sigterm_is_killed),
+        cmocka_unit_test(test_it_gives_way_alone_and_not_with_its_parent),
         cmocka_unit_test(test_a_missing_library_is_told_with_the_way_out),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

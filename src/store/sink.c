@@ -79,6 +79,7 @@ enum status sink_open(const struct sink_options *options, struct journal *journa
     sink->bell = sink->awaited.bell = sink->unawaited.bell = bell_new();
     sink->retry = (struct retry){ .first_ms = options->retry_first_ms, .most_ms = options->retry_most_ms };
     sink->idle_since_us = world_mono_us(world);
+    atomic_store(&sink->oldest_written_us, INT64_MAX);
     metrics_init(&sink->metrics, metrics);
     pace_init(&sink->pace, &options->pace);
     sink_batch_init(&sink->batch, &options->batch);
@@ -116,12 +117,16 @@ void sink_healed(struct sink *sink)
     sink->log_retry.next_us = 0;
 }
 
+int64_t sink_lag_us(struct sink *sink, int64_t wall_us)
+{
+    int64_t oldest_us = atomic_load(&sink->oldest_written_us);
+    return oldest_us < wall_us ? wall_us - oldest_us : 0;
+}
+
 void sink_note_lag(struct sink *sink, struct world *world)
 {
-    int64_t lag_us = 0;
-    if (sink->batch.oldest_written_us != INT64_MAX)
-        lag_us = world_wall_us(world) - sink->batch.oldest_written_us;
-    gauge_set(sink->metrics.lag_s, lag_us > 0 ? (double)lag_us / 1e6 : 0);
+    atomic_store(&sink->oldest_written_us, sink->batch.oldest_written_us);
+    gauge_set(sink->metrics.lag_s, (double)sink_lag_us(sink, world_wall_us(world)) / 1e6);
     gauge_set(sink->metrics.pending, (double)sink->batch.rows);
 }
 

@@ -49,6 +49,7 @@ struct sink {
     struct retry retry;
     int64_t not_before_us; /* a pause after a failure */
     struct log_limit log_retry, log_refused;
+    _Atomic int64_t oldest_written_us; /* of the batch, for whoever asks; INT64_MAX: empty */
     _Atomic bool draining, drained;
     struct sink_batch batch;
 };
