@@ -6,6 +6,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "base/json_text.h"
+
 #define DECIMAL_BYTES_MAX 350 /* longer ones are not numbers that anybody means */
 
 struct value value_number(double d)
@@ -191,6 +193,25 @@ struct slice value_as_text(struct value v, char digits[VALUE_DIGITS_MAX])
         break;
     }
     return SLICE("null");
+}
+
+/* Digits from somewhere else than JSON may begin with zeros, which JSON does not have. */
+static bool is_json_number(const char *p, uint32_t n)
+{
+    size_t sign = n && *p == '-';
+    return n > sign && (p[sign] != '0' || n == sign + 1 || !is_digit(p[sign + 1]));
+}
+
+void value_add_json(struct value v, struct buf *out)
+{
+    char digits[VALUE_DIGITS_MAX];
+    if (v.kind == VALUE_TEXT && v.detail != VALUE_JSON) {
+        json_add_string(out, value_slice(v));
+        return;
+    }
+    if (v.kind == VALUE_NUMBER && !is_json_number(v.p, v.n))
+        v.n = 0;
+    buf_add_slice(out, value_as_text(v, digits));
 }
 
 const char *value_reason_name(enum value_reason reason)

@@ -4,6 +4,7 @@
  * Null says why: a window can count what it could not use by reason. A number that came from JSON or from the
  * expression's text keeps the digits it was written with, so that money stays exact (cents). */
 #pragma once
+#include "base/buf.h"
 #include "base/compiler.h"
 #include "base/slice.h"
 
@@ -96,6 +97,9 @@ MUST_CHECK bool value_compare(struct value a, struct value b, int *out_order);
 /* A number or truth as text, text as it is; at most VALUE_DIGITS_MAX bytes unless it is text or has digits. */
 #define VALUE_DIGITS_MAX 32
 struct slice value_as_text(struct value v, char digits[VALUE_DIGITS_MAX]);
+
+/* Appends it as JSON. */
+void value_add_json(struct value v, struct buf *out);
 
 /* "missing", "type" …: stable, for metrics. */
 const char *value_reason_name(enum value_reason reason);
