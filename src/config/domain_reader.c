@@ -183,6 +183,16 @@ static bool cut_at_comma(const struct domain_reader *reader, struct fy_node *val
     return end < reader->file.text.n && reader->file.text.p[end] == ',';
 }
 
+/* `plan: 'free'` means a text to people and the word free to YAML. */
+static void explain_quotes(struct fy_node *value, struct slice text, struct expr_problem *problem)
+{
+    enum fy_node_style style = fy_node_get_style(value);
+    bool quoted = style == FYNS_SINGLE_QUOTED || style == FYNS_DOUBLE_QUOTED;
+    if (quoted && problem->at == 0 && strstr(problem->text, "text stands in quotes"))
+        snprintf(problem->text, sizeof problem->text, "YAML takes these quotes away: write the text as \"'%.*s'\"",
+                 (int)(text.n < 40 ? text.n : 40), text.p);
+}
+
 bool domain_expr(struct domain_reader *reader, struct fy_node *key, struct fy_node *value, unsigned types,
                  struct field_plan *plan, const struct expr **out)
 {
@@ -195,6 +205,7 @@ bool domain_expr(struct domain_reader *reader, struct fy_node *key, struct fy_no
         if (problem.at == text.n && cut_at_comma(reader, value, text))
             snprintf(problem.text, sizeof problem.text,
                      "inside of [ ] and { } a comma ends the value: put this expression in quotes");
+        explain_quotes(value, text, &problem);
         yaml_problem_inside(&reader->file, value, problem.at, problem.width, problem.text);
         return false;
     }

@@ -254,6 +254,7 @@ static void test_transforms_say_what_they_cannot_do(void **state)
         const char *transform, *part;
     } EXAMPLES[] = {
         { "set: {visitor_id: \"'x'\"}", "what can be set is properties.…, context.…, event_type and event_name" },
+        { "set: {properties.a: 'free'}", "YAML takes these quotes away: write the text as \"'free'\"" },
         { "remove: [event_type]", "what can be removed is properties.… and context.…" },
         { "remove: [properties]", "what can be removed is properties.… and context.…" },
         { "set: {properties.a: 1, properties.a.b: 2}", "properties.a.b and properties.a are changed at once" },

@@ -189,6 +189,8 @@ static void check_whole(struct domain_reader *reader, struct fy_node *item, cons
 {
     if (!seen[KEY_NAME])
         yaml_problem_at(&reader->file, item, "a transform needs a name");
+    if (transform->lua.n)
+        yaml_problem_at(&reader->file, item, "scripts do not run yet: use set and remove");
     bool script = seen[KEY_LUA] || seen[KEY_FILE], changes = seen[KEY_SET] || seen[KEY_REMOVE];
     if (seen[KEY_LUA] && seen[KEY_FILE])
         yaml_problem_at(&reader->file, seen[KEY_FILE], "either lua or file");

@@ -8,6 +8,7 @@
 
 #include "event/dead_letter.h"
 #include "process/stage_dedup.h"
+#include "process/stage_transform.h"
 #include "process/stage_validate.h"
 
 #define STAGES_MAX 16
@@ -22,6 +23,7 @@ struct process_pipeline {
     size_t stage_count;
     struct stage_validate validate;
     struct stage_dedup dedup;
+    struct stage_transform *transform; /* NULL: there are none */
     struct process_metrics *metrics;
     uint16_t partition;
 };
@@ -46,6 +48,9 @@ struct process_pipeline *process_pipeline_new(const struct process_pipeline_opti
     pipeline->dedup.seed = options->seed;
     add_stage(pipeline, (struct process_stage){ "validate", &pipeline->validate, stage_validate_run });
     add_stage(pipeline, (struct process_stage){ "dedup", &pipeline->dedup, stage_dedup_run });
+    pipeline->transform = stage_transform_new(options->domains);
+    if (pipeline->transform)
+        add_stage(pipeline, (struct process_stage){ "transform", pipeline->transform, stage_transform_run });
     return pipeline;
 }
 
@@ -53,6 +58,7 @@ void process_pipeline_free(struct process_pipeline *pipeline)
 {
     if (!pipeline)
         return;
+    stage_transform_free(pipeline->transform);
     arena_done(&pipeline->arena);
     free(pipeline);
 }
