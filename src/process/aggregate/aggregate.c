@@ -51,8 +51,33 @@ static enum status check_def(const struct aggregate_def *def, size_t index, stru
     return OK;
 }
 
+static bool is_sum(enum aggregate_kind kind)
+{
+    return kind == AGGREGATE_SUM || kind == AGGREGATE_MEAN;
+}
+
+/* An earlier measure whose part of the row serves this one too; NULL: none. */
+static const struct aggregate_slot *find_shared(const struct aggregate_layout *layout, size_t before,
+                                                enum aggregate_kind kind, uint32_t input)
+{
+    for (size_t i = 0; input && i < before; i++) {
+        const struct aggregate_slot *slot = &layout->slots[i];
+        bool alike =
+            (is_sum(kind) && is_sum(slot->kind)) || (kind == AGGREGATE_QUANTILE && slot->kind == AGGREGATE_QUANTILE);
+        if (alike && slot->input == input)
+            return slot;
+    }
+    return NULL;
+}
+
 enum status aggregate_layout_make(const struct aggregate_def *defs, size_t count, struct aggregate_layout *out_layout,
                                   struct error *err)
+{
+    return aggregate_layout_make_sharing(defs, NULL, count, out_layout, err);
+}
+
+enum status aggregate_layout_make_sharing(const struct aggregate_def *defs, const uint32_t *inputs, size_t count,
+                                          struct aggregate_layout *out_layout, struct error *err)
 {
     struct aggregate_layout layout = { .measures = (uint16_t)count, .only_count = true };
     if (count == 0 || count > AGGREGATE_MEASURES_MAX)
@@ -61,15 +86,17 @@ enum status aggregate_layout_make(const struct aggregate_def *defs, size_t count
         enum status s = check_def(&defs[i], i, err);
         if (s != OK)
             return s;
-        size_t bytes = slot_bytes(defs[i].kind);
+        const struct aggregate_slot *shared = find_shared(&layout, i, defs[i].kind, inputs ? inputs[i] : 0);
         layout.slots[i] = (struct aggregate_slot){ .kind = (uint8_t)defs[i].kind,
-                                                   .offset = (uint16_t)layout.row_bytes,
+                                                   .shared = shared != NULL,
+                                                   .offset = shared ? shared->offset : (uint16_t)layout.row_bytes,
+                                                   .input = inputs ? inputs[i] : 0,
                                                    .parameter = defs[i].parameter };
         if (defs[i].kind == AGGREGATE_TOP)
             layout.slots[i].capacity = (uint16_t)top_capacity((uint32_t)defs[i].parameter);
         layout.only_count = layout.only_count && defs[i].kind == AGGREGATE_COUNT;
         layout.has_pointers = layout.has_pointers || hangs_memory(defs[i].kind);
-        layout.row_bytes += (uint32_t)bytes;
+        layout.row_bytes += shared ? 0 : (uint32_t)slot_bytes(defs[i].kind);
     }
     *out_layout = layout;
     return OK;
@@ -102,6 +129,8 @@ void aggregate_add_values(const struct aggregate_layout *layout, void *row, cons
     for (uint32_t i = 0; i < layout->measures; i++) {
         const struct aggregate_slot *slot = &layout->slots[i];
         void *at = (char *)row + slot->offset;
+        if (UNLIKELY(slot->shared))
+            continue;
         switch ((enum aggregate_kind)slot->kind) {
         case AGGREGATE_COUNT:
             ++*(uint64_t *)at;
@@ -178,15 +207,16 @@ void aggregate_merge(const struct aggregate_layout *layout, void *into, const vo
 {
     assert(into != from);
     for (uint32_t i = 0; i < layout->measures; i++)
-        merge_one(&layout->slots[i], (char *)into + layout->slots[i].offset,
-                  (const char *)from + layout->slots[i].offset);
+        if (!layout->slots[i].shared)
+            merge_one(&layout->slots[i], (char *)into + layout->slots[i].offset,
+                      (const char *)from + layout->slots[i].offset);
 }
 
 void aggregate_release(const struct aggregate_layout *layout, void *row)
 {
     for (uint32_t i = 0; layout->has_pointers && i < layout->measures; i++) {
         struct sketch_slot *at = (struct sketch_slot *)((char *)row + layout->slots[i].offset);
-        uint8_t kind = layout->slots[i].kind;
+        uint8_t kind = layout->slots[i].shared ? 0 : layout->slots[i].kind;
         if (kind == AGGREGATE_DISTINCT)
             free(at->distinct);
         else if (kind == AGGREGATE_QUANTILE)
@@ -204,7 +234,7 @@ size_t aggregate_bytes(const struct aggregate_layout *layout, const void *row)
     size_t bytes = layout->row_bytes;
     for (uint32_t i = 0; layout->has_pointers && i < layout->measures; i++) {
         const struct sketch_slot *at = (const struct sketch_slot *)((const char *)row + layout->slots[i].offset);
-        uint8_t kind = layout->slots[i].kind;
+        uint8_t kind = layout->slots[i].shared ? 0 : layout->slots[i].kind;
         if (kind == AGGREGATE_DISTINCT)
             bytes += distinct_bytes(at->distinct);
         else if (kind == AGGREGATE_QUANTILE)

@@ -54,8 +54,10 @@ struct aggregate_value {
 
 struct aggregate_slot {
     uint8_t kind;      /* enum aggregate_kind */
+    bool shared;       /* the part is an earlier measure's, which sees to it */
     uint16_t offset;   /* of the measure's part of the row */
     uint16_t capacity; /* top: values that it keeps count of */
+    uint32_t input;
     double parameter;
 };
 
@@ -71,6 +73,12 @@ struct aggregate_layout {
 /* ERR_INVALID: no measure, too many, or a parameter out of its range; the text names the measure by its index. */
 MUST_CHECK enum status aggregate_layout_make(const struct aggregate_def *defs, size_t count,
                                              struct aggregate_layout *out_layout, struct error *err);
+
+/* As above; inputs: a number for each measure. Measures with the same number, not 0, always get the same input: several
+ * quantiles of it share one sketch, sum and mean one sum. */
+MUST_CHECK enum status aggregate_layout_make_sharing(const struct aggregate_def *defs, const uint32_t *inputs,
+                                                     size_t count, struct aggregate_layout *out_layout,
+                                                     struct error *err);
 
 /* An empty row: 8-aligned, row_bytes long. */
 void aggregate_init(const struct aggregate_layout *layout, void *row);

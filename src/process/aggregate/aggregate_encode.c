@@ -2,7 +2,7 @@
  *
  *   0  1   version, 1
  *   1  1   measures
- *   2      of each measure its kind (1 byte, enum aggregate_kind) and:
+ *   2      of each measure its kind (1 byte, enum aggregate_kind) and, unless it shares an earlier one's part:
  *     COUNT              count
  *     SUM, MEAN          count · skipped · if count > 0: 1 byte, 1 when there were numbers · sum of integers (signed,
  * of 128 bits) · if there were numbers: their sum, high and low double MIN, MAX           skipped · value VARIANCE
@@ -55,6 +55,8 @@ static char *encode_one(const struct aggregate_slot *slot, const void *at, char 
 {
     const struct sketch_slot *sketch = at;
     *to++ = (char)slot->kind;
+    if (slot->shared)
+        return to;
     switch ((enum aggregate_kind)slot->kind) {
     case AGGREGATE_COUNT:
         return wire_put_u64(to, *(const uint64_t *)at);
@@ -98,6 +100,8 @@ void aggregate_encode(const struct aggregate_layout *layout, const void *row, st
 static void decode_one(const struct aggregate_slot *slot, void *at, struct wire *wire)
 {
     struct sketch_slot *sketch = at;
+    if (slot->shared)
+        return;
     switch ((enum aggregate_kind)slot->kind) {
     case AGGREGATE_COUNT:
         *(uint64_t *)at = wire_get_u64(wire);

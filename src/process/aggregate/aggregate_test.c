@@ -374,6 +374,42 @@ static void test_cut_bytes_are_corrupt_and_leave_an_empty_row(void **state)
     buf_done(&bytes);
 }
 
+static void test_quantiles_of_one_input_share_a_sketch(void **state)
+{
+    (void)state;
+    struct aggregate_layout shared;
+    struct aggregate_result out;
+    struct buf bytes;
+    const struct aggregate_def defs[] = { { AGGREGATE_QUANTILE, 0 },   { AGGREGATE_SUM, 0 },
+                                          { AGGREGATE_QUANTILE, 1 },   { AGGREGATE_MEAN, 0 },
+                                          { AGGREGATE_QUANTILE, 0.5 }, { AGGREGATE_MEAN, 0 } };
+    const uint32_t numbers[] = { 1, 1, 1, 1, 2, 0 };
+    assert_int_equal(aggregate_layout_make_sharing(defs, numbers, COUNT_OF(defs), &shared, NULL), OK);
+    assert_int_equal(shared.row_bytes, 16 + 48 + 16 + 48);
+    uint64_t row[16], back[16], merged[16];
+    aggregate_init(&shared, row);
+    aggregate_init(&shared, merged);
+    for (int i = 1; i <= 9; i++) {
+        struct aggregate_value inputs[] = { integer(i), integer(i), integer(i), integer(i), integer(-i), integer(7) };
+        aggregate_add(&shared, row, inputs, 0, 0);
+    }
+    aggregate_merge(&shared, merged, row);
+    aggregate_merge(&shared, merged, row);
+    buf_init(&bytes, 4096);
+    aggregate_encode(&shared, merged, &bytes);
+    assert_int_equal(aggregate_decode(&shared, buf_slice(&bytes), back, NULL), OK);
+    const double expected[] = { 1, 90, 9, 5, -5, 7 };
+    for (size_t i = 0; i < COUNT_OF(defs); i++) {
+        aggregate_result(&shared, back, i, &out);
+        double value = out.value.kind == AGGREGATE_INT ? (double)out.value.integer : out.value.number;
+        assert_true(fabs(value - expected[i]) <= 0.05);
+    }
+    aggregate_release(&shared, row);
+    aggregate_release(&shared, back);
+    aggregate_release(&shared, merged);
+    buf_done(&bytes);
+}
+
 static void test_only_counts_need_no_inputs(void **state)
 {
     (void)state;
@@ -402,6 +438,7 @@ int main(void)
         cmocka_unit_test(test_order_and_splits_make_no_difference),
         cmocka_unit_test(test_any_numbers_sum_alike_in_any_order),
         cmocka_unit_test(test_cut_bytes_are_corrupt_and_leave_an_empty_row),
+        cmocka_unit_test(test_quantiles_of_one_input_share_a_sketch),
         cmocka_unit_test(test_only_counts_need_no_inputs),
     };
     return cmocka_run_group_tests(tests, setup, NULL);
