@@ -35,9 +35,9 @@
 #include "base/log.h"
 #include "olap/olap.h"
 #include "olap/olap_confine.h"
+#include "olap/olap_flags.h"
 #include "olap/olap_house.h"
 #include "olap/olap_repair.h"
-#include "olap/olap_spread.h"
 #include "olap/olap_users.h"
 #include "world/world.h"
 
@@ -279,7 +279,7 @@ static void *watch(void *self)
         /* Tables are made soon after the start, rarely later. */
         if (poll(&parent, 1, turn < 50 ? 200 : 30000) > 0)
             _exit(EX_OK); /* the parent is gone; nobody will ask any more */
-        olap_spread(child->paths.engine);
+        olap_flags_set(child->paths.engine);
     }
     return NULL;
 }

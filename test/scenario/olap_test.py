@@ -1,6 +1,9 @@
 """The engine's process by itself, our SQL guard absent: what is left when the first wall falls, and how it lives and dies."""
-import base64, hashlib, hmac, os, re, shutil, signal, socket, subprocess, sys, tempfile, threading, time
+import base64, fcntl, glob, hashlib, hmac, os, re, shutil, signal, socket, struct, subprocess, sys, tempfile, threading, time
 import urllib.error, urllib.parse, urllib.request
+
+from scenarios import Skip
+from weir import Weir
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 BINARY = os.environ.get("WEIR_BINARY", os.path.join(ROOT, "build", "weir"))
@@ -166,6 +169,36 @@ SHOW CREATE TABLE weir.events_raw
 SELECT sleep(3) FROM numbers(100)
 SELECT count() FROM numbers(100000000000) WHERE sipHash64(number) = 1
 SELECT groupArray(toString(number)) FROM numbers(1000000000)""".split("\n")
+
+
+def is_synchronous(path):
+    fd = os.open(path, os.O_RDONLY)
+    try:
+        flags = bytearray(4)
+        fcntl.ioctl(fd, 0x80086601, flags)  # FS_IOC_GETFLAGS
+        return bool(struct.unpack("i", flags)[0] & 8)  # FS_SYNC_FL
+    finally:
+        os.close(fd)
+
+
+def test_notes_of_inserts_are_on_disk_before_their_rows_have_a_name():
+    """After a power cut the engine must know of every row that it has: its notes are written through (chattr +S)."""
+    with Weir() as weir:
+        probe = subprocess.run(["chattr", "+S", weir.data], capture_output=True, text=True)
+        if probe.returncode:
+            raise Skip("this file system has no such flag: " + probe.stderr.strip())
+        subprocess.run(["chattr", "-S", weir.data], check=True)
+        for i in range(3):
+            assert weir.post("/track", [{"customer_id": "demo_tenant", "visitor_id": "v", "event_type": "t", "event_name": "n"}])[0] == 200
+            weir.settle("SELECT count() FROM events_raw", i + 1)
+        logs = glob.glob(os.path.join(weir.data, "olap/engine/store/*/*/deduplication_logs"))
+        assert len(logs) >= 4, logs
+        written = 0
+        for directory in logs:
+            for path in [directory, *(os.path.join(directory, name) for name in os.listdir(directory))]:
+                assert is_synchronous(path), path
+                written += os.path.isfile(path) and os.path.getsize(path) > 0
+        assert written >= 3, "only %d tables have notes" % written
 
 
 def test_readers_are_walled_in_without_our_guard():

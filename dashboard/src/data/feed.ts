@@ -25,10 +25,14 @@ export interface FeedState {
   lag_ms: number;
   lag_events: number;
   types: { type: string; accepted: number; duplicates: number; dead_letters: number }[];
-  quota?: { limit: number | null; used: number };
-  rejected?: Record<string, number>;
-  latency?: { p50_ms: number; p95_ms: number; p99_ms: number };
-  queryable_ms?: number;
+  quota: { limit: number | null; used: number };
+  /** Dead letters by reason, since weir was started. */
+  rejected: Record<string, number>;
+  /** Whole requests that were turned away: nothing of them is kept. */
+  refused: { quota: number; journal_full: number };
+  latency: { p50_ms: number | null; p95_ms: number | null; p99_ms: number | null };
+  queryable_ms: number | null;
+  engine: string;
 }
 
 export type Connection =

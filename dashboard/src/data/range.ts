@@ -32,7 +32,7 @@ function dayStart(text: string): number {
 
 /** The form that stands in the URL: a key, or `2026-01-01..2026-01-31`. */
 export function parseRange(text: string | null | undefined, otherwise: RangeKey): Range {
-  if (text && text in PRESETS) return { key: text as RangeKey };
+  if (text && Object.hasOwn(PRESETS, text)) return { key: text as RangeKey };
   const [from, to] = (text ?? '').split('..');
   if (from && to && dayStart(from) <= dayStart(to)) return { key: 'custom', from, to };
   return { key: otherwise };

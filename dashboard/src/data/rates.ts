@@ -55,6 +55,14 @@ export class RateBins {
     return { seconds, events };
   }
 
+  /** The mean of the seconds around each: what the eye follows. */
+  static smooth(events: readonly number[], reach: number): number[] {
+    return events.map((_, i) => {
+      const part = events.slice(Math.max(0, i - reach), i + reach + 1);
+      return part.reduce((a, b) => a + b, 0) / part.length;
+    });
+  }
+
   /** Mean of the last full seconds and the one that runs. */
   now(nowMs: number, overSeconds = 5): number {
     const last = Math.floor(nowMs / 1000);

@@ -25,7 +25,7 @@ export function snippet(sender: Sender, ingestUrl: string, apiUrl: string, key: 
   }'`;
     case 'browser':
       return `<!-- Page views come by themselves; clicks of elements with data-weir-event too. -->
-<script async src="${apiUrl}/sdk/weir.js" data-key="${key}" data-host="${ingestUrl}"></script>`;
+<script async src="${apiUrl}/sdk/weir.js" data-key="${key}" data-endpoint="${ingestUrl}"></script>`;
     case 'segment':
       return `import { Analytics } from '@segment/analytics-node';
 

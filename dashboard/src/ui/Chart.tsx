@@ -12,7 +12,8 @@ export interface Series {
   label: string;
   values: readonly (number | null)[];
   color: SeriesColor;
-  kind: 'area' | 'line' | 'bars' | 'dashes';
+  /** `faint`: bars that stand close, behind a line. */
+  kind: 'area' | 'line' | 'bars' | 'dashes' | 'faint';
 }
 
 interface ChartProps {
@@ -40,11 +41,15 @@ function seriesOptions(box: HTMLElement, s: Series): uPlot.Series {
     const paths = uPlot.paths.bars?.({ size: [0.72, 28], radius: 0.15 });
     return { ...base, width: 0, fill: stroke, ...(paths ? { paths } : {}) };
   }
+  if (s.kind === 'faint') {
+    const paths = uPlot.paths.bars?.({ size: [0.6, 6], align: 0 });
+    return { ...base, width: 0, fill: transparent(stroke, 0.26), ...(paths ? { paths } : {}) };
+  }
   return s.kind === 'area' ? { ...base, fill: transparent(stroke) } : base;
 }
 
-function transparent(css: string): string {
-  return css.startsWith('rgb(') ? css.replace('rgb(', 'rgba(').replace(')', ', 0.14)') : css;
+function transparent(css: string, alpha = 0.14): string {
+  return css.startsWith('rgb(') ? css.replace('rgb(', 'rgba(').replace(')', `, ${alpha})`) : css;
 }
 
 function timeLabels(u: uPlot, splits: number[]): string[] {

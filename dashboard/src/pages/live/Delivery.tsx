@@ -19,14 +19,14 @@ export function Delivery(): ReactNode {
     ['Duplicates left out', count(state.duplicates)],
     ['Dead letters', count(state.dead_letters)],
   ];
-  for (const [reason, n] of Object.entries(state.rejected ?? {})) facts.push([`Refused: ${reason}`, count(n)]);
-  if (state.latency)
-    facts.push([
-      'Accepted to visible',
-      `50 % ${milliseconds(state.latency.p50_ms)}, 95 % ${milliseconds(state.latency.p95_ms)}, 99 % ${milliseconds(state.latency.p99_ms)}`,
-    ]);
-  else facts.push(['Accepted to visible', milliseconds(state.latency_ms)]);
-  if (state.queryable_ms !== undefined) facts.push(['Accepted to queryable', milliseconds(state.queryable_ms)]);
+  if (state.refused.quota) facts.push(['Refused: over the quota', count(state.refused.quota)]);
+  if (state.refused.journal_full) facts.push(['Refused: journal full', count(state.refused.journal_full)]);
+  const { p50_ms, p95_ms, p99_ms } = state.latency;
+  facts.push([
+    'Accepted to visible, 50 · 95 · 99 %',
+    p50_ms === null ? milliseconds(state.latency_ms) : [p50_ms, p95_ms, p99_ms].map(milliseconds).join(' · '),
+  ]);
+  facts.push(['Accepted to queryable', milliseconds(state.queryable_ms)]);
   facts.push(['Not yet processed', `${count(state.lag_events)} events`]);
   if (who?.retentionDays) facts.push(['Kept for', `${count(who.retentionDays)} days`]);
   return (

@@ -5,6 +5,7 @@ import { askSql } from '../../data/api';
 import { RATE_SECONDS } from '../../data/feed';
 import { clock, rate } from '../../data/format';
 import { RECENT_RATE_SQL } from '../../data/live_sql';
+import { RateBins } from '../../data/rates';
 import { Chart, type Series } from '../../ui/Chart';
 import { SkeletonBlock } from '../../ui/states';
 
@@ -23,8 +24,9 @@ export function LiveRate(): ReactNode {
   }, [feed, tenant.readKey]);
   const { x, series } = useMemo(() => {
     const { seconds, events } = feed.rates.series(now - 1000); // full seconds alone
-    const line: Series = { label: 'Events', values: events, color: '1', kind: 'area' };
-    return { x: seconds, series: [line] };
+    const bars: Series = { label: 'Events', values: events, color: '1', kind: 'faint' };
+    const mean: Series = { label: 'Mean of 15 s', values: RateBins.smooth(events, 7), color: '1', kind: 'line' };
+    return { x: seconds, series: [bars, mean] };
   }, [feed, now]);
   if (!state) return <SkeletonBlock height={HEIGHT} />;
   const last = x[x.length - 1] ?? 0;

@@ -78,13 +78,13 @@ export function Delta({ now, before }: { now: number; before: number }): ReactNo
 
 function Latency(): ReactNode {
   const { state } = useFeed();
-  const p95 = state?.latency?.p95_ms;
+  const p95 = state?.latency.p95_ms;
   return (
     <Stat
       id="latency"
       label="Accepted to visible"
       value={state && milliseconds(p95 ?? state.latency_ms)}
-      sub={p95 === undefined ? 'the newest batch' : '95 % within'}
+      sub={p95 == null ? 'the newest batch' : '95 % within'}
     />
   );
 }
@@ -92,9 +92,8 @@ function Latency(): ReactNode {
 function Quota(): ReactNode {
   const { state } = useFeed();
   const { who } = useSession();
-  const limit = state?.quota?.limit ?? who?.quotaPerMinute;
-  const used = state?.quota?.used;
-  if (!limit)
+  const limit = state?.quota.limit;
+  if (!state || !limit)
     return (
       <Stat
         id="quota"
@@ -103,9 +102,9 @@ function Quota(): ReactNode {
         sub={who?.tier ? `tier ${who.tier}` : 'no limit set'}
       />
     );
-  const share = (used ?? 0) / limit;
+  const share = state.quota.used / limit;
   return (
-    <Stat id="quota" label="Quota used" value={used === undefined ? undefined : percent(share)}>
+    <Stat id="quota" label="Quota used" value={percent(share)}>
       <span className="meter" role="img" aria-label={`${percent(share)} of ${count(limit)} events a minute`}>
         <span
           className={share > 0.9 ? 'bad' : share > 0.7 ? 'warn' : ''}
