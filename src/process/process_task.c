@@ -24,6 +24,7 @@
 
 #define VECTOR_BYTES (1u << 20)
 #define LOG_INTERVAL_US 5000000
+#define SETTLE_WAIT_US 1000 /* while stopping */
 
 /* ---- life ---- */
 
@@ -255,11 +256,19 @@ static size_t vector_bytes(const struct process_task *task)
     return task->options.batch_bytes_max < VECTOR_BYTES ? task->options.batch_bytes_max : VECTOR_BYTES;
 }
 
+/* What the commit would be now, changes of state included. */
+static uint64_t commit_bytes(const struct process_task *task)
+{
+    uint64_t bytes = process_outputs_bytes(&task->open->outputs);
+    for (size_t i = 0; i < PROCESS_STATES; i++)
+        bytes += task->states[i]->ops->pending_bytes(task->states[i]);
+    return bytes;
+}
+
 static bool is_full(const struct process_task *task)
 {
     const struct process_commit *open = task->open;
-    return open->events >= task->options.batch_records_max ||
-           process_outputs_bytes(&open->outputs) >= task->options.batch_bytes_max ||
+    return open->events >= task->options.batch_records_max || commit_bytes(task) >= task->options.batch_bytes_max ||
            (open->events && process_input_peek_bytes(&task->input) > vector_bytes(task)); /* a giant goes alone */
 }
 
@@ -396,9 +405,13 @@ static bool step_stopping(struct process_task *task, struct world *world, int64_
     if (task->flying)
         return worked;
     if (task->open->events == 0 && !task->last_checkpoint_tried) {
-        task->last_checkpoint_tried = true;
         task->checkpoint_at_us = 0;
         (void)process_upkeep_checkpoint(task, world, wake_us);
+        task->last_checkpoint_tried = !state_base_is_settling(task->base);
+        if (!task->last_checkpoint_tried) {
+            process_wake_at(wake_us, world_mono_us(world) + SETTLE_WAIT_US);
+            return false;
+        }
     }
     if (start(task, world, wake_us) || task->flying)
         return true;

@@ -52,7 +52,7 @@ struct process_task {
     uint64_t durable_next;         /* without */
     bool must_mark;                /* commit marks even without events */
 
-    int64_t checkpoint_at_us;
+    int64_t checkpoint_at_us, checkpoint_began_us;
     struct retry checkpoint_retry;
     struct log_limit checkpoint_log;
     struct state_point last_point;

@@ -1,8 +1,8 @@
 /* What a task does beside processing, in bounded pieces between its batches: state files, checkpoints, gauges, the live
  * feed. None of it can fail the task: the journal holds the truth, so trouble here is counted, logged and tried again.
  *
- * A checkpoint is taken when no commit is with the journal: then everything in the changelog is durable, is numbered
- * below durable_next, and stands before the journal's end. */
+ * A checkpoint begins when no commit is with the journal: then everything in the changelog is durable, is numbered
+ * below durable_next, and stands before the journal's end. It settles in pieces while events go on. */
 #include "process/process_task_state.h"
 #include "world/world.h"
 
@@ -43,7 +43,7 @@ static void checkpoint_failed(struct process_task *task, struct world *world, en
 {
     int64_t now_us = world_mono_us(world);
     uint64_t skipped;
-    if (s == ERR_RETRY) { /* upkeep has to finish first */
+    if (s == ERR_RETRY) { /* it settles, or upkeep has to finish first */
         task->checkpoint_at_us = now_us + UPKEEP_WAIT_US;
         return;
     }
@@ -72,12 +72,14 @@ bool process_upkeep_checkpoint(struct process_task *task, struct world *world, i
     struct journal_status status;
     struct error err = { 0 };
     task->journal->backend->status(task->journal, &status);
-    if (!is_worth_it(task, status.end_position)) {
+    if (!state_base_is_settling(task->base) && !is_worth_it(task, status.end_position)) {
         task->checkpoint_at_us = now_us + task->options.checkpoint_interval_ms * 1000;
         process_wake_at(wake_us, task->checkpoint_at_us);
         return false;
     }
     struct state_point point = { status.end_position, task->durable_next, true };
+    if (!state_base_is_settling(task->base))
+        task->checkpoint_began_us = now_us;
     uint64_t keep = JOURNAL_BEGIN;
     enum status s = state_base_checkpoint(task->base, task->seed, &point, &keep, &err);
     if (s != OK) {
@@ -86,7 +88,7 @@ bool process_upkeep_checkpoint(struct process_task *task, struct world *world, i
         return false;
     }
     retry_reset(&task->checkpoint_retry);
-    process_metrics_checkpoint(&task->metrics, world_mono_us(world) - now_us);
+    process_metrics_checkpoint(&task->metrics, world_mono_us(world) - task->checkpoint_began_us);
     task->last_point = point;
     task->checkpoint_at_us = now_us + task->options.checkpoint_interval_ms * 1000;
     task->must_mark = true; /* moves the mark "process" of an idle partition, too */

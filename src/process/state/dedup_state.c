@@ -239,6 +239,20 @@ static enum status dedup_checkpoint(struct state *state, struct buf *section, st
     return OK;
 }
 
+static uint64_t dedup_pending_bytes(struct state *state)
+{
+    struct dedup *dedup = dedup_of(state);
+    return dedup->active.pending.n + dedup->sealing.pending.n;
+}
+
+static enum status dedup_settle(struct state *state, bool *out_done, struct error *err)
+{
+    (void)state;
+    (void)err;
+    *out_done = true; /* checkpoint synced it */
+    return OK;
+}
+
 static void dedup_empty(struct state *state)
 {
     struct dedup *dedup = dedup_of(state);
@@ -414,7 +428,9 @@ const struct state_ops dedup_ops = {
     .durable = dedup_durable,
     .apply = dedup_apply,
     .maintain = dedup_maintain,
+    .pending_bytes = dedup_pending_bytes,
     .checkpoint = dedup_checkpoint,
+    .settle = dedup_settle,
     .restore = dedup_restore,
     .empty = dedup_empty,
     .uses_file = dedup_uses_file,

@@ -54,13 +54,13 @@ struct keyed_pane {
 
 struct keyed_row {
     struct id128 id;
-    const char *key; /* key_n bytes; NULL while only the map knows them (never after keyed_row_get and in a walk) */
-    uint16_t key_n;
-    uint16_t flags;    /* keyed's own */
-    uint32_t revision; /* the user's: for example of the last result given out; part of the state */
     struct keyed_pane *pane;
-    struct keyed_row *next_dirty;             /* keyed's own */
-    char data[] __attribute__((aligned(16))); /* kind->row_bytes, zeroed at first */
+    const char *key; /* key_n bytes; NULL while only the map knows them: never after keyed_row_get and in a walk */
+    struct keyed_row *next_dirty; /* keyed's own, like flags, owned_bytes and commit */
+    uint16_t key_n, flags;
+    uint32_t revision; /* the user's: for example of the last result given out; part of the state */
+    uint32_t owned_bytes, commit;
+    char data[] __attribute__((aligned(8))); /* kind->row_bytes, zeroed at first */
 };
 
 struct keyed_options {

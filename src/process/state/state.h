@@ -4,7 +4,8 @@
  * One record's life:  a stage changes the state in memory
  *                   → collect   writes the changes of the batch as changelog records, which go into the batch's commit
  *                   → durable   the commit is on disk: the same records come back, and may now reach the state's files
- *                   → checkpoint  the files are synced and described; the journal before them may be deleted
+ *                   → checkpoint  the files are described …
+ *                   → settle      … and are as described, synced; the journal before them may be deleted
  * After a crash:      restore (files as described) → apply (each changelog record since) → the same state.
  * So files never hold what was not committed, and a state may be thrown away and rebuilt at any time.
  *
@@ -43,9 +44,17 @@ struct state_ops {
     /* A bounded piece of upkeep (writes at most about 1 MiB). *out_more: call again soon. An error here loses nothing:
      * it is tried again. */
     enum status (*maintain)(struct state *, bool *out_more, struct error *);
-    /* Syncs what is durable into files and appends to `section` what restore needs. ERR_RETRY: upkeep must finish
-     * first. Nothing before the previous successful checkpoint is needed once two have succeeded since. */
+    /* About how many bytes collect would write now: a commit is closed before it becomes too large. */
+    uint64_t (*pending_bytes)(struct state *);
+    /* Begins to bring what is durable at this moment into files, and appends to `section` what restore needs.
+     * ERR_RETRY: upkeep must finish first. Nothing before the previous successful checkpoint is needed once two have
+     * succeeded since. */
     enum status (*checkpoint)(struct state *, struct buf *section, struct error *);
+    /* A bounded piece of what the last checkpoint began, until *out_done: everything that its section speaks of is
+     * durable (files that are newer may be, if replaying from the checkpoint on still ends the same). Events are
+     * processed meanwhile. The states are asked last to first, each when those behind it are done. An error: this
+     * checkpoint comes to nothing, another one is begun later. */
+    enum status (*settle)(struct state *, bool *out_done, struct error *);
     /* Becomes what the section describes; `self` was emptied before. ERR_CORRUPT, ERR_NOT_FOUND: the files are not
      * what they should be, the state is empty or half-built: call empty. */
     enum status (*restore)(struct state *, struct slice section, struct error *);

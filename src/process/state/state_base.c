@@ -5,9 +5,10 @@
  *   end − 4: u32 CRC32C of everything before
  *
  * It is valid when its checksum is right; the files it names are checked by their states (length, checksum or stamp).
- * Order of a checkpoint: states sync their files → the manifest is written beside, synced, renamed, the directory
- * synced (disk_replace) → files that neither manifest nor the states use are removed. Files that a manifest names are
- * never changed in the part that it vouches for.
+ * Order of a checkpoint: states describe their files, all at one point → they settle what they described, while events
+ * go on → the manifest is written beside, synced, renamed, the directory synced (disk_replace) → files that neither
+ * manifest nor the states use are removed. Files that a manifest names are never changed in the part that it vouches
+ * for, or only by what the changelog behind it says, too (state_kv.h).
  *
  * Falling back to the older checkpoint deletes the newer manifest first: otherwise files written from then on could
  * make its stale promises look true again. */
@@ -49,6 +50,7 @@ struct state_base {
     struct manifest kept[2];
     bool tried[2], tried_none;
     uint64_t next_sequence;
+    struct manifest settling; /* valid: a checkpoint has begun */
 };
 
 struct state_base *state_base_new(const char *path, struct disk *disk, uint16_t partition, struct state *const *states,
@@ -65,6 +67,7 @@ struct state_base *state_base_new(const char *path, struct disk *disk, uint16_t 
     base->next_sequence = 1;
     for (int i = 0; i < 2; i++)
         buf_init(&base->kept[i].bytes, MANIFEST_BYTES_MAX);
+    buf_init(&base->settling.bytes, MANIFEST_BYTES_MAX);
     return base;
 }
 
@@ -74,6 +77,7 @@ void state_base_free(struct state_base *base)
         return;
     buf_done(&base->kept[0].bytes);
     buf_done(&base->kept[1].bytes);
+    buf_done(&base->settling.bytes);
     free(base);
 }
 
@@ -146,6 +150,7 @@ enum status state_base_open(struct state_base *base, struct error *err)
 
 static void empty_states(struct state_base *base)
 {
+    base->settling.valid = false;
     for (size_t i = 0; i < base->state_count; i++)
         base->states[i]->ops->empty(base->states[i]);
 }
@@ -296,35 +301,79 @@ static void remove_leftovers(struct state_base *base)
     }
 }
 
-enum status state_base_checkpoint(struct state_base *base, uint64_t seed, const struct state_point *point,
-                                  uint64_t *out_keep, struct error *err)
+bool state_base_is_settling(const struct state_base *base)
+{
+    return base->settling.valid;
+}
+
+static enum status begin(struct state_base *base, uint64_t seed, const struct state_point *point, struct error *err)
+{
+    struct manifest *new = &base->settling;
+    new->header = (struct header){ .version = 1,
+                                   .partition = base->partition,
+                                   .sections = (uint16_t)base->state_count,
+                                   .sequence = base->next_sequence,
+                                   .position = point->position,
+                                   .changelog_offset = point->changelog_offset,
+                                   .seed = seed };
+    memcpy(new->header.magic, MAGIC, sizeof MAGIC);
+    buf_reset(&new->bytes);
+    enum status s = manifest_make(base, &new->header, &new->bytes, err);
+    new->valid = s == OK;
+    return s;
+}
+
+static enum status settle(struct state_base *base, struct error *err)
+{
+    for (size_t i = base->state_count; i-- > 0;) {
+        struct state *state = base->states[i];
+        bool done = false;
+        enum status s = state->ops->settle(state, &done, err);
+        if (s != OK)
+            return error_wrap(err, s == ERR_RETRY ? ERR_IO : s, "settle %s", state->ops->name);
+        if (!done)
+            return error_set(err, ERR_RETRY, "%s is being written", state->ops->name);
+    }
+    return OK;
+}
+
+/* The manifest takes the place of the older one. */
+static enum status finish(struct state_base *base, uint64_t *out_keep, struct error *err)
 {
     int oldest = !base->kept[0].valid   ? 0
                  : !base->kept[1].valid ? 1
                                         : (base->kept[0].header.sequence > base->kept[1].header.sequence ? 1 : 0);
-    struct manifest *other = &base->kept[1 - oldest];
-    struct manifest new = { .header = { .version = 1,
-                                        .partition = base->partition,
-                                        .sections = (uint16_t)base->state_count,
-                                        .sequence = base->next_sequence,
-                                        .position = point->position,
-                                        .changelog_offset = point->changelog_offset,
-                                        .seed = seed } };
+    const struct manifest *other = &base->kept[1 - oldest];
+    struct manifest *new = &base->settling, old = base->kept[oldest];
     char path[DISK_PATH_MAX];
-    memcpy(new.header.magic, MAGIC, sizeof MAGIC);
-    buf_init(&new.bytes, MANIFEST_BYTES_MAX);
-    enum status s = manifest_make(base, &new.header, &new.bytes, err);
+    enum status s = disk_replace(base->disk, manifest_path(base, oldest, path), new->bytes.p, new->bytes.n, err);
+    if (s != OK)
+        return s;
+    base->next_sequence++;
+    base->kept[oldest] = *new;
+    *new = old;
+    new->valid = false;
+    *out_keep = other->valid ? other->header.position : 0;
+    return OK;
+}
+
+enum status state_base_checkpoint(struct state_base *base, uint64_t seed, struct state_point *point, uint64_t *out_keep,
+                                  struct error *err)
+{
+    struct header header;
+    enum status s = base->settling.valid ? OK : begin(base, seed, point, err);
+    header = base->settling.header;
     if (s == OK)
-        s = disk_replace(base->disk, manifest_path(base, oldest, path), new.bytes.p, new.bytes.n, err);
+        s = settle(base, err);
+    if (s == OK)
+        s = finish(base, out_keep, err);
+    if (s == ERR_RETRY)
+        return s;
     if (s != OK) {
-        buf_done(&new.bytes);
+        base->settling.valid = false;
         return error_wrap(err, s, "checkpoint of partition %u", base->partition);
     }
-    base->next_sequence++;
-    new.valid = true;
-    buf_done(&base->kept[oldest].bytes);
-    base->kept[oldest] = new;
-    *out_keep = other->valid ? other->header.position : 0;
+    *point = (struct state_point){ header.position, header.changelog_offset, true };
     remove_leftovers(base);
     return OK;
 }

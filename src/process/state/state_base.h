@@ -30,8 +30,12 @@ MUST_CHECK enum status state_base_open(struct state_base *base, struct error *er
  * unusable is in err->text. Manifests newer than the one in use are deleted. Other errors: the disk; try again. */
 MUST_CHECK enum status state_base_restore(struct state_base *base, uint64_t seed, uint64_t changelog_end,
                                           struct state_point *out, struct error *err);
-/* Writes a checkpoint of everything that is durable, which is what the changelog holds before point. *out_keep: the
- * journal must keep what lies behind this position (JOURNAL_BEGIN: not known yet, leave the mark where it is).
- * ERR_RETRY: a state has upkeep to finish. Errors lose nothing. */
-MUST_CHECK enum status state_base_checkpoint(struct state_base *base, uint64_t seed, const struct state_point *point,
+/* A step towards a checkpoint; *point: what is durable now, which is what the changelog holds before it. The first step
+ * begins the checkpoint there, and events go on meanwhile; ERR_RETRY: it is not settled yet, or a state has upkeep to
+ * finish: again soon. OK: it is there, *point says how far it goes (where it began), *out_keep that the journal must
+ * keep what lies behind this position (JOURNAL_BEGIN: not known yet, leave the mark where it is). Other errors lose
+ * nothing: the next step begins anew. */
+MUST_CHECK enum status state_base_checkpoint(struct state_base *base, uint64_t seed, struct state_point *point,
                                              uint64_t *out_keep, struct error *err);
+/* A checkpoint has begun and is not there yet. */
+bool state_base_is_settling(const struct state_base *base);
