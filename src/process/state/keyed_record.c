@@ -359,7 +359,8 @@ static enum status apply_pane(struct keyed *keyed, const struct pane_entry *entr
     pane_set_values(keyed, pane, &entry->values);
     pane->durable = entry->values;
     pane->flags |= PANE_RECORDED | PANE_BEHIND;
-    if (entry->born) /* else it is known to be durable, or is of the past: dropped later in this replay, never written */
+    if (entry
+            ->born) /* else it is known to be durable, or is of the past: dropped later in this replay, never written */
         pane->flags |= PANE_DURABLE;
     return OK;
 }

@@ -220,6 +220,17 @@ static enum status add_hand(struct keyed *keyed, struct error *err)
 
 /* ---- a piece ---- */
 
+static void forget_late(struct keyed *keyed)
+{
+    for (size_t i = 0; i < keyed->late_count; i++) {
+        struct keyed_row *row = late_find(keyed, &keyed->late[i]);
+        if (row)
+            row->flags &= (uint16_t)~ROW_LATE;
+    }
+    keyed->late_count = 0;
+    buf_reset(&keyed->late_bytes);
+}
+
 static void is_written(struct keyed *keyed)
 {
     struct batch *batch = &keyed->batch;
@@ -230,14 +241,8 @@ static void is_written(struct keyed *keyed)
         pane->flags |= pane->flags & PANE_DROPPED ? PANE_CLEARED : PANE_IN_BASE;
         pane->flags &= ~(uint32_t)PANE_BEHIND;
     }
-    for (size_t i = 0; i < keyed->late_count; i++) {
-        struct keyed_row *row = late_find(keyed, &keyed->late[i]);
-        if (row)
-            row->flags &= (uint16_t)~ROW_LATE;
-    }
     keyed->base_writes += batch->row_count + keyed->late_count;
-    keyed->late_count = 0;
-    buf_reset(&keyed->late_bytes);
+    forget_late(keyed);
 }
 
 static bool has_uncleared(const struct keyed *keyed)
@@ -275,8 +280,10 @@ enum status base_write_piece(struct keyed *keyed, bool wait, bool *out_more, str
     return OK;
 }
 
+/* Values that an earlier checkpoint waited for and that came to nothing are too old for this one. */
 void base_begin_settling(struct keyed *keyed)
 {
+    forget_late(keyed);
     keyed->settling = true;
     keyed->hand_done = false;
     keyed->write_hand = (struct keyed_hand){ .pane = keyed->first };
