@@ -130,9 +130,9 @@ static int64_t start_of(unsigned pane)
     return (int64_t)(pane % STARTS) * 60000 - 60000;
 }
 
-static struct slice key_of(unsigned key, char to[32])
+static struct slice key_of(unsigned key, char to[64])
 {
-    return slice_of(to, (size_t)snprintf(to, 32, "key-%u%.*s", key, (int)(key % 12), "............"));
+    return slice_of(to, (size_t)snprintf(to, 64, "key-%u%.*s", key, (int)(key % 12), "............"));
 }
 
 static struct id128 id_of(struct slice key)
@@ -316,7 +316,7 @@ static bool change_rows(struct story *story)
     struct model_pane *model = &story->now.panes[number];
     struct id128 ids[64];
     unsigned keys[64];
-    char text[32];
+    char text[64];
     for (unsigned i = 0; i < count; i++) {
         keys[i] = roll(story, 3) ? roll(story, KEYS) : roll(story, 5); /* some are hot */
         ids[i] = id_of(key_of(keys[i], text));
@@ -373,7 +373,7 @@ struct visit {
 static void visit_row(void *self, struct keyed_row *row)
 {
     struct visit *visit = self;
-    char text[32], name[40];
+    char text[64], name[40];
     snprintf(name, sizeof name, "%.*s", (int)row->key_n, row->key);
     unsigned key = (unsigned)strtoul(name + 4, NULL, 10);
     assert_true(key < KEYS && !visit->seen[key]);
