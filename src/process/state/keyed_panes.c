@@ -39,6 +39,16 @@ static void grow_tenants(struct keyed *keyed)
     }
 }
 
+static struct slice copy_name(struct slice name)
+{
+    char *copy = malloc(name.n + 1);
+    if (!copy)
+        abort();
+    if (name.n)
+        memcpy(copy, name.p, name.n);
+    return slice_of(copy, name.n);
+}
+
 uint32_t keyed_tenant(struct keyed *keyed, struct slice name)
 {
     assert(name.n <= KEYED_TENANT_MAX);
@@ -50,12 +60,9 @@ uint32_t keyed_tenant(struct keyed *keyed, struct slice name)
     }
     grow_tenants(keyed);
     uint32_t number = keyed->tenant_count++, home = tenant_home(keyed, name);
-    char *copy = malloc(name.n + 1);
-    if (!copy)
-        abort();
-    if (name.n)
-        memcpy(copy, name.p, name.n);
-    keyed->tenants[number] = (struct keyed_tenant){ .name = { copy, name.n }, .next_same = keyed->tenant_index[home] };
+    struct keyed_tenant *tenant = &keyed->tenants[number];
+    *tenant = (struct keyed_tenant){ .next_same = keyed->tenant_index[home] };
+    tenant->name = copy_name(name);
     keyed->tenant_index[home] = number;
     return number;
 }
