@@ -30,6 +30,7 @@ struct engine {
     struct gauge *restarts, *up;
     char data_path[DISK_PATH_MAX], url[64];
     uint64_t prepared_restarts; /* of which child the tables are right; UINT64_MAX: of none */
+    struct log_limit prepare_limit;
     int64_t not_before_us;
     _Atomic bool ready;
 };
@@ -154,8 +155,11 @@ static void prepare(struct engine *engine, uint64_t restarts)
     if (s == OK)
         s = map_all(engine, engine->http, &err);
     if (s != OK) {
-        log_warn("engine.prepare_failed", "%s; trying again", err.text);
-        engine->not_before_us = world_mono_us(engine->world) + 500000;
+        int64_t now_us = world_mono_us(engine->world);
+        uint64_t skipped;
+        if (log_limit_pass(&engine->prepare_limit, now_us, 10000000, &skipped))
+            log_warn("engine.prepare_failed", "%s; trying again", err.text);
+        engine->not_before_us = now_us + 500000;
         return;
     }
     if (applied)

@@ -44,8 +44,8 @@ struct olap {
     struct olap_options options;
     pid_t pid; /* 0: none */
     int alive_fd, ping_fd;
-    int nice; /* of its session */
-    bool ever_ready;
+    int nice;                      /* of its session */
+    bool ever_ready, ready_before; /* before: when the child that runs now was started */
     int64_t started_us, ping_sent_us, next_ping_us, start_at_us;
     struct retry retry;
     struct error words;
@@ -110,6 +110,7 @@ static void start_child(struct olap *olap, struct world *world)
 {
     struct error err;
     olap->started_us = world_mono_us(world);
+    olap->ready_before = olap->ever_ready;
     olap->next_ping_us = olap->started_us;
     if (spawn(olap, &err) == OK) {
         atomic_store(&olap->state, OLAP_STARTING);
@@ -139,6 +140,9 @@ static void child_ended(struct olap *olap, struct world *world, int status)
         retry_reset(&olap->retry);
     bool hopeless = code == EX_UNAVAILABLE || code == EX_CONFIG || code == EX_NOPERM || code == EX_USAGE ||
                     code == EX_CANTCREAT || (code == EX_TEMPFAIL && olap->retry.attempts == 0);
+    /* Such a child never served: whoever answered its ping has its port. */
+    if (hopeless)
+        olap->ever_ready = olap->ready_before;
     if (hopeless && !olap->ever_ready) {
         atomic_store(&olap->state, OLAP_FAILED);
         log_error("olap.down", "%s; not started again", olap->words.text);

@@ -90,6 +90,20 @@ def test_taken_port_is_one_clear_line():
             assert str(taken.getsockname()[1]) in text and "taken" in text and "--" + which.replace("_", "-") in text, (which, text)
 
 
+def test_engine_port_taken_by_another_weirs_engine_is_one_clear_line():
+    with Weir() as first:  # its engine answers pings, as our own would
+        other = Weir()
+        other.olap_port = first.olap_port
+        try:
+            done = subprocess.run(other.command(), cwd=ROOT, capture_output=True, text=True, timeout=40)
+        finally:
+            other.close()
+        text = done.stdout + done.stderr
+        assert done.returncode == 69 and "port %d on 127.0.0.1 is taken" % first.olap_port in text and "--olap-port" in text, (done.returncode, text[-1500:])
+        assert text.count("engine.prepare_failed") <= 3, text[-1500:]
+        assert first.post("/track", [event(1)])[0] == 200
+
+
 def test_typo_in_the_yaml_names_file_line_column_and_the_right_key():
     weir = Weir(yaml="jurnal:\n  partitions: 3\n")
     try:
