@@ -44,4 +44,4 @@ sim: debug ## simulations: make sim SEED=7 repeats one run, SEEDS=5000 runs that
 	  env $(if $(SEED),SEED=$(SEED)) SEEDS=$(or $(SEEDS),2000) $$test || exit 1; done
 
 clean:
-	@rm -rf build build-debug build-fuzz build-tsan
+	@rm -rf build build-debug build-fuzz build-tsan dashboard/dist sdk/dist

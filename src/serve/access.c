@@ -91,12 +91,17 @@ static bool header_credential(const struct http_exchange *exchange, char *to, si
     return n > 0;
 }
 
+bool access_key_of(const struct http_exchange *exchange, bool allow_query_key, char *to, size_t size)
+{
+    return header_credential(exchange, to, size) ||
+           (allow_query_key && access_query_value(http_query(exchange), "key", to, size));
+}
+
 const struct tenant *access_reader(struct serve *serve, struct http_exchange *exchange, bool allow_query_key)
 {
     static const struct answer_extra ASK = { .cors = true, .headers = "WWW-Authenticate: Bearer realm=\"weir\"\r\n" };
     char key[512];
-    if (!header_credential(exchange, key, sizeof key) &&
-        !(allow_query_key && access_query_value(http_query(exchange), "key", key, sizeof key))) {
+    if (!access_key_of(exchange, allow_query_key, key, sizeof key)) {
         answer_error(serve, exchange, 401, "key_missing",
                      "send the tenant's read key: Authorization: Bearer READ_KEY (in the dev environment: demo_read)",
                      &ASK);

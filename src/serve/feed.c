@@ -9,7 +9,10 @@
  *
  * Every message has an id that says up to which event its reader has seen. Who comes back with it (Last-Event-ID, as
  * browsers do by themselves, or ?last_event_id=) gets the newest state and the events behind it that are still in the
- * ring; the ring outlives its last listener by a minute. */
+ * ring; the ring outlives its last listener by a minute.
+ *
+ * A key that ends ends the streams that were opened with it, within a second. */
+#include <sodium.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -29,7 +32,7 @@ struct listener {
     struct pending pending; /* first: they are cast to each other */
     struct serve *serve;
     struct http_exchange *exchange;
-    char tenant_id[TENANT_ID_MAX + 1];
+    char tenant_id[TENANT_ID_MAX + 1], key[TENANT_KEY_MAX + 1];
     struct live_entry *entry; /* NULL: the board is full */
     uint64_t seen_version, seen_seq;
     int64_t sent_us;
@@ -100,6 +103,7 @@ static void listener_remove(struct listener *listener)
     serve->listener_count--;
     if (listener->entry)
         board_unlisten(listener->entry, world_mono_us(serve->world) / 1000);
+    sodium_memzero(listener->key, sizeof listener->key);
     free(listener);
 }
 
@@ -159,10 +163,34 @@ static void plan(struct serve *serve, int64_t next)
     uv_timer_start(&serve->feed_timer, feed_on_timer, wait_us > 0 ? (uint64_t)(wait_us + 999) / 1000 : 1, 0);
 }
 
+static void listener_end(struct listener *listener)
+{
+    struct http_exchange *exchange = listener->exchange;
+    http_set_context(exchange, NULL);
+    listener_remove(listener);
+    http_stream_end(exchange);
+}
+
+/* After the catalog changed: whose key was revoked or has run out hears no more. */
+static void check_keys(struct serve *serve)
+{
+    if (!serve->directory || serve->feed_directory_version == serve->directory_version)
+        return;
+    serve->feed_directory_version = serve->directory_version;
+    for (struct listener *at = serve->listeners, *next; at; at = next) {
+        next = at->next;
+        const struct tenant *tenant = directory_authenticate(serve->directory, KEY_READ, slice_from(at->key));
+        if (!tenant || strcmp(tenant->id, at->tenant_id) != 0)
+            listener_end(at);
+    }
+}
+
 static void flush_and_plan(struct serve *serve)
 {
     int64_t now = world_mono_us(serve->world);
-    int64_t next = pulse_refresh(serve, now / 1000), flushed = flush(serve, now);
+    int64_t next = pulse_refresh(serve, now / 1000);
+    check_keys(serve);
+    int64_t flushed = flush(serve, now);
     next = flushed < next ? flushed : next;
     int64_t expire_ms = board_expire(serve->board, now / 1000);
     if (expire_ms != INT64_MAX && expire_ms * 1000 < next)
@@ -274,6 +302,10 @@ static struct listener *listener_add(struct serve *serve, struct http_exchange *
     listener->serve = serve;
     listener->exchange = exchange;
     memcpy(listener->tenant_id, tenant->id, sizeof listener->tenant_id);
+    if (!access_key_of(exchange, true, listener->key, sizeof listener->key)) {
+        free(listener); /* not with a key that was just accepted */
+        return NULL;
+    }
     listener->entry = board_entry(serve->board, slice_from(tenant->id));
     if (listener->entry) {
         board_listen(serve->board, listener->entry);
@@ -324,12 +356,7 @@ void feed_open(struct serve *serve, struct http_exchange *exchange)
 
 void feed_close_all(struct serve *serve)
 {
-    while (serve->listeners) {
-        struct listener *listener = serve->listeners;
-        struct http_exchange *exchange = listener->exchange;
-        http_set_context(exchange, NULL);
-        listener_remove(listener);
-        http_stream_end(exchange);
-    }
+    while (serve->listeners)
+        listener_end(serve->listeners);
     uv_timer_stop(&serve->feed_timer);
 }

@@ -34,7 +34,8 @@ struct serve {
     struct live_board *board;
     struct listener *listeners;
     size_t listener_count;
-    int64_t feed_quiet_until_us; /* before then no listener may be told anything */
+    int64_t feed_quiet_until_us;     /* before then no listener may be told anything */
+    uint64_t feed_directory_version; /* whose keys the listeners were found to hold */
 
     struct histogram *sql_seconds;
     struct counter *sql_ok, *sql_failed, *live_messages;
@@ -69,6 +70,8 @@ void route_gone(void *self, struct http_exchange *exchange);
 /* The tenant whose read key came with the request (Bearer, Basic, or ?key= where allowed), as of now. NULL: it was
  * answered 401 or 403. */
 const struct tenant *access_reader(struct serve *serve, struct http_exchange *exchange, bool allow_query_key);
+/* The key that came with the request, terminated; false: none. */
+bool access_key_of(const struct http_exchange *exchange, bool allow_query_key, char *to, size_t size);
 /* Whether the request may administrate; else it was answered. *out_actor: for the audit log. */
 bool access_admin(struct serve *serve, struct http_exchange *exchange, const char **out_actor);
 /* As access_admin, but only tells. */

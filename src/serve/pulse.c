@@ -1,6 +1,7 @@
 /* What a tenant's screen shows beside its events: how much of the quota is used, what was refused and why, how long
  * events take, whether the engine is there. Nothing of it is pushed to us, so it is looked at once a second for every
  * tenant that somebody listens to; a difference counts as a change of the board and goes out with the next message.
+ * What is not known yet (a latency, before anything was measured) is left out.
  * Ingestion and the sink are reached through their metrics, by the names that stand in docs for everybody. */
 #include "base/json_text.h"
 #include "event/event_parse.h"
@@ -89,16 +90,12 @@ static void write_latency(struct serve *serve, const struct live_entry *entry, s
     static const double QUANTILES[] = { 0.5, 0.95, 0.99 };
     static const char *const NAMES[] = { "p50_ms", "p95_ms", "p99_ms" };
     int64_t ms[COUNT_OF(QUANTILES)];
-    bool known = entry && board_latency(entry, world_wall_ms(serve->world), QUANTILES, COUNT_OF(QUANTILES), ms);
+    if (!entry || !board_latency(entry, world_wall_ms(serve->world), QUANTILES, COUNT_OF(QUANTILES), ms))
+        return; /* nothing was shown within the minute */
     json_add_key(out, "latency");
     buf_add_char(out, '{');
-    for (size_t i = 0; i < COUNT_OF(QUANTILES); i++) {
-        json_add_key(out, NAMES[i]);
-        if (known)
-            buf_add_format(out, "%lld", (long long)ms[i]);
-        else
-            buf_add_text(out, "null");
-    }
+    for (size_t i = 0; i < COUNT_OF(QUANTILES); i++)
+        json_add_field_u64(out, NAMES[i], (uint64_t)ms[i]);
     buf_add_char(out, '}');
 }
 
@@ -110,11 +107,10 @@ void pulse_write(struct serve *serve, const struct live_entry *entry, struct sli
     write_reasons(serve, entry, tenant_id, out);
     write_refused(serve, tenant_id, out);
     write_latency(serve, entry, out);
-    json_add_key(out, "queryable_ms");
-    if (metrics_read(serve->metrics, "store_queryable_seconds", "", &queryable_s) && queryable_s > 0)
+    if (metrics_read(serve->metrics, "store_queryable_seconds", "", &queryable_s) && queryable_s > 0) {
+        json_add_key(out, "queryable_ms");
         buf_add_format(out, "%.1f", queryable_s * 1000);
-    else
-        buf_add_text(out, "null");
+    }
     json_add_field(out, "engine", slice_from(ready ? "ready" : "away"));
 }
 

@@ -3,7 +3,8 @@
  * loaded by any website: that is what it is for. The shop exists in the dev environment only; it may also talk to
  * ingestion, which is another origin.
  *
- * Caching: names that hold a hash never change; everything else is asked for again with its tag, which costs a 304. */
+ * Caching: names that hold a hash never change; everything else is asked for again with its tag, which costs a 304. The
+ * SDK may be five minutes old, so that a shop's pages do not wait for that 304 one after the other. */
 #include "serve/inside.h"
 #include "serve/pages.h"
 
@@ -33,6 +34,13 @@ static void add_headers(const struct serve *serve, const struct http_exchange *e
                       "magnetometer=(), microphone=(), payment=(), usb=()\r\n");
 }
 
+static const char *cache_control(const struct page *page)
+{
+    if (page->immutable)
+        return "public, max-age=31536000, immutable";
+    return page->site == PAGE_SDK ? "public, max-age=300, stale-while-revalidate=86400" : "no-cache";
+}
+
 static void answer_page(struct serve *serve, struct http_exchange *exchange, const struct page *page)
 {
     const char *bytes = serve->options.pages->bytes;
@@ -48,12 +56,12 @@ static void answer_page(struct serve *serve, struct http_exchange *exchange, con
     }
     assert(!headers.full);
     answer_body(serve, exchange, known ? 304 : 200, known ? (struct slice){ "", 0 } : body,
-                &(struct answer_extra){
-                    .content_type = page->content_type,
-                    .cors = page->site == PAGE_SDK,
-                    .headers = buf_text(&headers),
-                    .cache_control = page->immutable ? "public, max-age=31536000, immutable" : "no-cache",
-                    .referrer_policy = page->site == PAGE_SHOP ? "strict-origin-when-cross-origin" : "no-referrer" });
+                &(struct answer_extra){ .content_type = page->content_type,
+                                        .cors = page->site == PAGE_SDK,
+                                        .headers = buf_text(&headers),
+                                        .cache_control = cache_control(page),
+                                        .referrer_policy = page->site == PAGE_SHOP ? "strict-origin-when-cross-origin"
+                                                                                   : "no-referrer" });
 }
 
 bool site_answer(struct serve *serve, struct http_exchange *exchange, struct slice path)
