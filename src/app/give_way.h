@@ -10,7 +10,7 @@
 #include <stdint.h>
 
 #define GIVE_WAY_EVERY_MS 200
-#define BUSY_PERCENT 60
+#define BUSY_PERCENT 35
 #define LAG_CLOSER_US 4000000
 #define LAG_EQUAL_US 8000000
 
