@@ -7,15 +7,16 @@ import os, re, sys
 ALLOWED = {
     "base": {"world"},  # role.c and retry.c: time for their waits
     "world": {"base"},
-    "config": {"base", "world", "event", "expr"},
+    "config": {"base", "world", "event", "expr", "script"},
     "event": {"base", "world"},
     "expr": {"base", "world", "event"},
+    "script": {"base", "world", "event", "expr"},
     "http": {"base", "world"},
     "journal": {"base", "world"},
     "catalog": {"base", "world"},
     "olap": {"base", "world", "cli"},
     "ingest": {"base", "world", "event", "http", "journal", "catalog"},
-    "process": {"base", "world", "config", "event", "expr", "journal", "catalog"},
+    "process": {"base", "world", "config", "event", "expr", "script", "journal", "catalog"},
     "store": {"base", "world", "event", "journal"},
     "serve": {"base", "world", "event", "http", "journal", "catalog", "process", "store"},
     "cli": {"base", "world", "config", "event", "expr", "catalog"},

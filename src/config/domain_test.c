@@ -272,6 +272,30 @@ static void test_transforms_say_what_they_cannot_do(void **state)
     }
 }
 
+static void test_a_mistake_in_a_script_is_told_at_its_line(void **state)
+{
+    (void)state;
+    put("x.lua", "function transform(event)\n  return event\nend\n");
+    put("y.lua", "\nreturn +\n");
+    expect_fine("domain: web\ntransforms:\n  - {name: x, file: x.lua}\n");
+    assert_true(slice_equal(set->transforms[0].lua_name, SLICE("/c/domains/x.lua")));
+    assert_int_equal(load_text("domain: web\n"
+                               "transforms:\n"
+                               "  - name: t\n"
+                               "    lua: |\n"
+                               "      function transform(event)\n"
+                               "        local x = = 1\n"
+                               "        return event\n"
+                               "      end\n"
+                               "  - {name: u, lua: 'x = 1'}\n"
+                               "  - {name: v, file: y.lua}\n"),
+                     ERR_INVALID);
+    assert_int_equal(count, 3);
+    expect_problem("web.yaml:6:9: unexpected symbol near '='\n     6 |         local x = = 1\n");
+    expect_problem("web.yaml:9:15: the script has no function transform(event)\n");
+    expect_problem("web.yaml:10:15: /c/domains/y.lua:2: unexpected symbol near '+'\n");
+}
+
 /* A file may be anything; none of these may crash, hang or pass. */
 static void test_hostile_files_give_mistakes(void **state)
 {
@@ -343,6 +367,7 @@ int main(void)
         TEST(test_names_are_unique_over_all_files_and_shared_settings_agree),
         TEST(test_a_setting_of_the_platform_is_sent_home),
         TEST(test_transforms_say_what_they_cannot_do),
+        TEST(test_a_mistake_in_a_script_is_told_at_its_line),
         TEST(test_hostile_files_give_mistakes),
         TEST(test_every_key_and_measure_is_in_the_documentation),
     };

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "config/domain_reader.h"
+#include "script/script.h"
 #include "world/disk.h"
 
 #define FULL "all domains together are too large"
@@ -184,13 +185,48 @@ static const struct domain_key TRANSFORM_KEYS[] = {
 };
 const struct domain_level DOMAIN_TRANSFORM = { "transforms[]", TRANSFORM_KEYS, COUNT_OF(TRANSFORM_KEYS) };
 
+/* "…web.yaml:14: what" → 14, and *message behind it; 0: no line is known. */
+static int cut_line(const char **message, const char *name)
+{
+    size_t n = strlen(name);
+    const char *end = n > SCRIPT_NAME_MAX ? name + n - SCRIPT_NAME_MAX : name, *at = *message;
+    if (strncmp(at, end, strlen(end)) != 0 || at[strlen(end)] != ':')
+        return 0;
+    at += strlen(end) + 1;
+    int line = 0;
+    for (; *at >= '0' && *at <= '9' && line < 1000000; at++)
+        line = line * 10 + (*at - '0');
+    *message = at + strspn(at, ": ");
+    return line;
+}
+
+/* A script is compiled and run once here, so that a mistake in it stops the start and not the events. */
+static void check_script(struct domain_reader *reader, const struct transform *transform, struct fy_node *key)
+{
+    struct script *script = NULL;
+    struct error err;
+    char name[DISK_PATH_MAX];
+    if (!transform->lua.n)
+        return;
+    if (script_new(transform->lua, transform->lua_name, transform->lua_line, &script, &err) == OK) {
+        script_free(script);
+        return;
+    }
+    const char *message = err.text;
+    snprintf(name, sizeof name, "%.*s", SLICE_ARG(transform->lua_name));
+    int line = cut_line(&message, name);
+    size_t at = line ? yaml_offset(&reader->file, line) : yaml_position(key);
+    if (slice_equal(transform->lua_name, reader->domain->file))
+        yaml_problem(&reader->file, at, 1, "%s", message);
+    else
+        yaml_problem_at(&reader->file, key, "%s", err.text);
+}
+
 static void check_whole(struct domain_reader *reader, struct fy_node *item, const struct transform *transform,
                         struct fy_node **seen)
 {
     if (!seen[KEY_NAME])
         yaml_problem_at(&reader->file, item, "a transform needs a name");
-    if (transform->lua.n)
-        yaml_problem_at(&reader->file, item, "scripts do not run yet: use set and remove");
     bool script = seen[KEY_LUA] || seen[KEY_FILE], changes = seen[KEY_SET] || seen[KEY_REMOVE];
     if (seen[KEY_LUA] && seen[KEY_FILE])
         yaml_problem_at(&reader->file, seen[KEY_FILE], "either lua or file");
@@ -221,5 +257,6 @@ void domain_read_transform(struct domain_reader *reader, struct fy_node *item)
     domain_read_level(reader, &DOMAIN_TRANSFORM, item, item, &reading, seen);
     if (fy_node_is_mapping(item))
         check_whole(reader, item, &reading.transform, seen);
+    check_script(reader, &reading.transform, seen[KEY_LUA] ? seen[KEY_LUA] : seen[KEY_FILE]);
     build->transforms[build->transform_count++] = reading.transform;
 }

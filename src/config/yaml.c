@@ -225,3 +225,11 @@ struct fy_node *yaml_member(struct fy_node *group, const char *name)
             return yaml_follow(fy_node_pair_value(pair));
     return NULL;
 }
+
+size_t yaml_offset(const struct yaml_file *file, int line)
+{
+    size_t at = offset_of(file->text, line, 1);
+    while (at < file->text.n && file->text.p[at] == ' ')
+        at++;
+    return at;
+}

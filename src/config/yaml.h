@@ -29,6 +29,8 @@ struct fy_document *yaml_parse(struct yaml_file *file);
 
 /* Where the node begins; 0 when unknown. */
 size_t yaml_position(struct fy_node *node);
+/* The first byte of a line, counted from 1, that is not a blank. */
+size_t yaml_offset(const struct yaml_file *file, int line);
 /* From 0. */
 int yaml_line(const struct yaml_file *file, size_t at);
 /* The node, or what it is an alias of; NULL stays NULL. */

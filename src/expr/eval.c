@@ -124,8 +124,7 @@ static struct value matches(struct value v, struct value pattern)
 {
     if (v.kind == VALUE_NULL)
         return v;
-    return v.kind == VALUE_TEXT ? value_bool(expr_match(value_slice(pattern), value_slice(v)))
-                                : value_null(REASON_TYPE);
+    return v.kind == VALUE_TEXT ? value_bool(expr_glob(value_slice(pattern), value_slice(v))) : value_null(REASON_TYPE);
 }
 
 static struct value call(const struct function *function, const struct value *arguments, size_t count,
@@ -141,6 +140,14 @@ static struct value call(const struct function *function, const struct value *ar
             return value_null(REASON_TYPE);
     }
     return function->call(arguments, count, arena);
+}
+
+struct value expr_function_call(size_t index, const struct value *arguments, size_t count, struct arena *arena)
+{
+    const struct function *function = &EXPR_FUNCTIONS[index];
+    assert(index < EXPR_FUNCTION_COUNT && function->call);
+    bool fits = count >= function->least && count <= function->most;
+    return fits ? call(function, arguments, count, arena) : value_null(REASON_TYPE);
 }
 
 static bool is_false(struct value v)

@@ -53,6 +53,11 @@ void expr_add_canonical(const struct expr *expr, const struct field_plan *plan, 
 
 struct expr_function_help {
     const char *usage, *help; /* "lower(text)", "A to Z in lower case" */
+    bool callable;            /* expr_function_call takes it: it needs no jumps */
 };
 /* The functions in the order of the documentation; false behind the last. */
 bool expr_function_at(size_t index, struct expr_function_help *out);
+/* A callable function on values of any kind: null in, or of a wrong kind or number, null out. */
+struct value expr_function_call(size_t index, const struct value *arguments, size_t count, struct arena *arena);
+/* What `matches` does. Takes time of the order of text.n × pattern.n at most. */
+bool expr_glob(struct slice pattern, struct slice text);

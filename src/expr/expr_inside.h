@@ -63,9 +63,5 @@ extern const size_t EXPR_FUNCTION_COUNT;
 /* -1: there is none. */
 int expr_function_find(struct slice name);
 
-/* `*` any bytes, `?` one character, `\` takes the next one as it is; the whole text. In time linear to the text for a
- * given pattern, without recursion. */
-bool expr_match(struct slice pattern, struct slice text);
-
 /* Exact: decimal digits in, cents out, half cents away from zero. */
 struct value expr_cents(struct value v);

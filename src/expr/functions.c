@@ -124,6 +124,7 @@ bool expr_function_at(size_t index, struct expr_function_help *out)
 {
     if (index >= COUNT_OF(EXPR_FUNCTIONS))
         return false;
-    *out = (struct expr_function_help){ EXPR_FUNCTIONS[index].usage, EXPR_FUNCTIONS[index].help };
+    *out = (struct expr_function_help){ EXPR_FUNCTIONS[index].usage, EXPR_FUNCTIONS[index].help,
+                                        EXPR_FUNCTIONS[index].call != NULL };
     return true;
 }

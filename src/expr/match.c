@@ -1,4 +1,6 @@
-/* The pieces between stars are searched one after the other, each at its leftmost place: for patterns of this kind the
+/* `*` any bytes, `?` one character, `\` takes the next one as it is; the whole text must match. No recursion.
+ *
+ * The pieces between stars are searched one after the other, each at its leftmost place: for patterns of this kind the
  * leftmost is never worse. The last piece has to stand at the end. */
 #include "base/utf8.h"
 #include "expr/expr_inside.h"
@@ -62,7 +64,7 @@ static bool skip_to(struct slice piece, struct slice *text)
     return false;
 }
 
-bool expr_match(struct slice pattern, struct slice text)
+bool expr_glob(struct slice pattern, struct slice text)
 {
     struct slice piece = cut_piece(&pattern);
     ptrdiff_t taken = piece_matches(piece, text);

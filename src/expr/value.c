@@ -17,6 +17,12 @@ struct value value_number(double d)
     return (struct value){ .kind = VALUE_NUMBER, .d = d };
 }
 
+struct value value_from_double(double d)
+{
+    bool whole = fabs(d) <= 9007199254740992.0 && d == floor(d); /* 2^53 */
+    return whole ? value_int((int64_t)d) : value_number(d);
+}
+
 static bool is_digit(char c)
 {
     return c >= '0' && c <= '9';

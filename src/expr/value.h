@@ -62,6 +62,8 @@ static inline struct value value_int(int64_t i)
 }
 /* Infinities and not-a-number become null. */
 struct value value_number(double d);
+/* As value_number, but a whole one that a double holds exactly becomes VALUE_INT. */
+struct value value_from_double(double d);
 static inline struct value value_text(struct slice s)
 {
     assert(s.n <= UINT32_MAX);

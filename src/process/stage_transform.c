@@ -8,6 +8,7 @@
 
 #include "base/json_edit.h"
 #include "base/json_text.h"
+#include "script/script.h"
 
 #define OBJECT_BYTES_MAX (1u << 20) /* of properties, and of context */
 #define NO_ROOM "the texts of this batch's events take more than its 16 MiB; replay it"
@@ -15,8 +16,9 @@
 
 struct stage_transform {
     const struct domain_set *domains;
-    struct buf values;        /* of the event at hand */
-    struct buf objects[2][2]; /* properties and context, to and fro */
+    struct script *scripts[TRANSFORMS_MAX]; /* of the transforms that have one */
+    struct buf values;                      /* of the event at hand */
+    struct buf objects[2][2];               /* properties and context, to and fro */
     unsigned turns[2];
     struct value fields[FIELD_PATHS_MAX];
 };
@@ -29,6 +31,12 @@ struct stage_transform *stage_transform_new(const struct domain_set *domains)
     if (!stage)
         abort();
     stage->domains = domains;
+    for (size_t i = 0; i < domains->transform_count; i++) {
+        const struct transform *transform = &domains->transforms[i];
+        if (transform->lua.n &&
+            script_new(transform->lua, transform->lua_name, transform->lua_line, &stage->scripts[i], NULL) != OK)
+            abort(); /* the configuration has run it already */
+    }
     buf_init(&stage->values, OBJECT_BYTES_MAX);
     for (size_t i = 0; i < 4; i++)
         buf_init(&stage->objects[i / 2][i % 2], OBJECT_BYTES_MAX);
@@ -39,6 +47,8 @@ void stage_transform_free(struct stage_transform *stage)
 {
     if (!stage)
         return;
+    for (size_t i = 0; i < TRANSFORMS_MAX; i++)
+        script_free(stage->scripts[i]);
     buf_done(&stage->values);
     for (size_t i = 0; i < 4; i++)
         buf_done(&stage->objects[i / 2][i % 2]);
@@ -49,7 +59,7 @@ static bool refuse(struct process_batch *batch, uint32_t i, const char *reason, 
                    const struct transform *transform, const char *message)
 {
     struct buf text;
-    char room[256];
+    char room[640];
     text = (struct buf){ .p = room, .capacity = sizeof room, .max_bytes = sizeof room };
     buf_add_format(&text, "transform %.*s: %s", SLICE_ARG(transform->name), message);
     struct slice kept = arena_copy(batch->arena, buf_slice(&text));
@@ -151,14 +161,30 @@ static bool grant(struct stage_transform *stage, struct process_batch *batch, ui
     return true;
 }
 
-/* False: the event is dead. */
-static bool apply(struct stage_transform *stage, struct process_batch *batch, uint32_t i,
-                  const struct transform *transform)
+static bool run_script(struct stage_transform *stage, struct process_batch *batch, uint32_t i, size_t which)
 {
+    const struct transform *transform = &stage->domains->transforms[which];
+    struct event *event = &batch->events[i], before = *event;
+    struct error err;
+    enum status s = script_run(stage->scripts[which], event, batch->arena, &err);
+    if (s != OK)
+        return refuse(batch, i, s == ERR_FULL ? "script_limit" : "script_failed", (struct slice){ 0 }, transform,
+                      err.text);
+    batch->changed[i] |= event->properties.p != before.properties.p || event->context.p != before.context.p ||
+                         event->event_type.p != before.event_type.p || event->event_name.p != before.event_name.p;
+    return true;
+}
+
+/* False: the event is dead. */
+static bool apply(struct stage_transform *stage, struct process_batch *batch, uint32_t i, size_t which)
+{
+    const struct transform *transform = &stage->domains->transforms[which];
     struct wish wish;
     field_plan_fill(transform->fields, &batch->events[i], batch->arena, stage->fields);
     if (transform->where && !value_is_true(expr_eval(transform->where, stage->fields, batch->arena)))
         return true;
+    if (transform->lua.n)
+        return run_script(stage, batch, i, which);
     return make_wish(stage, batch, i, transform, &wish) && grant(stage, batch, i, transform, &wish);
 }
 
@@ -188,7 +214,7 @@ static void transform_event(struct stage_transform *stage, struct process_batch 
     const struct domain_set *domains = stage->domains;
     struct event *event = &batch->events[i];
     for (size_t t = 0; t < domains->transform_count; t++)
-        if (!apply(stage, batch, i, &domains->transforms[t]))
+        if (!apply(stage, batch, i, t))
             break;
     if (keep(stage, batch, i, 0, &event->properties))
         (void)keep(stage, batch, i, 1, &event->context);

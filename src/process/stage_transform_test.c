@@ -143,6 +143,34 @@ static void test_events_that_would_not_fit_are_dead_letters(void **state)
     expect(batch.events[1].properties, "{\"a\":\"xx\"}");
 }
 
+static void test_a_failing_script_is_a_dead_letter_with_its_line(void **state)
+{
+    (void)state;
+    use("  - name: custom\n"
+        "    where: event_type != 'other'\n"
+        "    lua: |\n"
+        "      function transform(event)\n"
+        "        if event.properties.loop then while true do end end\n"
+        "        event.properties.sum = event.properties.a + event.properties.b\n"
+        "        return event\n"
+        "      end\n"
+        "  - {name: after, set: {properties.twice: properties.sum * 2}}\n");
+    add("t", "{\"a\":1,\"b\":2.50}");
+    add("t", "{\"a\":1}");
+    add("t", "{\"loop\":true}");
+    add("other", "{}");
+    run();
+    expect(batch.events[0].properties, "{\"a\":1,\"b\":2.50,\"sum\":3.5,\"twice\":7}");
+    assert_true(batch.changed[0]);
+    assert_int_equal(batch.verdicts[1], PROCESS_DEAD);
+    assert_string_equal(batch.refusals[1].reason, "script_failed");
+    expect(batch.refusals[1].message, "transform custom: /c/domains/web.yaml:8: attempt to perform arithmetic on field "
+                                      "'b' (a nil value)");
+    assert_string_equal(batch.refusals[2].reason, "script_limit");
+    expect(batch.events[2].properties, "{\"loop\":true}");
+    expect(batch.events[3].properties, "{\"twice\":null}");
+}
+
 static void test_a_full_arena_is_a_dead_letter_not_half_an_event(void **state)
 {
     (void)state;
@@ -190,6 +218,7 @@ int main(void)
         TEST(test_what_cannot_be_computed_is_null),
         TEST(test_a_type_that_is_no_text_makes_a_dead_letter_and_leaves_the_rest),
         TEST(test_events_that_would_not_fit_are_dead_letters),
+        TEST(test_a_failing_script_is_a_dead_letter_with_its_line),
         TEST(test_a_full_arena_is_a_dead_letter_not_half_an_event),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
