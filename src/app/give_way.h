@@ -3,7 +3,7 @@
  *   weir itself idles along (under BUSY_PERCENT of one processor)     the engine is everybody's equal: 0
  *   it is busy, storing is at most LAG_CLOSER_US behind               the engine gets what is left over: 19
  *   … at most LAG_EQUAL_US behind                                     something of everything: 10
- *   … further behind                                                  equals again: a load that lasts is slowed down
+ *   … further behind                                                  equals again
  *
  * Plain data, of the main thread (decision 0071). */
 #pragma once
