@@ -15,6 +15,11 @@ rm -f /tmp/weir-format.$$
 echo "check: layers and forbidden calls"
 python3 tools/check_layers.py || failed=1
 
+if [ -d dashboard/node_modules ]; then # make build installs it
+  echo "check: the dashboard's types and formatting"
+  npm --prefix dashboard run --silent check || { echo "  → npm --prefix dashboard exec prettier -- --write dashboard"; failed=1; }
+fi
+
 echo "check: cppcheck"
 # shellcheck disable=SC2086
 cppcheck --quiet --std=c11 --language=c --enable=warning,portability --inline-suppr --error-exitcode=1 -j "$(nproc)" \

@@ -22,6 +22,7 @@ step "build" make --no-print-directory build
 step "check" make --no-print-directory check
 step "unit, contract and simulation tests (ASan, UBSan)" make --no-print-directory unit
 step "browser SDK: unit tests and size" npm --prefix sdk test
+step "dashboard: unit tests" npm --prefix dashboard test
 step "thread sanitizer" tools/tsan.sh
 step "scenarios and clients" python3 test/run_scenarios.py
 step "fuzzers, ${FUZZ_SECONDS:-60} s each" tools/fuzz.sh all "${FUZZ_SECONDS:-60}"

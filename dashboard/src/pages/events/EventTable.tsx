@@ -5,14 +5,15 @@ import { followLink, href, setParams } from '../../app/url';
 import type { FeedEvent } from '../../data/feed';
 import { eventsSql } from '../../data/events_sql';
 import { typesSql } from '../../data/explore_sql';
-import { clockMs, dateTime, day } from '../../data/format';
+import { clock, clockMs, dateTime, day } from '../../data/format';
 import { parseUtc, type Range } from '../../data/range';
 import { SearchField, Select } from '../../ui/controls';
 import { Note } from '../../ui/states';
 import { EventDrawer } from '../EventDrawer';
 import { RowsCard } from './RowsCard';
 import { PAGE_ROWS, useRows } from './useRows';
-import { eventPlace, parseProperties, typeTone } from './words';
+import { EventWords } from './EventWords';
+import { parseProperties, typeTone } from './words';
 
 export function EventTable({
   range,
@@ -110,14 +111,15 @@ function Rows({ rows, onOpen }: { rows: unknown[][]; onOpen: (event: FeedEvent) 
             <tr key={event.event_id} className="opens" onClick={() => onOpen(event)}>
               <td className="time dim" title={dateTime(event.timestamp_ms)}>
                 <span className="day">{day(event.timestamp_ms)} </span>
-                {clockMs(event.timestamp_ms)}
+                {clock(event.timestamp_ms)}
+                <span className="ms">{clockMs(event.timestamp_ms).slice(8)}</span>
               </td>
               <td>
                 <span className={`tag ${typeTone(event.event_type)}`}>{event.event_type}</span>
               </td>
               <td className="wide">
                 <button type="button" className="row-button" onClick={(e) => (e.stopPropagation(), onOpen(event))}>
-                  {eventPlace(event.event_name, event.properties) || event.event_type}
+                  <EventWords name={event.event_name || event.event_type} properties={event.properties} />
                 </button>
               </td>
               <td className="dim">{event.visitor_id}</td>

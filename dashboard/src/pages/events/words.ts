@@ -16,11 +16,10 @@ function member(properties: unknown, name: string): string | undefined {
   return typeof value === 'string' && value !== '' ? value : undefined;
 }
 
-/** Where it happened, or what it is called. */
-export function eventPlace(name: string, properties: unknown): string {
+/** Where it happened, else what it is called; with a place, the name is what is said beside it. */
+export function eventWords(name: string, properties: unknown): { main: string; aside: string } {
   const place = member(properties, 'page') ?? member(properties, 'path') ?? member(properties, 'url');
-  if (!place) return name;
-  return name ? `${name}  ${place}` : place;
+  return place ? { main: place, aside: name } : { main: name, aside: '' };
 }
 
 export function parseProperties(text: unknown): unknown {

@@ -7,7 +7,8 @@ import { clock } from '../../data/format';
 import { Button } from '../../ui/controls';
 import { Card } from '../../ui/layout';
 import { Note, SkeletonRows } from '../../ui/states';
-import { eventPlace, typeTone } from '../events/words';
+import { EventWords } from '../events/EventWords';
+import { typeTone } from '../events/words';
 
 const ROWS = 30;
 
@@ -78,7 +79,9 @@ export function LatestEvents({ onOpen }: { onOpen: (event: FeedEvent) => void })
                 {clock(e.received_ms || e.timestamp_ms)}
               </time>
               <span className={`tag ${typeTone(e.event_type)}`}>{e.event_type}</span>
-              <span className="cut what">{eventPlace(e.event_name, e.properties)}</span>
+              <span className="cut">
+                <EventWords name={e.event_name} properties={e.properties} />
+              </span>
               <span className="cut who dim">{e.visitor_id}</span>
             </button>
           </li>
