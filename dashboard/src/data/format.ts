@@ -34,6 +34,7 @@ export function change(now: number, before: number): number | undefined {
 }
 
 export function percent(ratio: number): string {
+  if (ratio >= 10) return `${whole.format(ratio)} ×`;
   const p = ratio * 100;
   return `${Math.abs(p) >= 100 ? whole.format(p) : oneDigit.format(p)} %`;
 }

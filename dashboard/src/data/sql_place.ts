@@ -11,7 +11,7 @@ const LINE_COLUMN = /line (\d+),? col(?:umn)? (\d+)/i;
 const POSITION = /position (\d+)/i;
 const NAMED = [
   /(?:expression |table expression |table )?identifier[s]? [`'"]([^`'"]+)[`'"]/i,
-  /(?:unknown |the )?function [`'"]?([A-Za-z_]\w*)/i,
+  /(?:unknown |the )?function (?:with name )?[`'"]?([A-Za-z_]\w*)/i,
   /column [`'"]([^`'"]+)[`'"]/i,
 ];
 

@@ -72,6 +72,7 @@ describe('the place of an error', () => {
     ['Unknown expression identifier `a` in scope SELECT a', 'a'],
     ["Unknown table expression identifier 'events_raw' in scope", 'events_raw'],
     ['Function nope does not exist', 'nope'],
+    ['Function with name `nope` does not exist. In scope SELECT', 'nope'],
     ['something else', undefined],
   ])('%s', (message, want) => expect(word(message)).toBe(want));
   test('behind the end', () => expect(errorPlace('SELECT 1', 'line 9, column 9: x')?.line).toBe(1));
@@ -96,6 +97,7 @@ test('numbers and times in words', () => {
   expect(format.milliseconds(4.04)).toBe('4.0 ms');
   expect(format.milliseconds(1500)).toBe('1.5 s');
   expect(format.percent(0.0123)).toBe('1.2 %');
+  expect(format.percent(612.4)).toBe('612 ×');
   expect(format.change(5, 0)).toBeUndefined();
   expect(format.duration(3_725_000)).toBe('1 h 2 min');
   expect(format.bucket(Date.parse('2026-11-25T20:00:00Z'), 'hour')).toBe('Wed 25 Nov, 20:00–21:00');

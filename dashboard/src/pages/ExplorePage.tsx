@@ -147,7 +147,14 @@ function Whole({ question, compare }: { question: Question; compare: boolean }):
       </Card>
       <Card title="Table" flush>
         <Loaded of={view} skeleton={<SkeletonRows />} empty={<Note compact title="No rows" />}>
-          {(rows) => <ExploreTable question={question} rows={rows} previousSql={compare ? previousSql : undefined} />}
+          {(rows) => (
+            <ExploreTable
+              key={tableKey(question)}
+              question={question}
+              rows={rows}
+              previousSql={compare ? previousSql : undefined}
+            />
+          )}
         </Loaded>
       </Card>
       <SqlBehind
@@ -179,7 +186,14 @@ function BrokenDown({ question, compare }: { question: Question & { by: string }
       </Card>
       <Card title="Table" flush hint={table.answer?.rows.length === 50 ? 'the 50 largest' : undefined}>
         <Loaded of={table} skeleton={<SkeletonRows />} empty={<Note compact title="No rows" />}>
-          {(rows) => <ExploreTable question={question} rows={rows} previousSql={compare ? previousSql : undefined} />}
+          {(rows) => (
+            <ExploreTable
+              key={tableKey(question)}
+              question={question}
+              rows={rows}
+              previousSql={compare ? previousSql : undefined}
+            />
+          )}
         </Loaded>
       </Card>
       <SqlBehind
@@ -214,6 +228,10 @@ function ValuesChart({
 function heading({ measure, type, by, step }: Question): string {
   const what = `${measure === 'events' ? 'Events' : 'Visitors'}${type ? ` of ${type}` : ''}`;
   return `${what} by ${step}${by ? ` and ${by === 'type' ? 'event type' : by === 'name' ? 'event name' : by.slice(2)}` : ''}`;
+}
+
+function tableKey({ step, by, type }: Question): string {
+  return [step, by, type].join();
 }
 
 function sourceHint(question: Question): string {

@@ -63,6 +63,9 @@ function timeLabels(u: uPlot, splits: number[]): string[] {
   });
 }
 
+/* Events and visitors are whole. */
+const WHOLE = Array.from({ length: 13 }, (_, e) => [1, 2, 5].map((n) => n * 10 ** e)).flat();
+
 function axes(box: HTMLElement): uPlot.Axis[] {
   const common = {
     stroke: color(box, '--chart-text'),
@@ -72,19 +75,67 @@ function axes(box: HTMLElement): uPlot.Axis[] {
   const grid = { stroke: color(box, '--chart-grid'), width: 1 };
   return [
     { ...common, grid: { show: false }, space: 72, size: 28, values: timeLabels },
-    { ...common, grid, size: 46, space: 36, gap: 8, values: (_u, splits) => splits.map(axisCount) },
+    { ...common, grid, size: 46, space: 36, gap: 8, incrs: WHOLE, values: (_u, splits) => splits.map(axisCount) },
   ];
 }
 
 const utcDate = (seconds: number): Date => uPlot.tzDate(new Date(seconds * 1000), 'Etc/UTC');
 
 function yRange(_u: uPlot, _min: number | null, max: number | null): [number, number] {
-  return [0, Math.max(1, (max ?? 0) * 1.12)];
+  return [0, Math.max(4, (max ?? 0) * 1.12)];
 }
 
 interface Tip {
   index: number;
   left: number;
+}
+
+interface Latest {
+  data: uPlot.AlignedData;
+  shown: readonly [number, number] | undefined;
+}
+
+function options(
+  element: HTMLElement,
+  series: readonly Series[],
+  height: number,
+  latest: { current: Latest },
+  setTip: (tip: Tip | undefined) => void,
+): uPlot.Options {
+  const hasBars = series.some((s) => s.kind === 'bars');
+  const range = (u: uPlot, min: number | null, max: number | null): [number, number] => {
+    const shown = latest.current.shown;
+    if (shown) return [shown[0], shown[1]];
+    const xs = u.data[0];
+    const half = !hasBars ? 0 : xs.length > 1 ? ((xs[1] ?? 0) - (xs[0] ?? 0)) / 2 : 1800;
+    return [(min ?? 0) - half, (max ?? 1) + half];
+  };
+  const onCursor = ({ cursor: { idx, left }, over }: uPlot): void =>
+    setTip(idx == null || left == null || left < 0 ? undefined : { index: idx, left: left + over.offsetLeft });
+  return {
+    width: element.clientWidth,
+    height,
+    tzDate: utcDate,
+    legend: { show: false },
+    padding: [8, 8, 0, 0],
+    cursor: { y: false, drag: { setScale: false, x: false }, points: { size: 7 } },
+    scales: { x: { range }, y: { range: yRange } },
+    axes: axes(element),
+    series: [{}, ...series.map((s) => seriesOptions(element, s))],
+    hooks: { setCursor: [onCursor] },
+  };
+}
+
+/* Drawing waits until the answer to the click that led here is on screen. */
+function afterPaint(draw: () => void): () => void {
+  let timer = 0;
+  const frame = requestAnimationFrame(() => {
+    timer = window.setTimeout(draw);
+  });
+  return () => {
+    cancelAnimationFrame(frame);
+    clearTimeout(timer);
+  };
 }
 
 export function Chart({
@@ -104,58 +155,36 @@ export function Chart({
   const id = useId();
   const shape = JSON.stringify(series.map((s) => [s.label, s.color, s.kind])) + height + dark;
   const data = useMemo(() => [x, ...series.map((s) => s.values)] as unknown as uPlot.AlignedData, [x, series]);
-  const latest = useRef({ data, shown });
+  const latest = useRef<Latest>({ data, shown });
   latest.current = { data, shown };
 
   useEffect(() => {
     const element = box.current;
     if (!element) return;
-    const range = (_u: uPlot, min: number | null, max: number | null): [number, number] => {
-      const w = latest.current.shown;
-      return w ? [w[0], w[1]] : [min ?? 0, max ?? 1];
-    };
-    const hasBars = series.some((s) => s.kind === 'bars');
-    const pad = (u: uPlot, min: number | null, max: number | null): [number, number] => {
-      const xs = u.data[0];
-      const half = xs.length > 1 ? ((xs[1] ?? 0) - (xs[0] ?? 0)) / 2 : 1800;
-      return [(min ?? 0) - half, (max ?? 1) + half];
-    };
-    const u = new uPlot(
-      {
-        width: element.clientWidth,
-        height,
-        tzDate: utcDate,
-        legend: { show: false },
-        padding: [8, 8, 0, 0],
-        cursor: { y: false, drag: { setScale: false, x: false }, points: { size: 7 } },
-        scales: { x: { range: hasBars ? pad : range }, y: { range: yRange } },
-        axes: axes(element),
-        series: [{}, ...series.map((s) => seriesOptions(element, s))],
-        hooks: {
-          setCursor: [
-            (self) => {
-              const { idx, left } = self.cursor;
-              setTip(
-                idx == null || left == null || left < 0 ? undefined : { index: idx, left: left + self.over.offsetLeft },
-              );
-            },
-          ],
-        },
-      },
-      latest.current.data,
-      element,
-    );
-    plot.current = u;
-    const observer = new ResizeObserver(() => u.setSize({ width: element.clientWidth, height }));
-    observer.observe(element);
-    return () => {
-      observer.disconnect();
-      u.destroy();
-      plot.current = undefined;
-    };
+    return afterPaint(() => {
+      const before = plot.current;
+      plot.current = new uPlot(options(element, series, height, latest, setTip), latest.current.data, element);
+      before?.destroy(); // only now: the place is never empty
+    });
     // The shape stands for the series; their values come by setData.
     // eslint-disable-next-line react-hooks/exhaustive-deps
   }, [shape]);
+
+  useEffect(() => {
+    const element = box.current;
+    if (!element) return;
+    const observer = new ResizeObserver(() => plot.current?.setSize({ width: element.clientWidth, height }));
+    observer.observe(element);
+    return () => observer.disconnect();
+  }, [height]);
+
+  useEffect(
+    () => () => {
+      plot.current?.destroy();
+      plot.current = undefined;
+    },
+    [],
+  );
 
   useEffect(() => {
     plot.current?.setData(data);

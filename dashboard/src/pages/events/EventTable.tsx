@@ -12,6 +12,7 @@ import { Note } from '../../ui/states';
 import { EventDrawer } from '../EventDrawer';
 import { RowsCard } from './RowsCard';
 import { PAGE_ROWS, useRows } from './useRows';
+import { useGradually } from '../../ui/useGradually';
 import { EventWords } from './EventWords';
 import { parseProperties, typeTone } from './words';
 
@@ -93,6 +94,7 @@ function eventOf(row: unknown[]): FeedEvent {
 }
 
 function Rows({ rows, onOpen }: { rows: unknown[][]; onOpen: (event: FeedEvent) => void }): ReactNode {
+  const shown = useGradually(rows.length, 30);
   return (
     <table className="table events-table">
       <thead>
@@ -105,7 +107,7 @@ function Rows({ rows, onOpen }: { rows: unknown[][]; onOpen: (event: FeedEvent) 
         </tr>
       </thead>
       <tbody>
-        {rows.map((row) => {
+        {rows.slice(0, shown).map((row) => {
           const event = eventOf(row);
           return (
             <tr key={event.event_id} className="opens" onClick={() => onOpen(event)}>

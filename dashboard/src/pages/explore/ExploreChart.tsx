@@ -107,7 +107,7 @@ function whole(
       label: question.measure === 'events' ? 'Events' : 'Visitors',
       values: buckets.map((b) => now.get(b) ?? 0),
       color: '1',
-      kind: buckets.length > 100 ? 'area' : 'bars',
+      kind: previous || buckets.length > 100 ? 'area' : 'bars',
     },
   ];
   if (previous) {

@@ -4,6 +4,7 @@ import { followLink, href } from '../../app/url';
 import type { Question } from '../../data/explore_sql';
 import { bucket, change, count, percent } from '../../data/format';
 import { formatRange, parseUtc, rangeLengthMs } from '../../data/range';
+import { useGradually } from '../../ui/useGradually';
 import { valueLabel } from './ExploreChart';
 
 interface TableProps {
@@ -33,7 +34,8 @@ function previousNumbers(question: Question, rows: unknown[][]): Map<string, num
 
 function Rows({ question, rows, previous }: TableProps & { previous?: Map<string, number> }): ReactNode {
   const { by, step, measure } = question;
-  const body = by ? rows : [...rows].reverse();
+  const shown = useGradually(rows.length, 30);
+  const body = (by ? rows : [...rows].reverse()).slice(0, shown);
   const columns = by ? ['Events', 'Visitors'] : [measure === 'events' ? 'Events' : 'Visitors'];
   return (
     <div className="table-box tall" tabIndex={0} role="region" aria-label="Numbers as a table">

@@ -7,6 +7,7 @@ import { clock } from '../../data/format';
 import { Button } from '../../ui/controls';
 import { Card } from '../../ui/layout';
 import { Note, SkeletonRows } from '../../ui/states';
+import { useGradually } from '../../ui/useGradually';
 import { EventWords } from '../events/EventWords';
 import { typeTone } from '../events/words';
 
@@ -19,6 +20,7 @@ export function LatestEvents({ onOpen }: { onOpen: (event: FeedEvent) => void })
   const [held, setHeld] = useState<readonly FeedEvent[]>();
   const box = useRef<HTMLOListElement>(null);
   const shown = held ?? events;
+  const rows = useGradually(ROWS, 10);
   const hold = (): void => setHeld((now) => now ?? events);
   const letGo = (): void => {
     if (!paused && !box.current?.matches(':hover') && !box.current?.contains(document.activeElement))
@@ -72,7 +74,7 @@ export function LatestEvents({ onOpen }: { onOpen: (event: FeedEvent) => void })
         onFocus={hold}
         onBlur={() => setTimeout(letGo, 0)}
       >
-        {shown.slice(0, ROWS).map((e) => (
+        {shown.slice(0, rows).map((e) => (
           <li key={e.event_id}>
             <button type="button" onClick={() => onOpen(e)} data-event-id={e.event_id}>
               <time className="number dim" dateTime={new Date(e.timestamp_ms).toISOString()}>

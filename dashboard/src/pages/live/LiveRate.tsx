@@ -9,13 +9,13 @@ import { RateBins } from '../../data/rates';
 import { Chart, type Series } from '../../ui/Chart';
 import { SkeletonBlock } from '../../ui/states';
 
-const HEIGHT = 248;
+const HEIGHT = 256;
 
 /** Moves on every second; what happened before the page was opened comes from SQL, once. */
 export function LiveRate(): ReactNode {
   const { feed, tenant } = useSession();
-  const { state } = useFeed();
-  const now = useSecond();
+  const { state, connection } = useFeed();
+  const now = useSecond(connection.is === 'live');
   useEffect(() => {
     askSql(tenant.readKey, RECENT_RATE_SQL).then(
       (answer) => feed.rates.seed(answer.rows.map((r) => [Number(r[0]), Number(r[1])] as const)),
@@ -43,10 +43,11 @@ export function LiveRate(): ReactNode {
   );
 }
 
-/* Changes with each full second. */
-function useSecond(): number {
+/* Changes with each full second, while it is known what happens in it. */
+function useSecond(goesOn: boolean): number {
   const [now, setNow] = useState(() => Date.now());
   useEffect(() => {
+    if (!goesOn) return;
     let timer = 0;
     const next = (): void => {
       setNow(Date.now());
@@ -54,6 +55,6 @@ function useSecond(): number {
     };
     timer = window.setTimeout(next, 1020 - (Date.now() % 1000));
     return () => clearTimeout(timer);
-  }, []);
+  }, [goesOn]);
   return now;
 }

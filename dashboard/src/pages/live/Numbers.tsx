@@ -1,7 +1,7 @@
 import type { ReactNode } from 'react';
 import { useFeed, useSession, useSql } from '../../app/session';
 import { useNow } from '../../app/useNow';
-import { change, count, milliseconds, percent, rate } from '../../data/format';
+import { change, count, EMPTY, milliseconds, percent, rate } from '../../data/format';
 import { TODAY_SQL, VISITORS_NOW_SQL } from '../../data/live_sql';
 
 /** The row of numbers at the top. */
@@ -51,13 +51,14 @@ function Stat({
 
 function RateNow(): ReactNode {
   const { feed } = useSession();
-  const { state } = useFeed();
+  const { state, connection } = useFeed();
   const now = useNow(500);
+  const isKnown = connection.is === 'live' || connection.is === 'connecting';
   return (
     <Stat
       id="rate-now"
       label="Events per second"
-      value={state && rate(feed.rates.now(now))}
+      value={state && (isKnown ? rate(feed.rates.now(now)) : EMPTY)}
       sub="mean of the last 5 seconds"
     />
   );
@@ -83,7 +84,7 @@ function Latency(): ReactNode {
     <Stat
       id="latency"
       label="Accepted to visible"
-      value={state && milliseconds(p95 ?? state.latency_ms)}
+      value={state && (p95 == null && state.accepted === 0 ? EMPTY : milliseconds(p95 ?? state.latency_ms))}
       sub={p95 == null ? 'the newest batch' : '95 % within'}
     />
   );
