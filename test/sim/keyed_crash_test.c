@@ -6,6 +6,7 @@
  * (and CUT=); `SEED=3 CUT=55 build-debug/test_sim_keyed_crash_test_c` repeats it. SEEDS=2000 runs that many. */
 #include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #define XXH_INLINE_ALL
 #include <xxhash.h>
@@ -15,6 +16,7 @@
 #include "process/state/keyed.h"
 #include "process/state/state_base.h"
 #include "process/state/state_kv.h"
+#include "world/disk.h"
 #include "world/disk_sim.h"
 #include "world/world_sim.h"
 
@@ -26,7 +28,7 @@
 #define TEXT_MAX 60
 
 static uint64_t only_seed, only_cut, lives = 60;
-static const char PATH[] = "/data/state";
+static const char SIM_PATH[] = "/data/state";
 
 /* ---- rows of the test: a number, and text of their own ---- */
 
@@ -97,6 +99,9 @@ struct story {
     uint64_t seed, dice[2];
     struct world_sim time;
     struct disk_sim *disk;
+    const struct kv_backend *backend;
+    struct kv_pool *pool;
+    const char *path;
     struct state_kv *kv;
     struct keyed *keyed;
     struct state *states[2];
@@ -147,12 +152,13 @@ static void up(struct story *story)
 {
     static const struct keyed_kind *const kinds[] = { &KIND };
     struct world *world = &story->time.world;
-    story->kv = state_kv_new(&(struct state_kv_options){ .path = PATH, .backend = &kv_disk }, world);
+    struct state_kv_options map = { .path = story->path, .backend = story->backend, .pool = story->pool };
+    story->kv = state_kv_new(&map, world);
     struct keyed_options options = { kinds, 1, story->memory_bytes_max };
     story->keyed = keyed_new(&options, story->kv, world);
     story->states[0] = state_kv_state(story->kv);
     story->states[1] = keyed_state(story->keyed);
-    story->base = state_base_new(PATH, world->disk, 0, story->states, 2);
+    story->base = state_base_new(story->path, world->disk, 0, story->states, 2);
 }
 
 static void down(struct story *story)
@@ -172,6 +178,8 @@ static void begin(struct story *story, uint64_t seed)
     world_sim_init(&story->time, seed, disk_sim_disk(story->disk));
     story->memory_bytes_max = roll(story, 3) ? 24u << 10 : 1u << 20;
     story->next_value = 1;
+    story->backend = &kv_disk;
+    story->path = SIM_PATH;
     up(story);
 }
 
@@ -578,7 +586,7 @@ static unsigned rot(struct story *story, const char *file, unsigned bits)
 {
     unsigned rotten = 0;
     char path[64];
-    snprintf(path, sizeof path, "%s/%s", PATH, file);
+    snprintf(path, sizeof path, "%s/%s", SIM_PATH, file);
     for (unsigned i = 0; i < bits; i++)
         rotten += disk_sim_rot(story->disk, path, roll(story, 60000), roll(story, 8));
     return rotten;
@@ -620,6 +628,44 @@ static void test_rot_in_the_map_is_found_and_mended_from_the_changelog(void **st
     assert_true(rotten > 100 && fallbacks > 40 && later > 0);
 }
 
+/* ---- RocksDB ---- */
+
+/* On the real disk, without power cuts (the contract test kills it): the map is closed at any moment, and mostly newer
+ * than the checkpoint when it comes back. */
+static void test_with_rocksdb_beneath_restarts_at_any_moment_leave_the_last_commit(void **state)
+{
+    (void)state;
+    char dir[] = "/tmp/weir-keyed-test-XXXXXX", command[64];
+    assert_non_null(mkdtemp(dir));
+    struct kv_pool *pool =
+        kv_pool_new(&(struct kv_pool_options){ .cache_bytes = 1u << 20, .write_buffers_bytes = 256u << 10 });
+    for (uint64_t seed = 700; seed < 706; seed++) {
+        struct story *story = malloc(sizeof *story);
+        char path[DISK_PATH_MAX];
+        snprintf(path, sizeof path, "%s/%lu", dir, (unsigned long)seed);
+        begin(story, seed);
+        down(story);
+        story->backend = &kv_rocksdb;
+        story->pool = pool;
+        story->path = path;
+        story->time.world.disk = disk_real();
+        story->memory_bytes_max = 24u << 10;
+        up(story);
+        restore(story);
+        for (int life = 0; life < 5; life++) {
+            assert_true(play(story, 150));
+            uint64_t fallbacks = story->fallbacks, checkpoints = story->checkpoints;
+            crash(story, false);
+            assert_int_equal(story->fallbacks, fallbacks + (checkpoints == 0)); /* the map is used */
+            assert_true(expect_all(story));
+        }
+        done(story);
+    }
+    kv_pool_free(pool);
+    snprintf(command, sizeof command, "rm -rf %s", dir);
+    assert_int_equal(system(command), 0);
+}
+
 static uint64_t number_from(const char *name, uint64_t otherwise)
 {
     const char *text = getenv(name);
@@ -632,6 +678,7 @@ int main(void)
         cmocka_unit_test(test_lives_that_end_badly_leave_the_last_commit),
         cmocka_unit_test(test_a_power_cut_before_or_after_any_disk_step_leaves_the_last_commit),
         cmocka_unit_test(test_rot_in_the_map_is_found_and_mended_from_the_changelog),
+        cmocka_unit_test(test_with_rocksdb_beneath_restarts_at_any_moment_leave_the_last_commit),
     };
     only_seed = number_from("SEED", 0);
     only_cut = number_from("CUT", 0);

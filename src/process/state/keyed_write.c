@@ -13,7 +13,7 @@
 #include "process/aggregate/wire.h"
 #include "process/state/keyed_inside.h"
 
-#define PIECE_BYTES (512u << 10)
+#define PIECE_BYTES (128u << 10)
 #define PIECE_BYTES_MAX (64u << 20) /* one row of KV_VALUE_MAX more than a piece, and to spare */
 #define DROPS_AT_ONCE 256
 
