@@ -324,7 +324,7 @@ static void test_a_record_that_is_cut_or_foreign_is_refused(void **unused)
     start(0);
     (void)count(pane_of(&COUNTER, 0), 1);
     (void)commit();
-    struct slice rest = buf_slice(&process_outputs_stream(&outputs, TOPIC_CHANGELOG, 0)->bytes), record;
+    struct slice rest = buf_slice(&process_outputs_stream(&outputs, TOPIC_CHANGELOG, 0)->bytes), record = { 0 };
     assert_true(journal_next_record(&rest, &record));
     char *copy = malloc(record.n); /* exactly, so that the sanitizer sees a step beyond */
     memcpy(copy, record.p, record.n);
