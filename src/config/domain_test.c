@@ -311,6 +311,9 @@ static void test_hostile_files_give_mistakes(void **state)
         "- domain: web\n",
         "domain: \"a\\0b\"\n",
         "\xff\xfe\x00",
+        "%\xdd",
+        "%YAML 1.2\n---\ndomain: web\n",
+        "domain: web\ndescription: \xc3(\n",
         "domain: web\nwindows:\n  - &w {name: w, size: 1m, measures: {n: count()}}\n  - *w\n",
         "{domain: web, windows: [{where: '((((((((((((((((((((((((((((((((((((((((((((((((1'}]}\n",
     };

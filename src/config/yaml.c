@@ -7,6 +7,7 @@
 #include <stdlib.h>
 
 #include "base/error.h"
+#include "base/utf8.h"
 
 #define LINE_BYTES_MAX 200 /* longer lines are not shown */
 
@@ -178,9 +179,28 @@ static bool has_content(struct slice text)
     return false;
 }
 
+/* libfyaml may loop for ever over a directive (a line that begins with %) with bytes that are no UTF-8: nobody here
+ * needs either, so both are refused before it sees them. */
+static bool is_readable(struct yaml_file *file)
+{
+    struct slice text = file->text;
+    for (size_t at = 0, length; at < text.n; at += length) {
+        length = utf8_length((const unsigned char *)text.p + at, text.n - at);
+        if (length == 0 || text.p[at] == '\0') {
+            yaml_problem(file, at, 1, "this is not UTF-8");
+            return false;
+        }
+        if (text.p[at] == '%' && (at == 0 || text.p[at - 1] == '\n')) {
+            yaml_problem(file, at, 1, "directives (%%) are not used here");
+            return false;
+        }
+    }
+    return true;
+}
+
 struct fy_document *yaml_parse(struct yaml_file *file)
 {
-    if (!has_content(file->text))
+    if (!is_readable(file) || !has_content(file->text))
         return NULL;
     struct fy_diag_cfg diag_options;
     fy_diag_cfg_default(&diag_options);

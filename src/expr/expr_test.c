@@ -293,6 +293,8 @@ static void test_errors_name_the_column_and_what_was_expected(void **state)
         { "1 + 'a'", 1, "+ takes numbers; texts are joined by concat(a, b)" },
         { "1 * 'a'", 5, "* takes a number; this is text" },
         { "event_type == 5", 1, "text and a whole number cannot be compared; text(), number() convert" },
+        { "user_id + 1", 1, "+ takes a number; this is text" },
+        { "lower(lower('a') == 'a')", 7, "lower takes text; this is true or false" },
         { "event_type == null", 1, "nothing equals null; write `is null` or `is not null`" },
         { "event_type in (1)", 16, "text is never a whole number" },
         { "event_type and true", 1, "and takes true or false; this is text" },

@@ -8,17 +8,17 @@ static const struct source {
     const char *name;
     unsigned types;
 } SOURCES[FIELD_SOURCES] = {
-    [FIELD_EVENT_TYPE] = { "event_type", TYPE_TEXT },
-    [FIELD_EVENT_NAME] = { "event_name", TYPE_TEXT },
-    [FIELD_VISITOR_ID] = { "visitor_id", TYPE_TEXT },
+    [FIELD_EVENT_TYPE] = { "event_type", TYPE_TEXT | TYPE_NULL },
+    [FIELD_EVENT_NAME] = { "event_name", TYPE_TEXT | TYPE_NULL },
+    [FIELD_VISITOR_ID] = { "visitor_id", TYPE_TEXT | TYPE_NULL },
     [FIELD_USER_ID] = { "user_id", TYPE_TEXT | TYPE_NULL },
     [FIELD_SESSION_ID] = { "session_id", TYPE_TEXT | TYPE_NULL },
-    [FIELD_EVENT_ID] = { "event_id", TYPE_TEXT },
-    [FIELD_CUSTOMER_ID] = { "customer_id", TYPE_TEXT },
+    [FIELD_EVENT_ID] = { "event_id", TYPE_TEXT | TYPE_NULL },
+    [FIELD_CUSTOMER_ID] = { "customer_id", TYPE_TEXT | TYPE_NULL },
     [FIELD_TIMESTAMP] = { "timestamp", TYPE_INT },
     [FIELD_RECEIVED_AT] = { "received_at", TYPE_INT },
-    [FIELD_PROPERTIES] = { "properties", TYPE_TEXT },
-    [FIELD_CONTEXT] = { "context", TYPE_TEXT },
+    [FIELD_PROPERTIES] = { "properties", TYPE_TEXT | TYPE_NULL },
+    [FIELD_CONTEXT] = { "context", TYPE_TEXT | TYPE_NULL },
 };
 
 enum field_source field_source_find(struct slice name)

@@ -408,7 +408,7 @@ static bool parse_list(struct parser *parser, struct operand *left)
         if (!parse_sum(parser, &item))
             return false;
         unsigned a = left->types | (left->types & TYPE_NUMERIC ? TYPE_NUMERIC : 0);
-        if (!(a & (item.types | TYPE_NULL)) && !(item.types & TYPE_NULL))
+        if (!(a & item.types & ~(unsigned)TYPE_NULL) && item.types != TYPE_NULL && left->types != TYPE_NULL)
             return parse_fail(parser, item.at, item.end, "%s is never %s", value_types_text(left->types),
                               value_types_text(item.types));
         count++;

@@ -79,7 +79,7 @@ void land(struct parser *parser, uint16_t jump)
 
 bool check_types(struct parser *parser, const char *who, unsigned wanted, const struct operand *operand)
 {
-    if (operand->types & (wanted | TYPE_NULL))
+    if (operand->types & wanted || operand->types == TYPE_NULL)
         return true;
     return parse_fail(parser, operand->at, operand->end, "%s takes %s; this is %s", who, value_types_text(wanted),
                       value_types_text(operand->types));
@@ -107,14 +107,12 @@ bool emit_comparison(struct parser *parser, enum op_code code, const struct oper
     if (orders && (!check_types(parser, "< and >", TYPE_NUMERIC | TYPE_TEXT, left) ||
                    !check_types(parser, "< and >", TYPE_NUMERIC | TYPE_TEXT, right)))
         return false;
-    if (!(a & TYPE_NULL) && !(b & TYPE_NULL)) {
-        a |= a & TYPE_NUMERIC ? TYPE_NUMERIC : 0;
-        if (!(a & b))
-            return parse_fail(parser, left->at, right->end, "%s and %s cannot be compared; text(), number() convert",
-                              value_types_text(left->types), value_types_text(right->types));
-    }
     if (a == TYPE_NULL || b == TYPE_NULL)
         return parse_fail(parser, left->at, right->end, "nothing equals null; write `is null` or `is not null`");
+    a |= a & TYPE_NUMERIC ? TYPE_NUMERIC : 0;
+    if (!(a & b & ~(unsigned)TYPE_NULL))
+        return parse_fail(parser, left->at, right->end, "%s and %s cannot be compared; text(), number() convert",
+                          value_types_text(left->types), value_types_text(right->types));
     if (code == OP_EQUAL && fuse(parser))
         return true;
     return emit(parser, (struct op){ .code = (uint8_t)code }, 2, 1);
