@@ -126,6 +126,8 @@ static void test_unknown_is_neither_true_nor_false(void **state)
         { "properties.s > 5", "null:type" },
         { "properties.s and true", "null:type" },
         { "properties.n is null", "true" },
+        { "not not properties.a", "null:type" },
+        { "!!!(properties.a == 2)", "true" },
     };
     CHECK(EXAMPLES, "{\"a\":1,\"s\":\"5\",\"n\":null}");
 }

@@ -498,7 +498,11 @@ static bool parse_not(struct parser *parser, struct operand *out)
         return false;
     if (count)
         *out = (struct operand){ TYPE_BOOL | TYPE_NULL, at, out->end };
-    return count % 2 == 0 || emit(parser, (struct op){ .code = OP_NOT }, 1, 1);
+    /* Two of them are not nothing: what is no truth becomes null. */
+    for (unsigned i = 0; i < (count ? 2 - count % 2 : 0); i++)
+        if (!emit(parser, (struct op){ .code = OP_NOT }, 1, 1))
+            return false;
+    return true;
 }
 
 /* A run of `and`: when one side decides, the rest is jumped over. */
