@@ -2,6 +2,7 @@
  * the memory journal, so that the disk counts for nothing but the task's own files. Time is the processor's
  * time of the task's steps, the kernel's part included; filling the journal and the journal's own step are not in it.
  * --json prints what bench/run reads. */
+#include <ftw.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,6 +12,7 @@
 #include "base/metrics.h"
 #include "event/event.h"
 #include "process/process_task.h"
+#include "process/state/kv.h"
 #include "world/disk.h"
 #include "world/world.h"
 
@@ -131,18 +133,19 @@ static void stop(struct bench *bench)
     free(bench->bytes);
 }
 
-static void remove_file(void *self, const char *name)
+static int remove_one(const char *path, const struct stat *status, int type, struct FTW *at)
 {
-    char path[DISK_PATH_MAX];
-    snprintf(path, sizeof path, "%s/partition-00000/%s", (const char *)self, name);
-    (void)disk_real()->ops->remove(disk_real(), path, NULL);
+    (void)status;
+    (void)type;
+    (void)at;
+    return remove(path);
 }
 
 int main(int argc, char **argv)
 {
     bool json = argc > 1 && strcmp(argv[1], "--json") == 0;
     uint64_t millions = argc > 2 ? strtoull(argv[2], NULL, 10) : 20;
-    char dir[] = "/tmp/weir-process-bench-XXXXXX", partition[DISK_PATH_MAX];
+    char dir[] = "/tmp/weir-process-bench-XXXXXX";
     if (!mkdtemp(dir))
         return 1;
     struct bench bench = { .world = world_real(), .bytes = malloc(EVENTS_A_COMMIT * 512) };
@@ -152,7 +155,10 @@ int main(int argc, char **argv)
                                                .segment_bytes = 16u << 20,
                                                .retention_bytes = 64u << 20,
                                                .queue_bytes_max = 64u << 20 };
-    struct process_options options = { .state_path = dir, .checkpoint_interval_ms = 1000 };
+    struct kv_pool *pool = kv_pool_new(&(struct kv_pool_options){ .maps = 1 });
+    struct process_options options = {
+        .state_path = dir, .checkpoint_interval_ms = 1000, .kv = &kv_rocksdb, .kv_pool = pool
+    };
     log_set_level(LOG_WARN);
     if (!bench.bytes || journal_memory.open(&journal_options, bench.world, metrics, &bench.journal, NULL) != OK)
         return 1;
@@ -165,10 +171,8 @@ int main(int argc, char **argv)
     (void)rate(&bench, (millions - 1) * 1000000 - 200000);
     double at_20m = rate(&bench, 500000);
     stop(&bench);
-    snprintf(partition, sizeof partition, "%s/partition-00000", dir);
-    (void)disk_real()->ops->list(disk_real(), partition, remove_file, dir, NULL);
-    (void)disk_real()->ops->remove(disk_real(), partition, NULL);
-    (void)disk_real()->ops->remove(disk_real(), dir, NULL);
+    kv_pool_free(pool);
+    (void)nftw(dir, remove_one, 16, FTW_DEPTH | FTW_PHYS);
     metrics_free(metrics);
     if (json) {
         printf("[{\"what\":\"process, 300 B, 1 M ids seen\",\"value\":%.0f,\"unit\":\"events/s per "

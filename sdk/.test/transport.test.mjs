@@ -1,9 +1,8 @@
 // src/transport.test.ts
 import assert from "node:assert/strict";
-import { beforeEach, test } from "node:test";
+import { beforeEach, mock, test } from "node:test";
 
 // src/fakes.ts
-var RealDate = Date;
 var FakeStorage = class {
   #limit = Infinity;
   get length() {
@@ -36,35 +35,6 @@ function freshStorage() {
   const storage = new FakeStorage();
   define("localStorage", storage);
   return storage;
-}
-function stopClock(startMs) {
-  let nowMs = startMs;
-  let number = 0;
-  const timers = /* @__PURE__ */ new Map();
-  define("setTimeout", (run, ms = 0) => {
-    timers.set(++number, { dueMs: nowMs + ms, run });
-    return number;
-  });
-  define("clearTimeout", (which) => void timers.delete(which));
-  define("Date", class extends RealDate {
-    constructor(...args) {
-      super(...args.length ? args : [nowMs]);
-    }
-    static now() {
-      return nowMs;
-    }
-  });
-  return (ms) => {
-    const endMs = nowMs + ms;
-    for (; ; ) {
-      const next = [...timers].filter(([, timer]) => timer.dueMs <= endMs).sort(([a, x], [b, y]) => x.dueMs - y.dueMs || a - b)[0];
-      if (!next) break;
-      timers.delete(next[0]);
-      nowMs = Math.max(nowMs, next[1].dueMs);
-      next[1].run();
-    }
-    nowMs = endMs;
-  };
 }
 
 // src/queue.ts
@@ -296,7 +266,6 @@ var beacons;
 var steps;
 var queue;
 var made = 0;
-var turn;
 var ok = () => Response.json({ accepted: 1, rejected: 0, results: [] });
 var status = (code, headers = {}) => () => new Response("{}", { status: code, headers });
 var offline = () => {
@@ -326,12 +295,13 @@ function put(transport, n = 1) {
   }
 }
 async function pass(ms) {
-  turn(ms);
+  mock.timers.tick(ms);
   for (let i = 0; i < 200; i++) await Promise.resolve();
   await new Promise((done) => setImmediate(done));
 }
 beforeEach(() => {
-  turn = stopClock(176e10);
+  mock.timers.reset();
+  mock.timers.enable({ apis: ["setTimeout", "Date"], now: 176e10 });
   freshStorage();
   answers = [];
   bodies = [];

@@ -17,6 +17,7 @@
 #include "base/metrics.h"
 #include "base/role.h"
 #include "cli/commands.h"
+#include "process/state/kv.h"
 #include "world/disk.h"
 #include "world/world.h"
 
@@ -44,6 +45,7 @@ struct app {
     struct ingest *ingest;
     struct serve *serve;
     struct queue *live;
+    struct kv_pool *kv_pool;
     struct process_task *tasks[PARTITIONS_MAX];
     struct role_thread *task_threads[PARTITIONS_MAX];
     struct store *store;
@@ -186,8 +188,9 @@ static enum status open_serve(struct app *app, int *exit_code, struct error *err
 static enum status start_task(struct app *app, uint16_t partition, struct error *err)
 {
     struct process_options options;
-    parts_process_options(app->settings, app->state_path, &options);
+    parts_process_options(app->settings, app->state_path, app->journal->partitions, &options);
     options.domains = app->domains;
+    options.kv_pool = app->kv_pool;
     app->tasks[partition] = process_task_new(&options, app->journal, partition, app->metrics, app->live, app->world);
     struct role role = process_task_role(app->tasks[partition]);
     role.nice = LATER_NICE;
@@ -197,8 +200,10 @@ static enum status start_task(struct app *app, uint16_t partition, struct error 
 
 static enum status start_tasks(struct app *app, int *exit_code, struct error *err)
 {
+    const struct kv_pool_options pool = { .maps = app->journal->partitions };
     *exit_code = EX_IOERR;
     enum status s = OK;
+    app->kv_pool = kv_pool_new(&pool);
     for (uint16_t partition = 0; partition < app->journal->partitions && s == OK; partition++)
         s = start_task(app, partition, err);
     return s;
@@ -383,6 +388,7 @@ void app_stop(struct app *app)
     sink_close(app->sink);
     for (size_t i = 0; i < PARTITIONS_MAX && app->tasks[i]; i++)
         process_task_free(app->tasks[i]);
+    kv_pool_free(app->kv_pool);
     ingest_free(app->ingest);
     serve_free(app->serve);
     if (app->journal)

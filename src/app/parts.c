@@ -1,5 +1,7 @@
 #include "app/parts.h"
 
+#include "process/state/kv.h"
+
 void parts_journal_options(const struct settings *settings, const char *path, struct journal_options *out)
 {
     *out = (struct journal_options){
@@ -61,7 +63,8 @@ void parts_sink_options(const struct settings *settings, struct sink_options *ou
     out->pace.interval_max_ms = (uint32_t)settings->store_linger_load_ms;
 }
 
-void parts_process_options(const struct settings *settings, const char *state_path, struct process_options *out)
+void parts_process_options(const struct settings *settings, const char *state_path, uint16_t partitions,
+                           struct process_options *out)
 {
     *out = (struct process_options){
         .state_path = state_path,
@@ -71,6 +74,8 @@ void parts_process_options(const struct settings *settings, const char *state_pa
         .dedup_memory_bytes_max = (uint64_t)settings->process_dedup_memory_bytes_max,
         .dedup_disk_bytes_max = (uint64_t)settings->process_dedup_bytes_max,
         .checkpoint_interval_ms = settings->process_checkpoint_interval_ms,
+        .state_memory_bytes_max = (uint64_t)settings->process_state_memory_bytes_max / partitions,
+        .kv = &kv_rocksdb,
     };
 }
 

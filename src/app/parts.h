@@ -13,6 +13,7 @@ struct engine;
 void parts_journal_options(const struct settings *settings, const char *path, struct journal_options *out);
 /* data_path is borrowed for the life of what is made with it; the same below. */
 void parts_ingest_options(const struct settings *settings, const char *data_path, struct ingest_options *out);
-void parts_process_options(const struct settings *settings, const char *state_path, struct process_options *out);
+void parts_process_options(const struct settings *settings, const char *state_path, uint16_t partitions,
+                           struct process_options *out);
 void parts_sink_options(const struct settings *settings, struct sink_options *out);
 void parts_serve_options(const struct settings *settings, const char *token_path, struct serve_options *out);

@@ -1,5 +1,9 @@
 #include "base/json_text.h"
 
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+
 #include "base/utf8.h"
 
 static void add_escaped(struct buf *buf, unsigned char c)
@@ -62,4 +66,19 @@ void json_add_field_u64(struct buf *buf, const char *name, uint64_t value)
 {
     json_add_key(buf, name);
     buf_add_u64(buf, value);
+}
+
+void json_add_number(struct buf *buf, double number)
+{
+    char text[32];
+    if (!isfinite(number)) {
+        buf_add_text(buf, "null");
+        return;
+    }
+    for (int digits = 15; digits <= 17; digits++) { /* the fewest that read back as the same */
+        snprintf(text, sizeof text, "%.*g", digits, number);
+        if (strtod(text, NULL) == number)
+            break;
+    }
+    buf_add_text(buf, text);
 }

@@ -40,6 +40,14 @@ static inline struct slice slice_after(struct slice s, size_t n)
     return (struct slice){ s.p + n, s.n - n };
 }
 
+/* As memcmp orders them, a prefix before what it begins: < 0, 0, > 0. */
+static inline int slice_compare(struct slice a, struct slice b)
+{
+    size_t n = a.n < b.n ? a.n : b.n;
+    int order = n ? memcmp(a.p, b.p, n) : 0;
+    return order ? order : (a.n > b.n) - (a.n < b.n);
+}
+
 /* Without ASCII blanks (space, tab, CR, LF) at both ends. */
 struct slice slice_trim(struct slice s);
 bool slice_equal_nocase(struct slice a, struct slice b);

@@ -122,6 +122,11 @@ static const struct option ROWS[] = {
     DURATION("process.checkpoint_interval", process_checkpoint_interval_ms, "60s", 100, DAY,
              "Time between checkpoints of the state: bounds the replay after a crash."),
 
+    BYTES(
+        "process.state_memory", process_state_memory_bytes_max, "512 MiB", 16 * MIB, 1024 * TIB,
+        "Memory for windows and sessions of all partitions; what has not been touched for longest lies on disk beyond "
+        "it."),
+
     INTEGER("store.rows_max", store_rows_max, "100000", 1, 10000000, "Most rows in one insert."),
     DURATION("store.linger", store_linger_ms, "40ms", 0, MINUTE, "Least time between two small inserts."),
     DURATION("store.linger_load", store_linger_load_ms, "400ms", 0, MINUTE,

@@ -27,7 +27,7 @@ struct settings {
     int64_t journal_total_bytes_max, journal_disk_reserve_bytes, journal_queue_bytes_max;
 
     int64_t process_dedup_horizon_ms, process_dedup_bytes_max, process_dedup_memory_bytes_max,
-        process_checkpoint_interval_ms;
+        process_checkpoint_interval_ms, process_state_memory_bytes_max;
 
     int64_t store_rows_max, store_linger_ms, store_linger_load_ms;
 

@@ -24,7 +24,7 @@ void process_commit_reset(struct process_commit *commit)
 {
     process_outputs_reset(&commit->outputs);
     live_gather_reset(&commit->live);
-    commit->events = commit->changes = 0;
+    commit->events = commit->records = commit->changes = 0;
     commit->oldest_us = INT64_MAX;
     commit->reason[0] = 0;
     atomic_store(&commit->answer, ANSWER_NONE);

@@ -15,6 +15,7 @@ struct process_commit {
     struct process_outputs outputs;
     struct live_gather live;
     uint32_t events;
+    uint32_t records;  /* of other kinds: partials of windows */
     uint32_t changes;  /* changelog records in it */
     int64_t oldest_us; /* smallest ingested_us; INT64_MAX when none */
     uint64_t position; /* of the mark */

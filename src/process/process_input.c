@@ -6,7 +6,10 @@ enum status process_input_open(struct process_input *input, struct journal *jour
                                uint64_t position, uint64_t skip, struct waker waker, struct error *err)
 {
     struct journal_read_options options = {
-        .topics = TOPIC_BIT(TOPIC_EVENTS), .partition = partition, .position = position, .waker = waker
+        .topics = TOPIC_BIT(TOPIC_EVENTS) | TOPIC_BIT(TOPIC_REKEYED),
+        .partition = partition,
+        .position = position,
+        .waker = waker,
     };
     *input = (struct process_input){ .base = position, .to_skip = skip };
     return journal->backend->reader_open(journal, &options, &input->reader, err);
@@ -28,8 +31,9 @@ static void enter(struct process_input *input)
     }
     const struct journal_chunk *chunk = &input->batch.chunks[input->chunk];
     input->rest = chunk->bytes;
-    input->next_offset = chunk->offset;
     input->written_us = chunk->written_us;
+    if (chunk->topic == TOPIC_EVENTS)
+        input->next_event = chunk->offset;
 }
 
 /* Moves on past the ends of chunks; ERR_CORRUPT when what is left of one is not a record. */
@@ -47,7 +51,7 @@ static enum status settle(struct process_input *input, struct error *err)
         if (length <= input->rest.n - sizeof length)
             return OK;
     }
-    return error_set(err, ERR_CORRUPT, "the events behind position %llu are not records",
+    return error_set(err, ERR_CORRUPT, "what stands behind position %llu is not records",
                      (unsigned long long)input->batch.chunks[input->chunk].position);
 }
 
@@ -94,9 +98,10 @@ enum status process_input_next(struct process_input *input, struct slice *out_re
     if (!process_input_has(input))
         return ERR_NOT_FOUND;
     if (!journal_next_record(&input->rest, out_record))
-        return error_set(err, ERR_CORRUPT, "the journal's events are not records");
+        return error_set(err, ERR_CORRUPT, "the journal's input is not records");
     input->consumed++;
-    input->next_offset++;
+    if (process_input_topic(input) == TOPIC_EVENTS)
+        input->next_event++;
     return input->rest.n ? OK : settle(input, err);
 }
 

@@ -6,7 +6,7 @@
 #include "base/slice.h"
 #include "journal/journal.h"
 
-#define PROCESS_STREAMS_MAX 32
+#define PROCESS_STREAMS_MAX 1056 /* partials go to every partition, everything else to its own */
 
 struct process_stream {
     uint16_t topic, partition;

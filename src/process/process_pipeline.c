@@ -8,8 +8,10 @@
 
 #include "event/dead_letter.h"
 #include "process/stage_dedup.h"
+#include "process/stage_session.h"
 #include "process/stage_transform.h"
 #include "process/stage_validate.h"
+#include "process/stage_window.h"
 
 #define STAGES_MAX 16
 #define FRAME_BYTES 4 /* the length before each record in a chunk */
@@ -24,6 +26,8 @@ struct process_pipeline {
     struct stage_validate validate;
     struct stage_dedup dedup;
     struct stage_transform *transform; /* NULL: there are none */
+    struct stage_session sessions;
+    struct stage_window *windows;
     struct process_metrics *metrics;
     uint16_t partition;
 };
@@ -34,8 +38,8 @@ static void add_stage(struct process_pipeline *pipeline, struct process_stage st
     pipeline->stages[pipeline->stage_count++] = stage;
 }
 
-struct process_pipeline *process_pipeline_new(const struct process_pipeline_options *options, struct dedup *dedup,
-                                              struct process_metrics *metrics)
+struct process_pipeline *process_pipeline_new(const struct process_pipeline_options *options,
+                                              const struct process_memory *memory, struct process_metrics *metrics)
 {
     struct process_pipeline *pipeline = calloc(1, sizeof *pipeline);
     if (!pipeline)
@@ -44,13 +48,26 @@ struct process_pipeline *process_pipeline_new(const struct process_pipeline_opti
     pipeline->metrics = metrics;
     pipeline->partition = options->partition;
     pipeline->validate.future_skew_ms = options->future_skew_ms;
-    pipeline->dedup.dedup = dedup;
+    pipeline->dedup.dedup = memory->dedup;
     pipeline->dedup.seed = options->seed;
-    add_stage(pipeline, (struct process_stage){ "validate", &pipeline->validate, stage_validate_run });
-    add_stage(pipeline, (struct process_stage){ "dedup", &pipeline->dedup, stage_dedup_run });
+    pipeline->sessions.sessions = memory->sessions;
+    pipeline->sessions.seed = options->seed;
+    pipeline->sessions.partition = options->partition;
+    const struct stage_window_options windows = { .defs = options->windows,
+                                                  .rows = memory->rows,
+                                                  .watermarks = memory->watermarks,
+                                                  .partition = options->partition,
+                                                  .partitions = options->partitions,
+                                                  .seed = options->seed };
+    pipeline->windows = stage_window_new(&windows);
+    add_stage(pipeline, (struct process_stage){ "validate", &pipeline->validate, stage_validate_run, NULL });
+    add_stage(pipeline, (struct process_stage){ "dedup", &pipeline->dedup, stage_dedup_run, NULL });
     pipeline->transform = stage_transform_new(options->domains);
     if (pipeline->transform)
-        add_stage(pipeline, (struct process_stage){ "transform", pipeline->transform, stage_transform_run });
+        add_stage(pipeline, (struct process_stage){ "transform", pipeline->transform, stage_transform_run, NULL });
+    add_stage(pipeline,
+              (struct process_stage){ "sessions", &pipeline->sessions, stage_session_run, stage_session_flush });
+    add_stage(pipeline, (struct process_stage){ "windows", pipeline->windows, stage_window_run, stage_window_flush });
     return pipeline;
 }
 
@@ -59,6 +76,7 @@ void process_pipeline_free(struct process_pipeline *pipeline)
     if (!pipeline)
         return;
     stage_transform_free(pipeline->transform);
+    stage_window_free(pipeline->windows);
     arena_done(&pipeline->arena);
     free(pipeline);
 }
@@ -244,4 +262,29 @@ enum status process_pipeline_run(struct process_pipeline *pipeline, int64_t now_
     if (process_outputs_full(outputs))
         return error_set(err, ERR_FULL, "the outputs of a batch exceed a commit of %u bytes", JOURNAL_COMMIT_BYTES_MAX);
     return OK;
+}
+
+enum status process_pipeline_flush(struct process_pipeline *pipeline, struct process_outputs *outputs,
+                                   struct error *err)
+{
+    for (size_t i = 0; i < pipeline->stage_count; i++) {
+        const struct process_stage *stage = &pipeline->stages[i];
+        enum status s = stage->flush ? stage->flush(stage->self, outputs, err) : OK;
+        if (s != OK)
+            return error_wrap(err, s, "%s", stage->name);
+    }
+    return OK;
+}
+
+enum status process_pipeline_partial(struct process_pipeline *pipeline, struct slice record, int64_t now_ms,
+                                     struct process_outputs *outputs, struct error *err)
+{
+    return stage_window_partial(pipeline->windows, record, now_ms, outputs, err);
+}
+
+bool process_pipeline_tick(struct process_pipeline *pipeline, int64_t now_ms, int64_t *out_wake_ms)
+{
+    bool wanted = stage_window_tick(pipeline->windows, now_ms);
+    *out_wake_ms = stage_window_wake_ms(pipeline->windows);
+    return wanted;
 }

@@ -10,17 +10,30 @@
 struct process_pipeline;
 struct dedup;
 struct domain_set;
+struct keyed;
+struct session_state;
+struct watermarks;
+struct window_defs;
 
 struct process_pipeline_options {
-    uint16_t partition;
+    uint16_t partition, partitions;
     uint64_t seed; /* of the partition's hashes */
     int64_t future_skew_ms;
-    const struct domain_set *domains; /* outlives the pipeline; NULL: there are none */
+    const struct domain_set *domains;  /* outlives the pipeline; NULL: none */
+    const struct window_defs *windows; /* outlives it */
 };
 
-/* Aborts when out of memory (start-up only). dedup and metrics stay the caller's. */
-struct process_pipeline *process_pipeline_new(const struct process_pipeline_options *options, struct dedup *dedup,
-                                              struct process_metrics *metrics);
+/* What the stages remember; the caller's. */
+struct process_memory {
+    struct dedup *dedup;
+    struct session_state *sessions;
+    struct keyed *rows;
+    struct watermarks *watermarks;
+};
+
+/* Aborts when out of memory (start-up only). metrics stay the caller's. */
+struct process_pipeline *process_pipeline_new(const struct process_pipeline_options *options,
+                                              const struct process_memory *memory, struct process_metrics *metrics);
 void process_pipeline_free(struct process_pipeline *pipeline);
 
 /* Adds a record to the batch; it must stay where it is until the run. False: the batch is full, run first. */
@@ -31,3 +44,12 @@ size_t process_pipeline_count(const struct process_pipeline *pipeline);
 MUST_CHECK enum status process_pipeline_run(struct process_pipeline *pipeline, int64_t now_ms,
                                             struct process_outputs *outputs, struct live_gather *live,
                                             int64_t *io_oldest_us, struct error *err);
+/* Writes what the batches of this commit have changed and what goes out once a commit. */
+MUST_CHECK enum status process_pipeline_flush(struct process_pipeline *pipeline, struct process_outputs *outputs,
+                                              struct error *err);
+/* A record of TOPIC_REKEYED. The states must have been prepared. Errors as process_pipeline_run. */
+MUST_CHECK enum status process_pipeline_partial(struct process_pipeline *pipeline, struct slice record, int64_t now_ms,
+                                                struct process_outputs *outputs, struct error *err);
+/* Lets time pass. True: a commit is wanted although no event has come. *out_wake_ms: the wall clock at which to call
+ * again; INT64_MAX: never by itself. */
+bool process_pipeline_tick(struct process_pipeline *pipeline, int64_t now_ms, int64_t *out_wake_ms);

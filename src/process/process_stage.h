@@ -46,6 +46,9 @@ struct process_stage {
     /* Works on batch->live and nothing else. Any error ends the task: what is wrong with an event is not an error but
      * a verdict. */
     enum status (*run)(void *self, struct process_batch *batch, struct error *err);
+    /* Once a commit, before the states are collected: writes what the commit's batches have changed. NULL: the stage
+     * answers event by event only. */
+    enum status (*flush)(void *self, struct process_outputs *outputs, struct error *err);
 };
 
 /* The event at index is refused. reason: a literal, stable. message may be in the arena. */

@@ -26,11 +26,16 @@ static enum status read_mark(struct process_task *task, struct world *world, str
 static enum status run_from(struct process_task *task, struct world *world, struct error *err)
 {
     const struct process_note *note = &task->restore.note;
-    struct process_pipeline_options options = { task->partition, note->seed, task->options.future_skew_ms,
-                                                task->options.domains };
+    struct process_pipeline_options options = { .partition = task->partition,
+                                                .partitions = task->journal->partitions,
+                                                .seed = note->seed,
+                                                .future_skew_ms = task->options.future_skew_ms,
+                                                .domains = task->options.domains,
+                                                .windows = &task->windows };
     task->seed = note->seed;
     task->changelog_next = task->durable_next = note->changelog_next;
-    task->pipeline = process_pipeline_new(&options, task->dedup, &task->metrics);
+    const struct process_memory memory = { task->dedup, task->sessions, task->rows, task->watermarks };
+    task->pipeline = process_pipeline_new(&options, &memory, &task->metrics);
     task->last_point = task->restore.point;
     task->checkpoint_at_us = world_mono_us(world) + task->options.checkpoint_interval_ms * 1000;
     task->open->position = task->start_position;

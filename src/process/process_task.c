@@ -24,7 +24,9 @@
 
 #define VECTOR_BYTES (1u << 20)
 #define LOG_INTERVAL_US 5000000
-#define SETTLE_WAIT_US 1000 /* while stopping */
+#define SETTLE_WAIT_US 1000     /* while stopping */
+#define PARTITION_IDLE_MS 60000 /* a partition that is silent for so long holds nothing back */
+#define SETTLE_WAIT_US 1000     /* while stopping */
 
 /* ---- life ---- */
 
@@ -37,7 +39,10 @@ static void options_complete(struct process_options *options)
                                               .dedup_horizon_ms = 7 * 24 * 3600 * 1000LL,
                                               .dedup_memory_bytes_max = 128u << 20,
                                               .dedup_disk_bytes_max = 4ull << 30,
-                                              .checkpoint_interval_ms = 60000 };
+                                              .checkpoint_interval_ms = 60000,
+                                              .session_gap_ms = 30 * 60 * 1000LL,
+                                              .disorder_ms = 10 * 60 * 1000LL,
+                                              .state_memory_bytes_max = 256u << 20 };
 #define COMPLETE(field) options->field = options->field ? options->field : standard.field
     COMPLETE(batch_records_max);
     COMPLETE(batch_bytes_max);
@@ -47,9 +52,35 @@ static void options_complete(struct process_options *options)
     COMPLETE(dedup_memory_bytes_max);
     COMPLETE(dedup_disk_bytes_max);
     COMPLETE(checkpoint_interval_ms);
+    COMPLETE(session_gap_ms);
+    COMPLETE(disorder_ms);
+    COMPLETE(state_memory_bytes_max);
 #undef COMPLETE
     if (options->batch_bytes_max > 6u << 20)
         options->batch_bytes_max = 6u << 20;
+}
+
+static void make_stream_states(struct process_task *task, const char *path, struct world *world)
+{
+    const struct process_options *options = &task->options;
+    struct error err;
+    const uint16_t partitions = task->journal->partitions;
+    if (window_defs_make(options->domains, partitions == 1, task->metrics.registry, &task->windows, &err) != OK)
+        abort(); /* the configuration was checked before */
+    const struct state_kv_options kv = { .path = path, .backend = options->kv, .pool = options->kv_pool };
+    task->kv = state_kv_new(&kv, world);
+    const struct keyed_options rows = { .kinds = task->windows.kinds,
+                                        .kind_count = task->windows.count,
+                                        .memory_bytes_max = options->state_memory_bytes_max / 3 * 2 };
+    task->rows = keyed_new(&rows, task->kv, world);
+    const struct session_state_options sessions = { .gap_ms = options->session_gap_ms,
+                                                    .memory_bytes_max = options->state_memory_bytes_max / 3,
+                                                    .kv = task->kv };
+    task->sessions = session_state_new(&sessions);
+    const struct watermarks_options watermarks = {
+        .disorder_ms = options->disorder_ms, .idle_ms = PARTITION_IDLE_MS, .partitions = partitions, .kv = task->kv
+    };
+    task->watermarks = watermarks_new(&watermarks);
 }
 
 static void make_states(struct process_task *task, struct world *world)
@@ -62,7 +93,12 @@ static void make_states(struct process_task *task, struct world *world)
                                      .disk_bytes_max = task->options.dedup_disk_bytes_max,
                                      .horizon_ms = task->options.dedup_horizon_ms };
     task->dedup = dedup_new(&options, world);
+    make_stream_states(task, path, world);
     task->states[0] = dedup_state(task->dedup);
+    task->states[1] = state_kv_state(task->kv); /* before those who keep things in it */
+    task->states[2] = keyed_state(task->rows);
+    task->states[3] = session_state_state(task->sessions);
+    task->states[4] = watermarks_state(task->watermarks);
     task->base = state_base_new(path, world->disk, task->partition, task->states, PROCESS_STATES);
 }
 
@@ -73,7 +109,7 @@ struct process_task *process_task_new(const struct process_options *options, str
     struct process_task *task = calloc(1, sizeof *task);
     if (!task)
         abort();
-    assert(options->state_path && partition < journal->partitions);
+    assert(options->state_path && options->kv && partition < journal->partitions);
     task->options = *options;
     options_complete(&task->options);
     task->journal = journal;
@@ -108,6 +144,11 @@ void process_task_free(struct process_task *task)
     process_pipeline_free(task->pipeline);
     state_base_free(task->base);
     dedup_free(task->dedup);
+    session_state_free(task->sessions);
+    watermarks_free(task->watermarks);
+    keyed_free(task->rows);
+    state_kv_free(task->kv);
+    window_defs_done(&task->windows);
     process_commit_done(&task->commits[0]);
     process_commit_done(&task->commits[1]);
     bell_free(task->bell);
@@ -230,11 +271,14 @@ static enum status seal(struct process_task *task, struct error *err)
     struct process_commit *commit = task->open;
     struct process_stream *changelog = process_outputs_stream(&commit->outputs, TOPIC_CHANGELOG, task->partition);
     uint64_t replay_from = task->changelog_next;
+    enum status s = process_pipeline_flush(task->pipeline, &commit->outputs, err);
+    if (s != OK)
+        return s;
     for (size_t i = 0; i < PROCESS_STATES; i++) {
         struct state *state = task->states[i];
         uint64_t from = state->ops->replay_from(state, task->changelog_next);
         replay_from = from < replay_from ? from : replay_from;
-        enum status s = state->ops->collect(state, changelog, err);
+        s = state->ops->collect(state, changelog, err);
         if (s != OK)
             return s;
     }
@@ -268,7 +312,8 @@ static uint64_t commit_bytes(const struct process_task *task)
 static bool is_full(const struct process_task *task)
 {
     const struct process_commit *open = task->open;
-    return open->events >= task->options.batch_records_max || commit_bytes(task) >= task->options.batch_bytes_max ||
+    return open->events + open->records >= task->options.batch_records_max ||
+           commit_bytes(task) >= task->options.batch_bytes_max ||
            (open->events && process_input_peek_bytes(&task->input) > vector_bytes(task)); /* a giant goes alone */
 }
 
@@ -284,6 +329,17 @@ static bool waits_for_company(struct process_task *task, struct world *world, in
     return true;
 }
 
+/* Whether windows are due, or whatever else happens because time passes. */
+static bool time_wants(struct process_task *task, struct world *world, int64_t *wake_us)
+{
+    int64_t now_ms = world_wall_ms(world), wake_ms;
+    if (process_pipeline_tick(task->pipeline, now_ms, &wake_ms))
+        return true;
+    if (wake_ms != INT64_MAX)
+        process_wake_at(wake_us, world_mono_us(world) + (wake_ms > now_ms ? wake_ms - now_ms : 1) * 1000);
+    return false;
+}
+
 static bool start(struct process_task *task, struct world *world, int64_t *wake_us)
 {
     struct error err = { 0 };
@@ -294,7 +350,8 @@ static bool start(struct process_task *task, struct world *world, int64_t *wake_
         return false;
     }
     if (!task->flying) {
-        if (task->open->events == 0 && !task->must_mark)
+        if (task->open->events == 0 && task->open->records == 0 && !task->must_mark &&
+            !time_wants(task, world, wake_us))
             return false;
         if (waits_for_company(task, world, wake_us))
             return false;
@@ -324,7 +381,8 @@ static bool start(struct process_task *task, struct world *world, int64_t *wake_
 static enum status take_vector(struct process_task *task, struct error *err)
 {
     size_t bytes = 0;
-    while (process_input_has(&task->input) && process_pipeline_count(task->pipeline) < PROCESS_BATCH_MAX) {
+    while (process_input_has(&task->input) && process_input_topic(&task->input) == TOPIC_EVENTS &&
+           process_pipeline_count(task->pipeline) < PROCESS_BATCH_MAX) {
         struct slice record;
         size_t next = process_input_peek_bytes(&task->input);
         if (bytes && bytes + next > vector_bytes(task))
@@ -336,6 +394,23 @@ static enum status take_vector(struct process_task *task, struct error *err)
         bytes += record.n;
     }
     return OK;
+}
+
+/* What other partitions found for this one's keys, up to the next event. */
+static enum status take_partials(struct process_task *task, struct world *world, struct error *err)
+{
+    struct process_commit *open = task->open;
+    enum status s = OK;
+    for (size_t n = 0; s == OK && n < PROCESS_BATCH_MAX && process_input_has(&task->input) &&
+                       process_input_topic(&task->input) == TOPIC_REKEYED;
+         n++) {
+        struct slice record;
+        s = process_input_next(&task->input, &record, err);
+        if (s == OK)
+            s = process_pipeline_partial(task->pipeline, record, world_wall_ms(world), &open->outputs, err);
+        open->records++;
+    }
+    return s;
 }
 
 static enum status prepare_states(struct process_task *task, struct error *err)
@@ -360,6 +435,8 @@ static enum status fill_vector(struct process_task *task, struct world *world, s
     if (!process_input_has(&task->input))
         return ERR_NOT_FOUND;
     s = prepare_states(task, err);
+    if (s == OK && process_input_topic(&task->input) == TOPIC_REKEYED)
+        return take_partials(task, world, err);
     if (s == OK)
         s = take_vector(task, err);
     if (s != OK)

@@ -13,6 +13,8 @@
 #include "journal/journal.h"
 
 struct domain_set;
+struct kv_backend;
+struct kv_pool;
 struct process_task;
 struct metrics;
 
@@ -31,6 +33,11 @@ struct process_options {
     uint64_t dedup_memory_bytes_max;  /* 128 MiB a partition; holds about 45 million ids */
     uint64_t dedup_disk_bytes_max;    /* 4 GiB a partition */
     int64_t checkpoint_interval_ms;   /* 60 s */
+    int64_t session_gap_ms;           /* 30 min; a longer pause of a visitor, by event time, ends a session */
+    int64_t disorder_ms;              /* 10 min; how far a watermark stays behind the newest event */
+    uint64_t state_memory_bytes_max;  /* 256 MiB a partition; windows get two thirds, sessions one */
+    const struct kv_backend *kv;      /* where state beyond memory lies; no default */
+    struct kv_pool *kv_pool;          /* shared by all tasks; outlives them */
     const struct domain_set *domains; /* windows and transforms; outlives the task. NULL: none */
     bool accept_lost_state; /* start although state cannot be rebuilt: repeats of old events may count twice */
 };

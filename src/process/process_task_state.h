@@ -13,9 +13,14 @@
 #include "process/process_restore.h"
 #include "process/process_task.h"
 #include "process/state/dedup.h"
+#include "process/state/keyed.h"
+#include "process/state/session_state.h"
 #include "process/state/state_base.h"
+#include "process/state/state_kv.h"
+#include "process/state/watermarks.h"
+#include "process/window/window_def.h"
 
-#define PROCESS_STATES 1
+#define PROCESS_STATES 5
 
 struct process_task {
     struct process_options options;
@@ -31,6 +36,11 @@ struct process_task {
     struct error error; /* once failed */
 
     struct dedup *dedup;
+    struct state_kv *kv;
+    struct keyed *rows;
+    struct session_state *sessions;
+    struct watermarks *watermarks;
+    struct window_defs windows;
     struct state *states[PROCESS_STATES];
     struct state_base *base;
     struct process_restore restore;

@@ -8,6 +8,7 @@
 #include "base/test.h"
 #include "event/dead_letter.h"
 #include "event/event.h"
+#include "process/state/kv.h"
 #include "test/support/process_rig.h"
 
 static struct rig rig;
@@ -217,7 +218,7 @@ static void test_threads_and_a_stop_in_the_middle_lose_nothing(void **state)
     struct journal_options journal_options = {
         .path = dir, .partitions = 1, .segment_bytes = 1u << 20, .queue_bytes_max = 64u << 20
     };
-    struct process_options options = { .state_path = dir, .checkpoint_interval_ms = 5 };
+    struct process_options options = { .state_path = dir, .checkpoint_interval_ms = 5, .kv = &kv_disk };
     struct journal *journal;
     struct role roles[2];
     struct role_thread *journal_thread, *task_thread;

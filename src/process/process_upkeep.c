@@ -105,7 +105,7 @@ static uint64_t lag_records(const struct process_task *task)
     if (!process_input_has(&task->input))
         return 0;
     uint64_t end = task->journal->backend->end_offset(task->journal, TOPIC_EVENTS, task->partition);
-    return end > task->input.next_offset ? end - task->input.next_offset : 0;
+    return end > task->input.next_event ? end - task->input.next_event : 0;
 }
 
 static int64_t lag_us(const struct process_task *task, struct world *world)

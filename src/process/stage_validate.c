@@ -4,15 +4,16 @@
 #include "process/stage_validate.h"
 
 #define ID_BYTES_MAX 1024 /* a bound against nonsense; ingestion's is far lower */
+#define TENANT_BYTES_MAX 255
 
 static const struct required {
     const char *name;
-    size_t at;
+    size_t at, bytes_max;
 } REQUIRED[] = {
-    { "customer_id", offsetof(struct event, customer_id) },
-    { "visitor_id", offsetof(struct event, visitor_id) },
-    { "event_id", offsetof(struct event, event_id) },
-    { "event_type", offsetof(struct event, event_type) },
+    { "customer_id", offsetof(struct event, customer_id), TENANT_BYTES_MAX },
+    { "visitor_id", offsetof(struct event, visitor_id), ID_BYTES_MAX },
+    { "event_id", offsetof(struct event, event_id), ID_BYTES_MAX },
+    { "event_type", offsetof(struct event, event_type), ID_BYTES_MAX },
 };
 
 static bool check_ids(struct process_batch *batch, uint32_t index)
@@ -20,11 +21,12 @@ static bool check_ids(struct process_batch *batch, uint32_t index)
     const struct event *event = &batch->events[index];
     for (size_t i = 0; i < COUNT_OF(REQUIRED); i++) {
         const struct slice *field = (const struct slice *)(const void *)((const char *)event + REQUIRED[i].at);
-        if (LIKELY(field->n - 1 < ID_BYTES_MAX))
+        if (LIKELY(field->n - 1 < REQUIRED[i].bytes_max))
             continue;
         bool missing = field->n == 0;
         process_refuse(batch, index, "validate", missing ? "missing_field" : "bad_id", slice_from(REQUIRED[i].name),
-                       missing ? SLICE("this field must not be empty") : SLICE("at most 1024 bytes are allowed"));
+                       missing ? SLICE("this field must not be empty")
+                               : SLICE("longer than an id may be: 255 bytes of customer_id, 1024 of the others"));
         return false;
     }
     return true;

@@ -78,13 +78,77 @@ static const char *const V1[] = {
     NULL,
 };
 
+/* What the stream makes. A row of sessions or windows replaces the one of the same name that stands earlier in the
+ * journal; the views look at the last one of each (FINAL). */
+static const char *const V2[] = {
+    "CREATE TABLE IF NOT EXISTS weir.sessions ("
+    " customer_id String CODEC(ZSTD(1)),"
+    " placement LowCardinality(String),"
+    " session_id String CODEC(ZSTD(1)),"
+    " visitor_id String CODEC(ZSTD(1)),"
+    " user_id String CODEC(ZSTD(1)),"
+    " started_at DateTime64(3, 'UTC') CODEC(Delta, ZSTD(1)),"
+    " ended_at DateTime64(3, 'UTC') CODEC(Delta, ZSTD(1)),"
+    " event_count UInt64 CODEC(ZSTD(1)),"
+    " page_views UInt64 CODEC(ZSTD(1)),"
+    " is_removed UInt8,"
+    " journal_partition UInt16,"
+    " journal_position UInt64 CODEC(Delta, ZSTD(1))"
+    ") ENGINE = ReplacingMergeTree(journal_position, is_removed) PARTITION BY placement"
+    " ORDER BY (customer_id, session_id) SETTINGS " REPEATS,
+
+    "CREATE TABLE IF NOT EXISTS weir.windows ("
+    " customer_id String CODEC(ZSTD(1)),"
+    " placement LowCardinality(String),"
+    " window LowCardinality(String),"
+    " definition UInt64 CODEC(ZSTD(1)),"
+    " kind LowCardinality(String),"
+    " window_start DateTime64(3, 'UTC') CODEC(Delta, ZSTD(1)),"
+    " window_end DateTime64(3, 'UTC') CODEC(Delta, ZSTD(1)),"
+    " key String CODEC(ZSTD(1)),"
+    " measures String CODEC(ZSTD(1)),"
+    " event_count UInt64 CODEC(ZSTD(1)),"
+    " revision UInt64 CODEC(ZSTD(1)),"
+    " is_final UInt8,"
+    " is_removed UInt8,"
+    " journal_partition UInt16,"
+    " journal_position UInt64 CODEC(Delta, ZSTD(1))"
+    ") ENGINE = ReplacingMergeTree(journal_position, is_removed) PARTITION BY placement"
+    " ORDER BY (customer_id, window, definition, window_start, window_end, key) SETTINGS " REPEATS,
+
+    "CREATE TABLE IF NOT EXISTS weir.late_events ("
+    " customer_id String CODEC(ZSTD(1)),"
+    " placement LowCardinality(String),"
+    " window LowCardinality(String),"
+    " window_start DateTime64(3, 'UTC') CODEC(Delta, ZSTD(1)),"
+    " window_end DateTime64(3, 'UTC') CODEC(Delta, ZSTD(1)),"
+    " watermark DateTime64(3, 'UTC') CODEC(Delta, ZSTD(1)),"
+    " event_count UInt64 CODEC(ZSTD(1)),"
+    " visitor_id String CODEC(ZSTD(1)),"
+    " user_id String CODEC(ZSTD(1)),"
+    " event_id String CODEC(ZSTD(1)),"
+    " event_type LowCardinality(String),"
+    " event_name LowCardinality(String),"
+    " properties String CODEC(ZSTD(1)),"
+    " timestamp DateTime64(3, 'UTC') CODEC(Delta, ZSTD(1)),"
+    " received_at DateTime64(3, 'UTC') CODEC(Delta, ZSTD(1)),"
+    " journal_partition UInt16,"
+    " journal_position UInt64 CODEC(Delta, ZSTD(1))"
+    ") ENGINE = MergeTree PARTITION BY placement ORDER BY (customer_id, window, received_at) SETTINGS " REPEATS,
+    NULL,
+};
+
 /* Index 0 is version 1. */
-static const char *const *const VERSIONS[] = { V1 };
+static const char *const *const VERSIONS[] = { V1, V2 };
 
 /* The caller's tenant: evaluated once a query, so that the primary key is used. No tenant, or two: NULL, no rows. */
 #define OWN                                                                                                            \
     " WHERE customer_id = (SELECT any(tenant) FROM weir.tenant_users WHERE user = currentUser()"                       \
     " HAVING uniqExact(tenant) = 1)"
+/* Of rows with the same name the last one, unless that says that the name is gone. */
+#define LAST_VIEW(name, columns)                                                                                       \
+    "CREATE OR REPLACE VIEW pub." name " DEFINER = writer SQL SECURITY DEFINER AS SELECT " columns " FROM weir." name  \
+    " FINAL" OWN " AND is_removed = 0"
 #define VIEW(name, columns)                                                                                            \
     "CREATE OR REPLACE VIEW pub." name " DEFINER = writer SQL SECURITY DEFINER AS SELECT " columns                     \
     " FROM weir." name OWN
@@ -94,6 +158,14 @@ static const char *const VIEWS[] = {
                        " event_name, properties, context, timestamp, received_at, identity_stitched"),
     VIEW("events_hourly", "customer_id, event_type, hour, event_count, unique_visitors"),
     VIEW("events_daily", "customer_id, event_type, day, event_count, unique_visitors"),
+    LAST_VIEW("sessions", "customer_id, session_id, visitor_id, nullIf(user_id, '') AS user_id, started_at, ended_at,"
+                          " dateDiff('millisecond', started_at, ended_at) / 1000 AS duration_seconds, event_count,"
+                          " page_views"),
+    LAST_VIEW("windows", "customer_id, window, kind, window_start, window_end, key, measures, event_count, revision,"
+                         " is_final = 1 AS is_final, toString(definition) AS definition"),
+    VIEW("late_events", "customer_id, window, window_start, window_end, watermark, event_count, visitor_id,"
+                        " nullIf(user_id, '') AS user_id, event_id, event_type, event_name, properties, timestamp,"
+                        " received_at"),
     VIEW("dead_letters", "customer_id, stage, reason, message, field, original, event_id, received_at"),
 };
 

@@ -36,7 +36,7 @@ static void metrics_init(struct sink_metrics *out, struct metrics *metrics)
 {
     for (size_t i = 0; i < SINK_TABLE_COUNT; i++) {
         char label[80];
-        snprintf(label, sizeof label, "table=\"%s\"", SINK_TABLES[i].table);
+        snprintf(label, sizeof label, "table=\"%s\"", SINK_TABLES[i]->table);
         out->rows[i] = metrics_counter(metrics, "store_rows_total", "Rows stored.", label);
         out->refused[i] = metrics_counter(metrics, "store_rows_refused_total",
                                           "Rows that the store refused for good: dead letters.", label);

@@ -16,7 +16,7 @@ void sink_batch_init(struct sink_batch *batch, const struct sink_batch_options *
     batch->options = *options;
     letter_box_init(&batch->letters);
     for (size_t i = 0; i < SINK_TABLE_COUNT; i++) {
-        native_init(&batch->tables[i].block, SINK_TABLES[i].columns, SINK_TABLES[i].column_count,
+        native_init(&batch->tables[i].block, SINK_TABLES[i]->columns, SINK_TABLES[i]->column_count,
                     (size_t)options->bytes_max + COLUMN_SPARE);
         memset(&batch->tables[i].partitions, 0, sizeof batch->tables[i].partitions);
     }
@@ -70,7 +70,7 @@ enum status sink_batch_add(struct sink_batch *batch, const struct journal_chunk 
 {
     size_t index = sink_table_of(chunk->topic);
     assert(index < SINK_TABLE_COUNT);
-    const struct sink_table *table = &SINK_TABLES[index];
+    const struct sink_table *table = SINK_TABLES[index];
     struct sink_source source = { chunk->partition, chunk->offset };
     struct slice rest = chunk->bytes, record;
     while (journal_next_record(&rest, &record)) {
@@ -118,7 +118,7 @@ void sink_batch_token(const struct sink_batch *batch, size_t table, uint32_t fir
                       size_t out_size)
 {
     bool whole = first == 0 && end == batch->tables[table].block.rows;
-    int n = snprintf(out, out_size, "%s/%lu-%lu/%016lx", SINK_TABLES[table].table, batch->from, batch->to,
+    int n = snprintf(out, out_size, "%s/%lu-%lu/%016lx", SINK_TABLES[table]->table, batch->from, batch->to,
                      batch->tables[table].hash);
     assert(n > 0 && (size_t)n < out_size);
     if (!whole) {

@@ -36,7 +36,7 @@ static void settle(struct sink *sink, const struct split_range *range)
 static void refuse_row(struct sink *sink, struct world *world, const struct split_range *range, const struct error *why)
 {
     uint64_t skipped;
-    const struct sink_table *table = &SINK_TABLES[sink->note.table];
+    const struct sink_table *table = SINK_TABLES[sink->note.table];
     counter_add(sink->metrics.refused[sink->note.table], 1);
     if (log_limit_pass(&sink->log_refused, world_mono_us(world), LOG_INTERVAL_US, &skipped))
         log_error("store.row_refused", "table=%s skipped=%lu see dead_letters with stage 'store': %s", table->table,
@@ -76,7 +76,7 @@ static bool insert_range(struct sink *sink, struct world *world, const struct sp
         return true;
     }
     sink_batch_token(&sink->batch, table, range->first, range->end, token, sizeof token);
-    const struct store_insert insert = { .table = SINK_TABLES[table].table,
+    const struct store_insert insert = { .table = SINK_TABLES[table]->table,
                                          .token = token,
                                          .block = &sink->batch.tables[table].block,
                                          .first = range->first,

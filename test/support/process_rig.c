@@ -8,6 +8,7 @@
 #include "base/test.h"
 #include "event/dead_letter.h"
 #include "event/event.h"
+#include "process/state/kv.h"
 
 void rig_init(struct rig *rig, uint64_t seed, const struct journal_backend *backend)
 {
@@ -20,7 +21,8 @@ void rig_init(struct rig *rig, uint64_t seed, const struct journal_backend *back
     rig->options = (struct process_options){ .state_path = "/data/state",
                                              .batch_bytes_max = 128u << 10,
                                              .read_bytes = 64u << 10,
-                                             .dedup_memory_bytes_max = 1u << 20 };
+                                             .dedup_memory_bytes_max = 1u << 20,
+                                             .kv = &kv_disk };
     rig->metrics = metrics_new(1000);
     rig->live = queue_new("live", 64, (struct waker){ 0 });
 }

@@ -24,8 +24,10 @@ enum state_id {
     STATE_DEDUP = 1,
     STATE_KV = 2,    /* has no records; the first byte of nobody's keys */
     STATE_KEYED = 3, /* also the first byte of its keys in the map (state_kv.h), as for all that follow */
+    STATE_SESSIONS = 4,
+    STATE_TIME = 5,
 };
-#define STATE_IDS_END 4
+#define STATE_IDS_END 6
 
 struct state_ops {
     const char *name; /* for messages */

@@ -1,0 +1,182 @@
+#include "process/stage_window.h"
+
+#include <stdlib.h>
+
+#include "process/window/window_partial.h"
+#include "process/window/window_stage.h"
+
+#define JSON_BYTES_MAX (1u << 20) /* of one result's key or measures */
+#define SCRATCH_BYTES (1u << 20)
+#define TICK_MS 1000
+
+struct stage_window *stage_window_new(const struct stage_window_options *options)
+{
+    struct stage_window *stage = calloc(1, sizeof *stage);
+    const struct domain_set *domains = options->defs->domains;
+    size_t fields = domains && domains->fields->count ? domains->fields->count : 1;
+    if (!stage)
+        abort();
+    stage->options = *options;
+    stage->values = calloc(PROCESS_BATCH_MAX * fields, sizeof *stage->values);
+    stage->inputs = calloc(WINDOW_MEASURES_MAX, sizeof *stage->inputs);
+    stage->pending = calloc(PENDING_MAX, sizeof *stage->pending);
+    stage->gathered = calloc(GATHER_IDS, sizeof *stage->gathered);
+    if (!stage->values || !stage->inputs || !stage->pending || !stage->gathered)
+        abort();
+    stage->pending_at_ms = stage->untold_at_ms = INT64_MAX;
+    combiner_init(&stage->combiner);
+    buf_init(&stage->key_json, JSON_BYTES_MAX);
+    buf_init(&stage->measures_json, JSON_BYTES_MAX);
+    arena_init(&stage->scratch, SCRATCH_BYTES);
+    return stage;
+}
+
+void stage_window_free(struct stage_window *stage)
+{
+    if (!stage)
+        return;
+    combiner_done(&stage->combiner);
+    buf_done(&stage->key_json);
+    buf_done(&stage->measures_json);
+    arena_done(&stage->scratch);
+    free(stage->gathered);
+    free(stage->values);
+    free(stage->inputs);
+    free(stage->pending);
+    free(stage);
+}
+
+enum status stage_window_run(void *self, struct process_batch *batch, struct error *err)
+{
+    struct stage_window *stage = self;
+    stage->outputs = batch->outputs;
+    stage->now_ms = batch->now_ms;
+    return window_count_batch(stage, batch, err);
+}
+
+enum status stage_window_partial(struct stage_window *stage, struct slice record, int64_t now_ms,
+                                 struct process_outputs *outputs, struct error *err)
+{
+    struct window_partial partial;
+    stage->outputs = outputs;
+    stage->now_ms = now_ms;
+    enum status s = window_partial_decode(record, &partial, err);
+    if (s != OK)
+        return s;
+    if (partial.from >= stage->options.partitions)
+        return error_set(err, ERR_CORRUPT, "a partial comes from partition %u of %u", partial.from,
+                         stage->options.partitions);
+    struct watermark *mark = watermarks_of(stage->options.watermarks, partial.customer_id, partial.placement);
+    if (!mark || !watermarks_hear(stage->options.watermarks, mark, partial.from, partial.watermark_ms, now_ms))
+        return error_set(err, ERR_IO, "out of memory for watermarks");
+    struct window_def *def = window_defs_find(stage->options.defs, partial.definition);
+    /* A definition that is not there any more: its results are of no use to anybody. */
+    return def ? window_count_partial(stage, def, &partial, mark, err) : OK;
+}
+
+/* ---- once a commit ---- */
+
+static bool has_foreign_keys(const struct stage_window *stage)
+{
+    for (size_t d = 0; d < stage->options.defs->count; d++)
+        if (!stage->options.defs->defs[d].local)
+            return true;
+    return false;
+}
+
+/* The other partitions are told how far this one is, so that they can close what waits for it. */
+static enum status tell_watermark(struct stage_window *stage, struct watermark *mark, struct error *err)
+{
+    const struct window_partial partial = { .from = stage->options.partition,
+                                            .watermark_ms = mark->value_ms,
+                                            .customer_id = mark->customer_id,
+                                            .placement = mark->placement };
+    for (uint16_t p = 0; p < stage->options.partitions; p++) {
+        if (p == stage->options.partition)
+            continue;
+        struct process_stream *stream = process_outputs_stream(stage->outputs, TOPIC_REKEYED, p);
+        char *to = process_stream_record(stream, window_partial_head_size(&partial));
+        if (!to)
+            return error_set(err, ERR_FULL, "the watermarks of a commit do not fit into it");
+        window_partial_encode_head(&partial, to);
+    }
+    mark->sent_ms = mark->value_ms;
+    mark->sent_at_ms = stage->now_ms;
+    return OK;
+}
+
+static enum status tell_watermarks(struct stage_window *stage, struct error *err)
+{
+    struct watermark *mark;
+    enum status s = OK;
+    if (stage->options.partitions == 1 || !has_foreign_keys(stage))
+        return OK;
+    for (size_t i = 0; s == OK && (mark = watermarks_at(stage->options.watermarks, i)); i++) {
+        if (mark->value_ms == WATERMARK_NONE || mark->value_ms == mark->sent_ms)
+            continue;
+        if (stage->now_ms - mark->sent_at_ms >= WATERMARK_INTERVAL_MS || stage->now_ms < mark->sent_at_ms)
+            s = tell_watermark(stage, mark, err);
+        else if (mark->sent_at_ms + WATERMARK_INTERVAL_MS < stage->untold_at_ms)
+            stage->untold_at_ms = mark->sent_at_ms + WATERMARK_INTERVAL_MS;
+    }
+    return s;
+}
+
+static enum status close_windows(struct stage_window *stage, struct error *err)
+{
+    struct watermark *mark;
+    enum status s = OK;
+    for (size_t i = 0; s == OK && (mark = watermarks_at(stage->options.watermarks, i)); i++) {
+        watermarks_complete(stage->options.watermarks, mark, stage->now_ms);
+        s = window_close_due(stage, mark, err);
+    }
+    return s == OK ? window_close_expired(stage, err) : s;
+}
+
+enum status stage_window_flush(void *self, struct process_outputs *outputs, struct error *err)
+{
+    struct stage_window *stage = self;
+    stage->outputs = outputs;
+    stage->results_left = RESULTS_A_COMMIT;
+    stage->more = false;
+    stage->untold_at_ms = INT64_MAX;
+    enum status s = combiner_flush(&stage->combiner, stage->options.partition, outputs, err);
+    if (s == OK)
+        s = tell_watermarks(stage, err);
+    if (s == OK)
+        s = window_flush_updates(stage, false, err);
+    return s == OK ? close_windows(stage, err) : s;
+}
+
+/* ---- time ---- */
+
+static int64_t due_of(void *self, const struct watermark *mark)
+{
+    struct stage_window *stage = self;
+    return mark->tenant ? keyed_due_ms(stage->options.rows, mark->tenant - 1) : INT64_MAX;
+}
+
+bool stage_window_tick(struct stage_window *stage, int64_t now_ms)
+{
+    if (stage->options.defs->count == 0)
+        return false;
+    stage->now_ms = now_ms;
+    if (stage->more || now_ms >= stage->pending_at_ms || now_ms >= stage->untold_at_ms ||
+        keyed_pane_next_expired(stage->options.rows, now_ms))
+        return true;
+    if (now_ms < stage->tick_at_ms && stage->tick_at_ms - now_ms <= TICK_MS)
+        return false;
+    stage->tick_at_ms = now_ms + TICK_MS;
+    watermarks_tick(stage->options.watermarks, now_ms, due_of, stage);
+    return watermarks_changed(stage->options.watermarks) != NULL;
+}
+
+int64_t stage_window_wake_ms(const struct stage_window *stage)
+{
+    int64_t wake_ms = stage->tick_at_ms;
+    if (stage->options.defs->count == 0)
+        return INT64_MAX;
+    if (stage->pending_at_ms < wake_ms)
+        wake_ms = stage->pending_at_ms;
+    return stage->untold_at_ms < wake_ms ? stage->untold_at_ms : wake_ms;
+}

@@ -1,0 +1,28 @@
+/* Changes on their way into the partition's map (state_kv.h): taken as they become durable, written in sorted pieces
+ * when there is time. Owner: a state; one thread. Bound: KV_WRITER_BYTES_MAX, which kv_writer_is_full asks about in
+ * `prepare`; a single commit may go beyond it. */
+#pragma once
+#include "base/buf.h"
+#include "base/compiler.h"
+#include "base/error.h"
+#include "process/state/state_kv.h"
+
+#define KV_WRITER_BYTES_MAX (64u << 20)
+
+struct kv_writer {
+    struct state_kv *kv;
+    struct buf waiting;       /* entries, oldest first */
+    size_t done;              /* bytes of them that are written */
+    uint64_t queued, written; /* entries, since the beginning */
+};
+
+void kv_writer_init(struct kv_writer *writer, struct state_kv *kv);
+void kv_writer_done(struct kv_writer *writer);
+void kv_writer_reset(struct kv_writer *writer); /* forgets what waits */
+
+/* Copies both. value.p NULL: the key is removed. Aborts when out of memory. */
+void kv_writer_add(struct kv_writer *writer, struct slice key, struct slice value);
+bool kv_writer_is_full(const struct kv_writer *writer);
+/* Writes about a MiB of what waits. *out_more: there is more. ERR_RETRY: the map is busy, again in a moment (with
+ * `wait` the call lasts until it is not); other errors: the disk's; nothing is lost. */
+MUST_CHECK enum status kv_writer_step(struct kv_writer *writer, bool wait, bool *out_more, struct error *err);

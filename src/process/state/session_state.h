@@ -1,0 +1,32 @@
+/* The sessions of a partition as a `struct state` (state.h): the table in memory (session_table.h), its changes in the
+ * changelog, and its files. Owner: the task of one partition; one thread. */
+#pragma once
+#include "base/compiler.h"
+#include "base/error.h"
+#include "event/event.h"
+#include "event/session_record.h"
+#include "process/state/session_table.h"
+#include "process/state/state.h"
+
+struct session_state;
+
+struct state_kv;
+
+struct session_state_options {
+    int64_t gap_ms;            /* a pause longer than this ends a session */
+    uint64_t memory_bytes_max; /* visitors beyond it are in the map alone, until they come back; 0: 128 MiB */
+    struct state_kv *kv;       /* stands before it in the task's list of states */
+};
+
+/* Aborts when out of memory (start-up only). */
+struct session_state *session_state_new(const struct session_state_options *options);
+void session_state_free(struct session_state *sessions);
+struct state *session_state_state(struct session_state *sessions);
+struct session_table *session_state_table(struct session_state *sessions);
+
+/* The event's visitor, made when there is none yet. After a state_ops.prepare. ERR_IO: out of memory, or the files
+ * could not be read: the task must stop. */
+MUST_CHECK enum status session_state_visitor(struct session_state *sessions, struct id128 id, const struct event *event,
+                                             struct session_visitor **out, struct error *err);
+/* The change as a record (views into the table). False: the session was removed again before anybody knew of it. */
+MUST_CHECK bool session_state_record(const struct session_change *change, struct session_record *out);

@@ -1,0 +1,119 @@
+/* The inside of the window stage, shared by its files: stage_window.c (life, what happens once a commit),
+ * window_count.c (events into slices), window_emit.c (results, updates), window_close.c (what the watermark has
+ * passed). Owner: the task; one thread. */
+#pragma once
+#include "base/arena.h"
+#include "process/process_output.h"
+#include "process/stage_window.h"
+#include "process/window/window_combiner.h"
+#include "process/window/window_def.h"
+
+#define UPDATE_INTERVAL_MS 50 /* shortest time between two updates of one definition's results */
+#define PENDING_MAX 65536     /* rows whose update waits; more are written at once */
+#define RESULTS_A_COMMIT 20000
+#define GATHER_IDS 65536          /* of a window's slices at a time */
+#define WATERMARK_INTERVAL_MS 100 /* between two words to the other partitions */
+
+/* A pane's words. */
+enum { PANE_FLAGS, PANE_CURSOR_LO, PANE_CURSOR_HI, PANE_END };
+enum pane_flags {
+    PANE_CLOSED = 1,  /* its (last) window's result was written: what comes now amends it */
+    PANE_PENDING = 2, /* updates wait; after a crash all of its rows are written again */
+};
+
+struct window_partial;
+
+struct pending_update {
+    struct keyed_pane *pane;
+    struct id128 id;
+};
+
+/* One event for one definition, on its way into a row. */
+struct window_hit {
+    uint32_t event; /* index in the batch */
+    uint16_t key_n;
+    struct keyed_pane *pane; /* NULL: another partition's key */
+    uint16_t owner;
+    int64_t start_ms;
+    struct id128 id;
+    const char *key; /* in the batch's arena */
+};
+
+struct stage_window {
+    struct stage_window_options options;
+    struct process_outputs *outputs; /* of the commit in work */
+    int64_t now_ms;
+    struct window_combiner combiner;
+    struct value *values; /* of the batch's events: fields->count each */
+    struct watermark *marks[PROCESS_BATCH_MAX];
+    int64_t marks_ms[PROCESS_BATCH_MAX]; /* the watermark when the event came */
+    struct window_hit hits[PROCESS_BATCH_MAX];
+    struct aggregate_value *inputs; /* of one event */
+    struct pending_update *pending;
+    size_t pending_count;
+    size_t results_left;   /* of this commit */
+    bool more;             /* what one commit could not take waits for the next */
+    int64_t pending_at_ms; /* when updates that wait are due; INT64_MAX: none wait */
+    int64_t untold_at_ms;  /* when other partitions are to be told of a watermark; INT64_MAX: they know all */
+    struct buf key_json, measures_json;
+    struct arena scratch;   /* of a window that is put together */
+    struct id128 *gathered; /* GATHER_IDS; the ids of its slices */
+    int64_t tick_at_ms;
+};
+
+/* window_count.c */
+MUST_CHECK enum status window_count_batch(struct stage_window *stage, struct process_batch *batch, struct error *err);
+/* One partial of another partition. */
+MUST_CHECK enum status window_count_partial(struct stage_window *stage, struct window_def *def,
+                                            const struct window_partial *partial, struct watermark *mark,
+                                            struct error *err);
+
+/* window_emit.c */
+struct window_result {
+    int64_t start_ms, end_ms;
+    uint64_t events;
+    uint32_t revision;
+    bool final;
+    struct slice key;
+    const void *accumulators;
+};
+MUST_CHECK enum status window_emit(struct stage_window *stage, struct window_def *def, uint32_t tenant,
+                                   const struct window_result *result, struct error *err);
+/* The row has changed: writes what that changes in results already given or to be given as they grow, now or soon. */
+MUST_CHECK enum status window_note_change(struct stage_window *stage, struct keyed_pane *pane, struct keyed_row *row,
+                                          struct error *err);
+/* Writes the updates that are due, or all. */
+MUST_CHECK enum status window_flush_updates(struct stage_window *stage, bool all, struct error *err);
+/* Writes a result for every row of a pane whose updates waited when the task was cut off. */
+MUST_CHECK enum status window_update_all(struct stage_window *stage, struct keyed_pane *pane, struct error *err);
+/* The result of the sliding window that ends at end_ms for the key: its slices added up. */
+MUST_CHECK enum status window_emit_sliding(struct stage_window *stage, struct window_def *def, uint32_t tenant,
+                                           struct id128 id, struct slice key, int64_t end_ms, bool final,
+                                           struct error *err);
+
+/* window_close.c */
+/* A new pane: when it is to be looked at; it may be one that closed already and is amended. */
+void window_pane_opened(struct stage_window *stage, struct window_def *def, struct keyed_pane *pane,
+                        const struct watermark *mark);
+/* Everything of the tenant that its watermark has passed, as far as one commit can take it. */
+MUST_CHECK enum status window_close_due(struct stage_window *stage, struct watermark *mark, struct error *err);
+/* What is due by the clock: windows in processing time, updates that a crash has cut off. */
+MUST_CHECK enum status window_close_expired(struct stage_window *stage, struct error *err);
+
+static inline struct window_def *window_def_of_pane(const struct keyed_pane *pane)
+{
+    return (struct window_def *)(uintptr_t)pane->kind;
+}
+static inline struct keyed_pane *window_pane_find(struct keyed *rows, const struct keyed_kind *kind, uint32_t tenant,
+                                                  int64_t start_ms)
+{
+    bool is_new;
+    return keyed_pane_get(rows, kind, tenant, start_ms, false, &is_new);
+}
+/* The tenant's number in keyed state. */
+static inline uint32_t window_tenant(struct stage_window *stage, struct watermark *mark)
+{
+    if (mark->tenant == 0)
+        mark->tenant = keyed_tenant(stage->options.rows, mark->customer_id) + 1;
+    return mark->tenant - 1;
+}
