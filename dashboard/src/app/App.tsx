@@ -7,6 +7,7 @@ import { SetupPage } from '../pages/SetupPage';
 import { SignInPage } from '../pages/SignInPage';
 import { SqlPage } from '../pages/SqlPage';
 import { StreamPage } from '../pages/StreamPage';
+import { Boundary } from '../ui/Boundary';
 import { Note } from '../ui/states';
 import { ConnectionBanner } from './Connection';
 import { Nav } from './Nav';
@@ -78,7 +79,9 @@ function Shell(): ReactNode {
       <main className="main" id="main">
         <ConnectionBanner />
         <div className="page" key={page}>
-          <View />
+          <Boundary>
+            <View />
+          </Boundary>
         </div>
       </main>
     </div>

@@ -42,6 +42,16 @@ export type Connection =
   | { is: 'refused'; status: number; message: string }
   | { is: 'paused' };
 
+/** What a message may leave out: what is not known yet. */
+const NOT_YET: Pick<FeedState, 'quota' | 'rejected' | 'refused' | 'latency' | 'queryable_ms' | 'engine'> = {
+  quota: { limit: null, used: 0 },
+  rejected: {},
+  refused: { quota: 0, journal_full: 0 },
+  latency: { p50_ms: null, p95_ms: null, p99_ms: null },
+  queryable_ms: null,
+  engine: 'ready',
+};
+
 const EVENTS_MAX = 200;
 const TELL_EVERY_MS = 100;
 const SILENCE_MAX_MS = 35_000;
@@ -187,8 +197,9 @@ export class Feed {
   }
 
   private take(message: FeedState & { events?: FeedEvent[] }): void {
-    const { events = [], ...state } = message;
     const before = this.view.state;
+    const { events = [], ...said } = message;
+    const state: FeedState = { ...NOT_YET, ...said };
     this.attempt = 0;
     const restarted = before !== undefined && before.since_ms !== state.since_ms;
     if (restarted) this.rates.add(0, Date.now());
