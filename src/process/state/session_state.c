@@ -13,6 +13,7 @@
 
 #define TOLD_MAX 1024
 #define EVICT_A_STEP 4096
+#define WRITE_AT_BYTES (16u << 20) /* what changes often is written once a checkpoint, unless so much waits */
 #define MEMORY_BYTES (128u << 20)
 
 struct __attribute__((packed)) record_header {
@@ -369,11 +370,15 @@ static bool evict(struct session_state *sessions)
 static enum status sessions_maintain(struct state *state, bool *out_more, struct error *err)
 {
     struct session_state *sessions = of(state);
-    enum status s = kv_writer_step(&sessions->writer, false, out_more, err);
+    bool too_large = session_table_bytes(sessions->table) > sessions->options.memory_bytes_max;
+    enum status s = OK;
+    *out_more = false;
+    if (too_large || kv_writer_bytes(&sessions->writer) > WRITE_AT_BYTES)
+        s = kv_writer_step(&sessions->writer, false, out_more, err);
     if (s != OK)
         return s;
     note_written(sessions);
-    *out_more |= evict(sessions) && sessions->stored_commit == sessions->durable;
+    *out_more |= too_large && evict(sessions) && sessions->stored_commit == sessions->durable;
     return OK;
 }
 
@@ -454,7 +459,7 @@ static uint64_t sessions_replay_from(struct state *state, uint64_t next)
 
 static uint64_t sessions_memory_bytes(struct state *state)
 {
-    return session_table_bytes(of(state)->table);
+    return session_table_bytes(of(state)->table) + of(state)->writer.waiting.capacity;
 }
 
 static uint64_t sessions_disk_bytes(struct state *state)

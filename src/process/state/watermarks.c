@@ -12,6 +12,7 @@
 #include "process/state/kv_writer.h"
 
 #define SLOTS_MIN 64
+#define WRITE_AT_BYTES (1u << 20)
 
 struct watermarks {
     struct state state;
@@ -374,6 +375,9 @@ static enum status marks_apply(struct state *state, struct slice record, uint64_
 
 static enum status marks_maintain(struct state *state, bool *out_more, struct error *err)
 {
+    *out_more = false;
+    if (kv_writer_bytes(&of(state)->writer) < WRITE_AT_BYTES)
+        return OK;
     return kv_writer_step(&of(state)->writer, false, out_more, err);
 }
 
