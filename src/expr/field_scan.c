@@ -1,6 +1,7 @@
 /* A walk over the members of an object, going down only where a wanted path goes, and over everything else as fast as
- * its quotes and brackets can be found (16 bytes at a time). The text was checked at ingestion, so nothing is checked
- * again but what memory safety needs: every step stays inside of the text, and the depth is that of the plan's tree. */
+ * its quotes and brackets can be found (64 and 16 bytes at a time). The text was checked at ingestion, so nothing is
+ * checked again but what memory safety needs: every step stays inside of the text, and the depth is that of the plan's
+ * tree. */
 #include "expr/field_scan.h"
 
 #ifdef __SSE2__
@@ -9,43 +10,78 @@
 
 #include "base/json_scan.h"
 
+#define BLOCK 64
+
 struct scan {
     const struct field_plan *plan;
     struct arena *arena;
     struct value *values;
-    const char *end;
+    const char *begin, *end;
+    const char *block; /* the 64 bytes that marks is about */
+    uint64_t marks;
     uint64_t seen[FIELD_PATHS_MAX / 64];
     size_t missing; /* paths that have no value yet */
 };
 
-/* p: behind the opening quote. The closing quote, or NULL. */
-static inline const char *string_end(const char *p, const char *end, bool *escaped)
+/* Where quotes and backslashes are in 64 bytes, as bits: found once for all strings in them, so that the end of a
+ * string is one shift away from its beginning and not a load, a comparison and a jump. */
+static uint64_t marks_in(const char *p)
 {
 #ifdef __SSE2__
     const __m128i quote = _mm_set1_epi8('"'), backslash = _mm_set1_epi8('\\');
-    while (end - p >= 16) {
-        __m128i bytes = _mm_loadu_si128((const __m128i *)(const void *)p);
-        int hits = _mm_movemask_epi8(_mm_or_si128(_mm_cmpeq_epi8(bytes, quote), _mm_cmpeq_epi8(bytes, backslash)));
-        if (!hits) {
-            p += 16;
+    uint64_t marks = 0;
+    for (int i = 0; i < 4; i++) {
+        __m128i bytes = _mm_loadu_si128((const __m128i *)(const void *)(p + 16 * i));
+        __m128i hits = _mm_or_si128(_mm_cmpeq_epi8(bytes, quote), _mm_cmpeq_epi8(bytes, backslash));
+        marks |= (uint64_t)(uint32_t)_mm_movemask_epi8(hits) << (16 * i);
+    }
+    return marks;
+#else
+    uint64_t marks = 0;
+    for (int i = 0; i < BLOCK; i++)
+        marks |= (uint64_t)(p[i] == '"' || p[i] == '\\') << i;
+    return marks;
+#endif
+}
+
+/* The last block is read from 64 bytes before the end, where the text has as many; else from a copy. */
+static void load_block(struct scan *scan, const char *p)
+{
+    size_t rest = (size_t)(scan->end - p);
+    scan->block = p;
+    if (LIKELY(rest >= BLOCK)) {
+        scan->marks = marks_in(p);
+    } else if (scan->end - scan->begin >= BLOCK) {
+        scan->marks = rest ? marks_in(scan->end - BLOCK) >> (BLOCK - rest) : 0;
+    } else {
+        char tail[BLOCK] = { 0 };
+        memcpy(tail, p, rest);
+        scan->marks = marks_in(tail);
+    }
+}
+
+/* p: behind the opening quote. The closing quote, or NULL. */
+static inline const char *string_end(struct scan *scan, const char *p, bool *escaped)
+{
+    for (;;) {
+        size_t at = (size_t)(p - scan->block);
+        if (UNLIKELY(at >= BLOCK)) { /* also when p is before it */
+            if (p >= scan->end)
+                return NULL;
+            load_block(scan, p);
+            at = 0;
+        }
+        uint64_t marks = scan->marks >> at;
+        if (!marks) {
+            p += BLOCK - at;
             continue;
         }
-        p += __builtin_ctz((unsigned)hits);
-        if (*p == '"')
+        p += __builtin_ctzll(marks);
+        if (LIKELY(*p == '"'))
             return p;
         *escaped = true;
         p += 2;
     }
-#endif
-    for (; p < end; p++) {
-        if (*p == '"')
-            return p;
-        if (*p == '\\') {
-            *escaped = true;
-            p++;
-        }
-    }
-    return NULL;
 }
 
 /* The first quote or bracket of any kind at or behind p, or end. */
@@ -69,22 +105,23 @@ static inline const char *next_mark(const char *p, const char *end)
     return p;
 }
 
+/* Machines write no blanks: one look is the usual way. */
 static inline const char *skip_blanks(const char *p, const char *end)
 {
-    while (p < end && (unsigned char)*p <= ' ')
+    while (p < end && UNLIKELY((unsigned char)*p <= ' '))
         p++;
     return p;
 }
 
 /* p: at the opening bracket. Behind the closing one, or NULL. */
-static const char *container_end(const char *p, const char *end)
+static const char *container_end(struct scan *scan, const char *p)
 {
     size_t depth = 0;
     bool escaped;
-    while ((p = next_mark(p, end)) < end) {
+    while ((p = next_mark(p, scan->end)) < scan->end) {
         char c = *p++;
         if (c == '"') {
-            p = string_end(p, end, &escaped);
+            p = string_end(scan, p, &escaped);
             if (!p)
                 return NULL;
             p++;
@@ -104,15 +141,15 @@ static inline const char *scalar_end(const char *p, const char *end)
     return p;
 }
 
-static inline const char *value_end(const char *p, const char *end, bool *escaped)
+static inline const char *value_end(struct scan *scan, const char *p, bool *escaped)
 {
-    if (p == end)
+    if (p == scan->end)
         return NULL;
     if (*p == '"') {
-        p = string_end(p + 1, end, escaped);
+        p = string_end(scan, p + 1, escaped);
         return p ? p + 1 : NULL;
     }
-    return *p == '{' || *p == '[' ? container_end(p, end) : scalar_end(p, end);
+    return *p == '{' || *p == '[' ? container_end(scan, p) : scalar_end(p, scan->end);
 }
 
 /* Unescaped text is never longer than what it stands as, so a buffer over as many bytes of the arena never grows. */
@@ -160,10 +197,10 @@ static void take(struct scan *scan, int16_t field, struct slice raw, bool escape
     scan->values[field] = read_value(raw, escaped, scan->arena);
 }
 
-static uint16_t find(const struct field_plan *plan, uint16_t node, struct slice name)
+static inline uint16_t find(const struct field_plan *plan, uint16_t node, struct slice name)
 {
     uint16_t at = plan->nodes[node].slots[field_slot(name.p, name.n)];
-    while (at && !slice_equal(plan->nodes[at].name, name))
+    while (UNLIKELY(at) && !slice_equal(plan->nodes[at].name, name))
         at = plan->nodes[at].next;
     return at;
 }
@@ -179,10 +216,10 @@ static uint16_t find_escaped(const struct field_plan *plan, uint16_t node, struc
 }
 
 /* From the quote of a name to the value behind its colon; NULL when this is no member. */
-static const char *read_name(const struct scan *scan, const char *p, uint16_t node, uint16_t *out_child)
+static inline const char *read_name(struct scan *scan, const char *p, uint16_t node, uint16_t *out_child)
 {
     bool escaped = false;
-    const char *from = p + 1, *quote = string_end(from, scan->end, &escaped);
+    const char *from = p + 1, *quote = string_end(scan, from, &escaped);
     if (!quote)
         return NULL;
     *out_child = escaped ? find_escaped(scan->plan, node, slice_of(p, (size_t)(quote + 1 - p)))
@@ -218,7 +255,7 @@ static void walk(struct scan *scan, const char *p, uint16_t node)
         const struct field_node *at = &scan->plan->nodes[child];
         bool down = child && at->inner && p < scan->end && *p == '{', escaped = false;
         if (!down || at->field >= 0) {
-            const char *after = value_end(p, scan->end, &escaped);
+            const char *after = value_end(scan, p, &escaped);
             if (!after)
                 return;
             if (child && at->field >= 0)
@@ -237,9 +274,12 @@ static void walk(struct scan *scan, const char *p, uint16_t node)
 void field_scan(const struct field_plan *plan, enum field_source source, struct slice text, struct arena *arena,
                 struct value *values)
 {
-    struct scan scan = { .plan = plan, .arena = arena, .values = values, .end = text.p + text.n };
+    struct scan scan = { .plan = plan, .arena = arena, .values = values, .begin = text.p, .end = text.p + text.n };
     scan.missing = plan->wanted[source];
-    const char *p = text.n ? skip_blanks(text.p, scan.end) : scan.end;
+    if (!text.n)
+        return;
+    const char *p = skip_blanks(text.p, scan.end);
+    load_block(&scan, text.p);
     if (p < scan.end && *p == '{')
         walk(&scan, p + 1, plan->roots[source]);
 }
