@@ -12,11 +12,11 @@ export const VISITORS_NOW_SQL = `SELECT uniq(visitor_id) AS visitors
 FROM events_raw
 WHERE timestamp >= now64(3, 'UTC') - INTERVAL 5 MINUTE`;
 
-/** By when they came in: what the chart of the last minutes shows for the time before the page was opened. */
-export const RECENT_RATE_SQL = `SELECT toUnixTimestamp(received_at) AS second, count() AS events
+/** What the chart of the last minutes shows for the time before the page was opened. By when events happened: a history
+ * that was loaded within these minutes is not a flood of them. */
+export const RECENT_RATE_SQL = `SELECT toUnixTimestamp(timestamp) AS second, count() AS events
 FROM events_raw
-WHERE timestamp >= now('UTC') - INTERVAL 1 HOUR
-  AND received_at >= now('UTC') - INTERVAL 300 SECOND
+WHERE timestamp >= now('UTC') - INTERVAL 300 SECOND AND timestamp <= now('UTC')
 GROUP BY second
 ORDER BY second`;
 
