@@ -1,16 +1,12 @@
-/* The stream engine at work, from events in a file journal to results in it,
- * exactly once: what one process with one partition takes a second and a
- * CPU-second (of all its threads, the kernel's part included), memory, and
- * whether every result is what plain counting gives.
+/* The stream engine at work, from events in a file journal to results in it, exactly once: what one process with one
+ * partition takes a second and a CPU-second (of all its threads, the kernel's part included), memory, and whether
+ * every result is what plain counting gives.
  *
- * usage: stream_bench [--json] [--events N] [--keys N] [--memory MIB] [--dir
- * DIR] [CASE…]
+ * usage: stream_bench [--json] [--events N] [--keys N] [--memory MIB] [--dir DIR] [CASE…]
  *
- * Each case writes its events with a seeded generator in a process of its own,
- * then a new process opens the journal and runs the task that `weir up` runs; a
- * third one reads the results and compares. Files are under DIR (default: a new
- * folder in /tmp; some 400 bytes an event) and are removed. Exit 1 when a
- * result is wrong. */
+ * Each case writes its events with a seeded generator in a process of its own, then a new process opens the journal
+ * and runs the task that `weir up` runs; a third one reads the results and compares. Files are under DIR (default: a
+ * new folder in /tmp; some 400 bytes an event) and are removed. Exit 1 when a result is wrong. */
 #include <ftw.h>
 #include <getopt.h>
 #include <math.h>
@@ -210,8 +206,7 @@ static void generate_apart(const struct stream_options *options)
     wait_for(child);
 }
 
-/* kill_at > 0: it is killed once so many events were committed; *out is not set
- * then. */
+/* kill_at > 0: it is killed once so many events were committed; *out is not set then. */
 static void run_apart(const struct stream_options *options, uint64_t kill_at, struct stream_report *out)
 {
     int report[2], progress[2];
@@ -313,8 +308,7 @@ struct table_slot {
     uint64_t lo, hi, count;
 };
 
-/* Updates a second: hash of a visitor's name, slot fetched ahead, count;
- * nothing else. */
+/* Updates a second: hash of a visitor's name, slot fetched ahead, count; nothing else. */
 static double bare_table(void)
 {
     size_t slots = 1u << 24;
@@ -406,8 +400,7 @@ static void bench_case(struct bench *bench, const struct stream_case *given)
     remove_all(dir);
 }
 
-/* Killed with all keys in its state, and begun again: until the first result
- * that was not there before. */
+/* Killed with all keys in its state, and begun again: until the first result that was not there before. */
 static void bench_recovery(struct bench *bench)
 {
     char dir[DISK_PATH_MAX / 2], beside[128];

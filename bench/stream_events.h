@@ -1,6 +1,5 @@
-/* The events of stream_bench: what each case's event number i is, from a seed
- * alone, so that the writer and the oracle make the same ones without keeping
- * them. Only stream_bench.c includes this. */
+/* The events of stream_bench: what each case's event number i is, from a seed alone, so that the writer and the oracle
+ * make the same ones without keeping them. Only stream_bench.c includes this. */
 #pragma once
 #include <stdio.h>
 #include <stdlib.h>
@@ -58,10 +57,8 @@ static void make_uniform(const struct stream_case *of, uint64_t number, struct s
                                   .counted = true };
 }
 
-/* As the generator of Nexmark has it: of 50 events 1 is a person, 3 are
- * auctions, 46 bids; half of the bids on one auction that is hot, three of four
- * by a bidder who is; the others on one of the last 100, by one of the last
- * 1,000.
+/* As the generator of Nexmark has it: of 50 events 1 is a person, 3 are auctions, 46 bids; half of the bids on one
+ * auction that is hot, three of four by a bidder who is; the others on one of the last 100, by one of the last 1,000.
  */
 static void make_nexmark(const struct stream_case *of, uint64_t number, struct stream_event *out)
 {

@@ -1,6 +1,5 @@
-/* What the windows of stream_bench must hold, by counting in one large table,
- * and the results of TOPIC_WINDOWS beside it. Only stream_bench.c includes
- * this. */
+/* What the windows of stream_bench must hold, by counting in one large table, and the results of TOPIC_WINDOWS beside
+ * it. Only stream_bench.c includes this. */
 #pragma once
 #include "bench/stream_events.h"
 #include "event/session_record.h"
@@ -52,8 +51,7 @@ static struct oracle_cell *oracle_cell(struct oracle *oracle, uint64_t first, ui
     return &oracle->cells[at];
 }
 
-/* Sessions of events that come in the order of time: by key, where the open one
- * began and when its last event was. */
+/* Sessions of events that come in the order of time: by key, where the open one began and when its last event was. */
 struct oracle_session {
     int64_t start_ms, last_ms; /* + 1: 0 is none */
 };
@@ -67,8 +65,7 @@ static void oracle_session_add(struct oracle *oracle, struct oracle_session *ses
     oracle_cell(oracle, key, (uint64_t)(session->start_ms - 1))->expected++;
 }
 
-/* The windows that start within `slide` steps: number k starts at (k + 1) slide
- * - size; so that none is below 0. */
+/* The windows that start within `slide` steps: number k starts at (k + 1) slide - size; so that none is below 0. */
 static void oracle_add(struct oracle *oracle, const struct stream_event *event, struct oracle_session *sessions)
 {
     const struct stream_case *of = oracle->of;
@@ -86,8 +83,7 @@ static void oracle_add(struct oracle *oracle, const struct stream_event *event, 
     }
 }
 
-/* The digits behind :"LETTER in a JSON object, or behind the last colon when
- * letter is 0. */
+/* The digits behind :"LETTER in a JSON object, or behind the last colon when letter is 0. */
 static bool digits_behind(struct slice json, char letter, uint64_t *out)
 {
     char pattern[4] = { ':', '"', letter, 0 };

@@ -1,5 +1,5 @@
-/* The processes of stream_bench: one that writes the events, one that runs the
- * task, and what they share. Only stream_bench.c includes this. */
+/* The processes of stream_bench: one that writes the events, one that runs the task, and what they share. Only
+ * stream_bench.c includes this. */
 #pragma once
 #include <pthread.h>
 #include <sys/resource.h>
@@ -290,8 +290,7 @@ static uint64_t durable_records(const struct stream_task *of, enum journal_topic
 
 #define LOOK_US 5000
 
-/* Until `events` have been committed in all; fills in what happened on the way.
- */
+/* Until `events` have been committed in all; fills in what happened on the way. */
 static void run_events(struct stream_task *of, uint64_t events, struct stream_report *report, int progress_fd)
 {
     double begun_s = wall_s(), begun_cpu_s = cpu_s(), half_wall_s = 0, half_cpu_s = 0;

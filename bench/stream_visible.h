@@ -1,6 +1,5 @@
-/* How long after its event a result can be read: events at a steady rate, one
- * of them every 20 ms with a key of its own, and a reader who waits for that
- * key in TOPIC_WINDOWS. Only stream_bench.c includes this. */
+/* How long after its event a result can be read: events at a steady rate, one of them every 20 ms with a key of its
+ * own, and a reader who waits for that key in TOPIC_WINDOWS. Only stream_bench.c includes this. */
 #pragma once
 #include "base/bell.h"
 #include "bench/stream_run.h"
