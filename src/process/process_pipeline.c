@@ -286,5 +286,10 @@ bool process_pipeline_tick(struct process_pipeline *pipeline, int64_t now_ms, in
 {
     bool wanted = stage_window_tick(pipeline->windows, now_ms);
     *out_wake_ms = stage_window_wake_ms(pipeline->windows);
-    return wanted;
+    return stage_session_tick(&pipeline->sessions, now_ms, out_wake_ms) || wanted;
+}
+
+void process_pipeline_hurry(struct process_pipeline *pipeline)
+{
+    session_state_hurry(pipeline->sessions.sessions);
 }

@@ -53,3 +53,5 @@ MUST_CHECK enum status process_pipeline_partial(struct process_pipeline *pipelin
 /* Lets time pass. True: a commit is wanted although no event has come. *out_wake_ms: the wall clock at which to call
  * again; INT64_MAX: never by itself. */
 bool process_pipeline_tick(struct process_pipeline *pipeline, int64_t now_ms, int64_t *out_wake_ms);
+/* The task stops: what waits for company goes with the next commits. */
+void process_pipeline_hurry(struct process_pipeline *pipeline);

@@ -43,6 +43,10 @@ static void options_complete(struct process_options *options)
                                               .session_gap_ms = 30 * 60 * 1000LL,
                                               .disorder_ms = 10 * 60 * 1000LL,
                                               .state_memory_bytes_max = 256u << 20 };
+    if (options->domains && options->session_gap_ms == 0)
+        options->session_gap_ms = options->domains->session_gap_ms;
+    if (options->domains && options->disorder_ms == 0)
+        options->disorder_ms = options->domains->out_of_orderness_ms;
 #define COMPLETE(field) options->field = options->field ? options->field : standard.field
     COMPLETE(batch_records_max);
     COMPLETE(batch_bytes_max);
@@ -481,6 +485,11 @@ static bool step_stopping(struct process_task *task, struct world *world, int64_
     }
     if (task->flying)
         return worked;
+    if (!task->last_checkpoint_tried) {
+        process_pipeline_hurry(task->pipeline);
+        if (start(task, world, wake_us) || task->flying)
+            return true;
+    }
     if (task->open->events == 0 && !task->last_checkpoint_tried) {
         task->checkpoint_at_us = 0;
         (void)process_upkeep_checkpoint(task, world, wake_us);

@@ -35,6 +35,7 @@ enum status stage_session_run(void *self, struct process_batch *batch, struct er
 {
     struct stage_session *stage = self;
     struct session_table *table = session_state_table(stage->sessions);
+    stage->now_ms = batch->now_ms;
     hash_visitors(stage, batch);
     for (size_t n = 0; n < batch->live_count && n < AHEAD; n++)
         session_table_prefetch(table, stage->ids[n]);
@@ -52,12 +53,28 @@ enum status stage_session_run(void *self, struct process_batch *batch, struct er
     return OK;
 }
 
+/* Whether what waits may be sent now. */
+static bool is_due(const struct stage_session *stage)
+{
+    return stage->sent < SESSIONS_A_SECOND || session_state_hurries(stage->sessions) ||
+           stage->now_ms - stage->second_ms >= 1000 || stage->now_ms < stage->second_ms;
+}
+
 enum status stage_session_flush(void *self, struct process_outputs *outputs, struct error *err)
 {
     struct stage_session *stage = self;
+    struct session_table *table = session_state_table(stage->sessions);
     struct process_stream *stream = process_outputs_stream(outputs, TOPIC_SESSIONS, stage->partition);
     size_t count;
-    const struct session_change *changes = session_table_changes(session_state_table(stage->sessions), &count);
+    const struct session_change *changes = session_table_unsent(table, &count);
+    if (count == 0 || !is_due(stage))
+        return OK;
+    if (stage->now_ms - stage->second_ms >= 1000 || stage->now_ms < stage->second_ms) {
+        stage->second_ms = stage->now_ms;
+        stage->sent = 0;
+    }
+    if (count > SESSIONS_A_COMMIT)
+        count = SESSIONS_A_COMMIT;
     for (size_t i = 0; i < count; i++) {
         struct session_record record;
         if (!session_state_record(&changes[i], &record))
@@ -67,5 +84,21 @@ enum status stage_session_flush(void *self, struct process_outputs *outputs, str
             return error_set(err, ERR_FULL, "the sessions of a commit exceed %u bytes", JOURNAL_COMMIT_BYTES_MAX);
         session_record_encode(&record, to);
     }
+    session_table_sent(table, count);
+    stage->sent += count;
     return OK;
+}
+
+bool stage_session_tick(struct stage_session *stage, int64_t now_ms, int64_t *io_wake_ms)
+{
+    size_t count;
+    (void)session_table_unsent(session_state_table(stage->sessions), &count);
+    if (count == 0)
+        return false;
+    stage->now_ms = now_ms;
+    if (is_due(stage))
+        return true;
+    if (stage->second_ms + 1000 < *io_wake_ms)
+        *io_wake_ms = stage->second_ms + 1000;
+    return false;
 }

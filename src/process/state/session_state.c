@@ -43,6 +43,7 @@ struct session_state {
     uint64_t stored_commit; /* everything of the commits up to here is in the map */
     uint64_t settle_queued; /* the checkpoint waits for so many entries */
     size_t hand;            /* of the clock */
+    bool send_all;          /* a checkpoint waits for it */
 };
 
 static struct session_state *of(struct state *state)
@@ -85,7 +86,7 @@ struct load_visit {
 };
 
 static enum status put_record(struct session_state *sessions, struct id128 id, const struct session_record *record,
-                              struct error *err)
+                              bool send, struct error *err)
 {
     struct session_visitor *visitor = session_table_find(sessions->table, id);
     const struct session session = { .start_ms = record->start_ms,
@@ -96,7 +97,7 @@ static enum status put_record(struct session_state *sessions, struct id128 id, c
     bool fits = visitor || session_table_reserve(sessions->table, 1);
     if (!visitor && fits)
         visitor = session_table_add(sessions->table, id, record->customer_id, record->visitor_id, record->placement);
-    if (!visitor || !session_table_put(sessions->table, visitor, &session, record->user_id))
+    if (!visitor || !session_table_put(sessions->table, visitor, &session, record->user_id, send))
         return error_set(err, ERR_IO, "out of memory for sessions");
     return OK;
 }
@@ -110,7 +111,7 @@ static bool visit_stored(void *self, struct slice key, struct slice value)
     else
         visit->status = session_record_decode(value, &record, visit->err);
     if (visit->status == OK)
-        visit->status = put_record(visit->sessions, key_id(key), &record, visit->err);
+        visit->status = put_record(visit->sessions, key_id(key), &record, false, visit->err);
     return visit->status == OK;
 }
 
@@ -325,9 +326,9 @@ static enum status sessions_apply(struct state *state, struct slice record, uint
             s = load_visitor(sessions, change.id, err);
         visitor = session_table_find(sessions->table, change.id);
         if (s == OK && !change.record.removed)
-            s = put_record(sessions, change.id, &change.record, err);
-        else if (s == OK && visitor)
-            session_table_remove(sessions->table, visitor, change.record.start_ms);
+            s = put_record(sessions, change.id, &change.record, true, err);
+        else if (s == OK && visitor && !session_table_remove(sessions->table, visitor, change.record.start_ms))
+            s = error_set(err, ERR_IO, "out of memory for sessions");
         queue(sessions, &change);
     }
     if (sessions->first_offset == UINT64_MAX)
@@ -358,7 +359,7 @@ static bool evict(struct session_state *sessions)
         if (!visitor)
             return false;
         bool stored = visitor->changed_in <= sessions->stored_commit;
-        if (stored && !visitor->recent) {
+        if (stored && !visitor->recent && visitor->unsent == 0) {
             session_table_drop(sessions->table, visitor);
             sessions->complete = false;
         } else
@@ -393,7 +394,12 @@ static enum status sessions_checkpoint(struct state *state, struct buf *section,
 {
     struct session_state *sessions = of(state);
     const uint32_t version = 1;
-    (void)err;
+    size_t unsent;
+    (void)session_table_unsent(sessions->table, &unsent);
+    sessions->send_all = unsent > 0;
+    if (unsent) /* what waits when the task is cut off is sent after a replay, so nothing before a checkpoint may wait
+                 */
+        return error_set(err, ERR_RETRY, "%zu sessions are to be sent first", unsent);
     sessions->settle_queued = sessions->writer.queued;
     buf_add(section, &version, sizeof version);
     return OK;
@@ -434,6 +440,7 @@ static void sessions_empty(struct state *state)
     sessions->complete = true;
     sessions->commits = sessions->durable = sessions->stored_commit = sessions->settle_queued = 0;
     sessions->told_first = sessions->told_count = 0;
+    sessions->send_all = false;
     sessions->first_offset = UINT64_MAX;
 }
 
@@ -521,4 +528,14 @@ struct state *session_state_state(struct session_state *sessions)
 struct session_table *session_state_table(struct session_state *sessions)
 {
     return sessions->table;
+}
+
+bool session_state_hurries(const struct session_state *sessions)
+{
+    return sessions->send_all;
+}
+
+void session_state_hurry(struct session_state *sessions)
+{
+    sessions->send_all = true;
 }

@@ -28,5 +28,8 @@ struct session_table *session_state_table(struct session_state *sessions);
  * could not be read: the task must stop. */
 MUST_CHECK enum status session_state_visitor(struct session_state *sessions, struct id128 id, const struct event *event,
                                              struct session_visitor **out, struct error *err);
+/* What waits to be sent (session_table_unsent) is to go with the next commit: the task stops, or a checkpoint waits. */
+void session_state_hurry(struct session_state *sessions);
+bool session_state_hurries(const struct session_state *sessions);
 /* The change as a record (views into the table). False: the session was removed again before anybody knew of it. */
 MUST_CHECK bool session_state_record(const struct session_change *change, struct session_record *out);

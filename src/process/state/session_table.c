@@ -19,6 +19,8 @@ struct session_table {
     size_t slot_count, visitors, sessions, text_bytes;
     struct session_change *changes;
     size_t change_count, change_capacity;
+    struct session_change *unsent;
+    size_t unsent_count, unsent_capacity;
 };
 
 struct session_table *session_table_new(int64_t gap_ms)
@@ -47,6 +49,7 @@ void session_table_empty(struct session_table *table)
             visitor_free(table->slots[i].visitor);
     free(table->slots);
     free(table->changes);
+    free(table->unsent);
     *table = (struct session_table){ .gap_ms = table->gap_ms };
 }
 
@@ -88,6 +91,18 @@ static bool grow(struct session_table *table, size_t slot_count)
     return true;
 }
 
+static bool reserve_changes(struct session_change **io_list, size_t *io_capacity, size_t needed)
+{
+    if (needed <= *io_capacity)
+        return true;
+    struct session_change *list = realloc(*io_list, 2 * needed * sizeof *list);
+    if (!list)
+        return false;
+    *io_list = list;
+    *io_capacity = 2 * needed;
+    return true;
+}
+
 bool session_table_reserve(struct session_table *table, size_t events)
 {
     size_t slots = table->slot_count ? table->slot_count : SLOTS_MIN;
@@ -95,15 +110,8 @@ bool session_table_reserve(struct session_table *table, size_t events)
         slots *= 2;
     if (slots != table->slot_count && !grow(table, slots))
         return false;
-    size_t needed = table->change_count + events * CHANGES_OF_EVENT;
-    if (needed <= table->change_capacity)
-        return true;
-    struct session_change *changes = realloc(table->changes, 2 * needed * sizeof *changes);
-    if (!changes)
-        return false;
-    table->changes = changes;
-    table->change_capacity = 2 * needed;
-    return true;
+    return reserve_changes(&table->changes, &table->change_capacity, table->change_count + events * CHANGES_OF_EVENT) &&
+           reserve_changes(&table->unsent, &table->unsent_capacity, table->unsent_count + events * CHANGES_OF_EVENT);
 }
 
 void session_table_prefetch(const struct session_table *table, struct id128 id)
@@ -165,7 +173,7 @@ static void close_hole(struct session_table *table, size_t hole)
 void session_table_drop(struct session_table *table, struct session_visitor *visitor)
 {
     struct slot *slot = slot_of(table, visitor->id);
-    assert(slot->visitor == visitor && visitor->changed_in != SESSION_UNTOLD);
+    assert(slot->visitor == visitor && visitor->changed_in != SESSION_UNTOLD && visitor->unsent == 0);
     size_t hole = (size_t)(slot - table->slots);
     *slot = (struct slot){ 0 };
     close_hole(table, hole);
@@ -289,19 +297,29 @@ static void add_change(struct session_table *table, struct session_visitor *visi
     visitor->changed_in = SESSION_UNTOLD;
 }
 
+static void to_send(struct session_table *table, struct session_visitor *visitor, int64_t start_ms, bool removed)
+{
+    assert(table->unsent_count < table->unsent_capacity); /* reserve saw to it */
+    table->unsent[table->unsent_count++] = (struct session_change){ visitor, start_ms, removed };
+    visitor->unsent++;
+}
+
 static void changed(struct session_table *table, struct session_visitor *visitor, struct session *session)
 {
-    if (session->flags & SESSION_CHANGED)
-        return;
-    session->flags |= SESSION_CHANGED;
-    add_change(table, visitor, session->start_ms, false);
+    if (!(session->flags & SESSION_UNSENT))
+        to_send(table, visitor, session->start_ms, false);
+    if (!(session->flags & SESSION_CHANGED))
+        add_change(table, visitor, session->start_ms, false);
+    session->flags |= SESSION_CHANGED | SESSION_UNSENT;
 }
 
 /* The session will begin elsewhere or be part of another: who knows it must be told. */
 static void start_is_gone(struct session_table *table, struct session_visitor *visitor, const struct session *session)
 {
-    if (session->flags & SESSION_KNOWN)
-        add_change(table, visitor, session->start_ms, true);
+    if (!(session->flags & SESSION_KNOWN))
+        return;
+    add_change(table, visitor, session->start_ms, true);
+    to_send(table, visitor, session->start_ms, true);
 }
 
 static void absorb_next(struct session_table *table, struct session_visitor *visitor, uint32_t at)
@@ -354,24 +372,33 @@ bool session_table_event(struct session_table *table, struct session_visitor *vi
 }
 
 bool session_table_put(struct session_table *table, struct session_visitor *visitor, const struct session *session,
-                       struct slice user_id)
+                       struct slice user_id, bool send)
 {
-    if (!make_room(visitor))
+    if (!make_room(visitor) || (send && !session_table_reserve(table, 1)))
         return false;
     struct session *to = session_visitor_find(visitor, session->start_ms);
+    bool waits = to && to->flags & SESSION_UNSENT;
     if (!to)
         to = insert_at(table, visitor, begun_by(visitor, session->start_ms));
     *to = *session;
     to->user = user_number(table, visitor, user_id);
     to->flags = SESSION_KNOWN;
+    if (send && !waits)
+        to_send(table, visitor, to->start_ms, false);
+    if (send || waits)
+        to->flags |= SESSION_UNSENT;
     return true;
 }
 
-void session_table_remove(struct session_table *table, struct session_visitor *visitor, int64_t start_ms)
+bool session_table_remove(struct session_table *table, struct session_visitor *visitor, int64_t start_ms)
 {
     const struct session *session = session_visitor_find(visitor, start_ms);
+    if (!session_table_reserve(table, 1))
+        return false;
     if (session)
         remove_at(table, visitor, (uint32_t)(session - visitor->sessions));
+    to_send(table, visitor, start_ms, true);
+    return true;
 }
 
 /* ---- changes ---- */
@@ -388,10 +415,30 @@ void session_table_clear_changes(struct session_table *table, uint64_t commit)
         struct session_change *change = &table->changes[i];
         struct session *session = change->removed ? NULL : session_visitor_find(change->visitor, change->start_ms);
         if (session)
-            session->flags = SESSION_KNOWN;
+            session->flags = (uint8_t)((session->flags & SESSION_UNSENT) | SESSION_KNOWN);
         change->visitor->changed_in = commit;
     }
     table->change_count = 0;
+}
+
+const struct session_change *session_table_unsent(const struct session_table *table, size_t *out_count)
+{
+    *out_count = table->unsent_count;
+    return table->unsent;
+}
+
+void session_table_sent(struct session_table *table, size_t count)
+{
+    assert(count <= table->unsent_count);
+    for (size_t i = 0; i < count; i++) {
+        struct session_change *change = &table->unsent[i];
+        struct session *session = change->removed ? NULL : session_visitor_find(change->visitor, change->start_ms);
+        if (session)
+            session->flags &= (uint8_t)~SESSION_UNSENT;
+        change->visitor->unsent--;
+    }
+    table->unsent_count -= count;
+    memmove(table->unsent, table->unsent + count, table->unsent_count * sizeof *table->unsent);
 }
 
 size_t session_table_visitors(const struct session_table *table)
@@ -407,7 +454,8 @@ size_t session_table_sessions(const struct session_table *table)
 size_t session_table_bytes(const struct session_table *table)
 {
     const size_t allocation = 32; /* what the allocator adds to a visitor's two blocks */
-    return table->slot_count * sizeof *table->slots + table->change_capacity * sizeof *table->changes +
+    return table->slot_count * sizeof *table->slots +
+           (table->change_capacity + table->unsent_capacity) * sizeof *table->changes +
            table->visitors * (sizeof(struct session_visitor) + allocation) +
            table->sessions * sizeof(struct session) * 4 / 3 + table->text_bytes;
 }

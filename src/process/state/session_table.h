@@ -18,6 +18,7 @@ struct session_table;
 enum session_flags {
     SESSION_CHANGED = 1, /* since the last session_table_clear_changes */
     SESSION_KNOWN = 2,   /* outside of this table: its end must be told */
+    SESSION_UNSENT = 4,  /* waits to be sent (session_table_unsent) */
 };
 
 struct session {
@@ -34,6 +35,7 @@ struct session_visitor {
     uint32_t count, capacity;
     struct slice *users; /* each an allocation of its own */
     uint16_t user_count, customer_n, visitor_n, placement_n;
+    uint32_t unsent;     /* entries of session_table_unsent: it may not be dropped */
     bool recent;         /* was looked at since the hand of the clock passed */
     uint64_t changed_in; /* the last commit that told of a change; SESSION_UNTOLD: there are untold ones */
     char text[];         /* customer_id, visitor_id, placement */
@@ -59,7 +61,7 @@ struct session_visitor *session_table_find(struct session_table *table, struct i
 /* A visitor that is not here yet. NULL: out of memory. */
 struct session_visitor *session_table_add(struct session_table *table, struct id128 id, struct slice customer_id,
                                           struct slice visitor_id, struct slice placement);
-/* Forgets a visitor of whom every change is told. */
+/* Forgets a visitor of whom every change is told and sent. */
 void session_table_drop(struct session_table *table, struct session_visitor *visitor);
 /* The next visitor for the hand of a clock that goes round the table: NULL when there are none. */
 struct session_visitor *session_table_next(struct session_table *table, size_t *io_hand);
@@ -67,11 +69,11 @@ struct session_visitor *session_table_next(struct session_table *table, size_t *
 /* Takes an event of the visitor. user: empty when unknown. False: out of memory, nothing changed. */
 MUST_CHECK bool session_table_event(struct session_table *table, struct session_visitor *visitor, int64_t time_ms,
                                     struct slice user_id, bool is_view);
-/* What was written down earlier: sets or removes the session that begins at start_ms. Not a change. `user` in the
- * session is ignored, user_id says it. False: out of memory. */
+/* What was written down earlier: sets or removes the session that begins at start_ms. Not a change, but it is sent
+ * (again) where asked. `user` in the session is ignored, user_id says it. False: out of memory. */
 MUST_CHECK bool session_table_put(struct session_table *table, struct session_visitor *visitor,
-                                  const struct session *session, struct slice user_id);
-void session_table_remove(struct session_table *table, struct session_visitor *visitor, int64_t start_ms);
+                                  const struct session *session, struct slice user_id, bool send);
+MUST_CHECK bool session_table_remove(struct session_table *table, struct session_visitor *visitor, int64_t start_ms);
 
 /* The changes, oldest first; a session stands in them once, as SESSION_CHANGED says; one that was removed before
  * anybody knew of it does not. The session is looked up by session_visitor_find, which is NULL for what was changed and
@@ -79,6 +81,13 @@ void session_table_remove(struct session_table *table, struct session_visitor *v
 const struct session_change *session_table_changes(const struct session_table *table, size_t *out_count);
 /* The changes are told, in the commit of this number. */
 void session_table_clear_changes(struct session_table *table, uint64_t commit);
+
+/* What is to be sent to those who read sessions: the same changes, but a session stands in them once however many
+ * commits it waits, and what was put or removed by a replay stands in them too, since nobody knows whether it was sent
+ * before the end. */
+const struct session_change *session_table_unsent(const struct session_table *table, size_t *out_count);
+/* The first `count` of them are sent. */
+void session_table_sent(struct session_table *table, size_t count);
 
 struct session *session_visitor_find(const struct session_visitor *visitor, int64_t start_ms);
 struct slice session_visitor_user(const struct session_visitor *visitor, const struct session *session);
