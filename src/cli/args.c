@@ -167,6 +167,14 @@ static bool store(const struct arg *arg, const char *text, void *values, const c
     case ARG_KIND_DURATION:
         *out_wanted = "a duration such as 250ms, 30s, 5m, 2h or 7d";
         return args_read_duration(text, (int64_t *)to) && in_range(arg, (double)*(int64_t *)to);
+    case ARG_KIND_TEXTS: {
+        struct args_texts *texts = to;
+        *out_wanted = "to be given 32 times at most";
+        if (texts->count == ARGS_TEXTS_MAX)
+            return false;
+        texts->items[texts->count++] = text;
+        return true;
+    }
     case ARG_KIND_FLAG:
     case ARG_KIND_REST:
         break;
@@ -217,6 +225,8 @@ static size_t value_size(enum arg_kind kind)
         return sizeof(uint64_t);
     case ARG_KIND_FLAG:
         return sizeof(bool);
+    case ARG_KIND_TEXTS:
+        return sizeof(struct args_texts);
     case ARG_KIND_REST:
         return sizeof(struct args_rest);
     }

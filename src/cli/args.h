@@ -29,11 +29,18 @@ enum arg_kind {
     ARG_KIND_BYTES,    /* uint64_t; 64K, 10MB, 1GiB: powers of 1024 */
     ARG_KIND_DURATION, /* int64_t milliseconds; 250ms, 30s, 5m, 2h, 7d; a bare number is seconds */
     ARG_KIND_FLAG,     /* bool */
+    ARG_KIND_TEXTS,    /* struct args_texts: may be given several times */
     ARG_KIND_REST,     /* struct args_rest: what is not an option; at most one row, the last */
 };
 
 struct args_rest {
     char **items; /* inside argv, which is put in order for it */
+    int64_t count;
+};
+
+#define ARGS_TEXTS_MAX 32
+struct args_texts {
+    const char *items[ARGS_TEXTS_MAX];
     int64_t count;
 };
 
@@ -91,6 +98,11 @@ struct arg {
     {                                                                                                                  \
         .name = long_name, .letter = short_letter, .kind = ARG_KIND_FLAG, .offset = ARG_OFFSET(type, member, bool),    \
         .help = help_text                                                                                              \
+    }
+#define ARG_TEXTS(type, member, long_name, short_letter, value, help_text)                                             \
+    {                                                                                                                  \
+        .name = long_name, .letter = short_letter, .kind = ARG_KIND_TEXTS, .value_name = value,                        \
+        .offset = ARG_OFFSET(type, member, struct args_texts), .help = help_text                                       \
     }
 #define ARG_REST(type, member, value, low, high, help_text)                                                            \
     {                                                                                                                  \

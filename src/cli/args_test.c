@@ -11,6 +11,7 @@ struct values {
     uint64_t size_bytes;
     double share;
     bool json;
+    struct args_texts sets;
     struct args_rest files;
 };
 
@@ -22,6 +23,7 @@ static const struct arg ARGS[] = {
     ARG_BYTES(struct values, size_bytes, "size", 0, "SIZE", "64K", "how large"),
     ARG_REAL(struct values, share, "share", 0, "P", "0.5", "how many"),
     ARG_FLAG(struct values, json, "json", 'j', "JSON"),
+    ARG_TEXTS(struct values, sets, "set", 0, "FIELD=VALUE", "change"),
     ARG_REST(struct values, files, "FILE", 1, 2, "what"),
 };
 static const struct args_command COMMAND = { .name = "try", .summary = "s", .args = ARGS, .arg_count = COUNT_OF(ARGS) };
@@ -125,9 +127,19 @@ static void test_integers_are_read_exactly(void **state)
     assert_false(args_read_bytes("10 potatoes", &bytes));
 }
 
+static void test_an_option_of_several_values_keeps_their_order(void **state)
+{
+    (void)state;
+    assert_true(PARSE("--set", "a=1", "f", "--set=b=2"));
+    assert_int_equal(values.sets.count, 2);
+    assert_string_equal(values.sets.items[0], "a=1");
+    assert_string_equal(values.sets.items[1], "b=2");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_an_option_of_several_values_keeps_their_order),
         cmocka_unit_test(test_defaults_hold_where_nothing_is_given),
         cmocka_unit_test(test_options_and_words_may_be_mixed_in_every_spelling),
         cmocka_unit_test(test_the_environment_is_between_default_and_command_line),

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "event/dead_letter.h"
+#include "event/event_json.h"
 #include "process/stage_dedup.h"
 #include "process/stage_session.h"
 #include "process/stage_transform.h"
@@ -29,6 +30,7 @@ struct process_pipeline {
     struct stage_session sessions;
     struct stage_window *windows;
     struct process_metrics *metrics;
+    struct buf letter; /* the original of one dead letter, as JSON */
     uint16_t partition;
 };
 
@@ -45,6 +47,7 @@ struct process_pipeline *process_pipeline_new(const struct process_pipeline_opti
     if (!pipeline)
         abort();
     arena_init(&pipeline->arena, PROCESS_ARENA_BYTES);
+    buf_init(&pipeline->letter, 2 * RECORD_BYTES_MAX);
     pipeline->metrics = metrics;
     pipeline->partition = options->partition;
     pipeline->validate.future_skew_ms = options->future_skew_ms;
@@ -61,10 +64,12 @@ struct process_pipeline *process_pipeline_new(const struct process_pipeline_opti
                                                   .seed = options->seed };
     pipeline->windows = stage_window_new(&windows);
     add_stage(pipeline, (struct process_stage){ "validate", &pipeline->validate, stage_validate_run, NULL });
-    add_stage(pipeline, (struct process_stage){ "dedup", &pipeline->dedup, stage_dedup_run, NULL });
     pipeline->transform = stage_transform_new(options->domains);
     if (pipeline->transform)
         add_stage(pipeline, (struct process_stage){ "transform", pipeline->transform, stage_transform_run, NULL });
+    /* Behind all that may refuse an event: an id is remembered only with an event that counts, so that a dead letter's
+     * may come again, mended. */
+    add_stage(pipeline, (struct process_stage){ "dedup", &pipeline->dedup, stage_dedup_run, NULL });
     add_stage(pipeline,
               (struct process_stage){ "sessions", &pipeline->sessions, stage_session_run, stage_session_flush });
     add_stage(pipeline, (struct process_stage){ "windows", pipeline->windows, stage_window_run, stage_window_flush });
@@ -78,6 +83,7 @@ void process_pipeline_free(struct process_pipeline *pipeline)
     stage_transform_free(pipeline->transform);
     stage_window_free(pipeline->windows);
     arena_done(&pipeline->arena);
+    buf_done(&pipeline->letter);
     free(pipeline);
 }
 
@@ -168,6 +174,18 @@ static void write_accepted(const struct process_batch *batch, struct process_str
     process_stream_copy(stream, run, run_records);
 }
 
+/* The event as it came, in the words of /track; bytes that are no event stay as they are. */
+static struct slice original_of(struct process_pipeline *pipeline, struct slice record)
+{
+    struct event event;
+    buf_reset(&pipeline->letter);
+    if (record.n <= RECORD_BYTES_MAX && event_decode(record, &event, NULL) == OK)
+        event_json_add(&pipeline->letter, &event);
+    if (pipeline->letter.n && !pipeline->letter.full)
+        return buf_slice(&pipeline->letter);
+    return slice_of(record.p, record.n < RECORD_BYTES_MAX ? record.n : RECORD_BYTES_MAX);
+}
+
 static void write_dead(struct process_pipeline *pipeline, uint32_t i, struct process_stream *stream)
 {
     const struct process_batch *batch = &pipeline->batch;
@@ -179,11 +197,9 @@ static void write_dead(struct process_pipeline *pipeline, uint32_t i, struct pro
         .field = refusal->field,
         .event_id = batch->events[i].event_id,
         .message = refusal->message,
-        .original = batch->records[i],
+        .original = original_of(pipeline, batch->records[i]),
         .received_ms = batch->events[i].received_ms,
     };
-    if (letter.original.n > RECORD_BYTES_MAX)
-        letter.original.n = RECORD_BYTES_MAX;
     char *to = process_stream_record(stream, dead_letter_encoded_size(&letter));
     if (to)
         dead_letter_encode(&letter, to);

@@ -166,7 +166,8 @@ static const char *const VIEWS[] = {
     VIEW("late_events", "customer_id, window, window_start, window_end, watermark, event_count, visitor_id,"
                         " nullIf(user_id, '') AS user_id, event_id, event_type, event_name, properties, timestamp,"
                         " received_at"),
-    VIEW("dead_letters", "customer_id, stage, reason, message, field, original, event_id, received_at"),
+    VIEW("dead_letters", "concat(toString(journal_partition), '-', toString(journal_position)) AS id, customer_id,"
+                         " stage, reason, message, field, original, event_id, received_at"),
 };
 
 static const char *const BEFORE[] = {
