@@ -1,11 +1,15 @@
+import { useState } from 'react';
 import type { ReactNode } from 'react';
 import { useSql } from '../../app/session';
 import { followLink, href } from '../../app/url';
 import type { Question } from '../../data/explore_sql';
 import { bucket, change, count, percent } from '../../data/format';
 import { formatRange, parseUtc, rangeLengthMs } from '../../data/range';
-import { useGradually } from '../../ui/useGradually';
+import { Button } from '../../ui/controls';
 import { valueLabel } from './ExploreChart';
+
+/* A month of hours is 720 rows: laying them out would make the click that led here wait. */
+const ROWS_AT_FIRST = 60;
 
 interface TableProps {
   question: Question;
@@ -34,8 +38,8 @@ function previousNumbers(question: Question, rows: unknown[][]): Map<string, num
 
 function Rows({ question, rows, previous }: TableProps & { previous?: Map<string, number> }): ReactNode {
   const { by, step, measure } = question;
-  const shown = useGradually(rows.length, 30);
-  const body = (by ? rows : [...rows].reverse()).slice(0, shown);
+  const [all, setAll] = useState(false);
+  const body = (by ? rows : [...rows].reverse()).slice(0, all ? rows.length : ROWS_AT_FIRST);
   const columns = by ? ['Events', 'Visitors'] : [measure === 'events' ? 'Events' : 'Visitors'];
   return (
     <div className="table-box tall" tabIndex={0} role="region" aria-label="Numbers as a table">
@@ -80,6 +84,11 @@ function Rows({ question, rows, previous }: TableProps & { previous?: Map<string
           })}
         </tbody>
       </table>
+      {body.length < rows.length && (
+        <div className="rows-foot">
+          <Button onClick={() => setAll(true)}>Show all {count(rows.length)} rows</Button>
+        </div>
+      )}
     </div>
   );
 }
