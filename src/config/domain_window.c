@@ -191,7 +191,7 @@ static void read_tenants(struct domain_reader *reader, void *object, struct fy_n
 
 static const struct domain_key WINDOW_KEYS[] = {
     [KEY_NAME] = { "name", "page_views_1m", "[a-z0-9_]+, unique in all domains; required.", read_name },
-    [KEY_KIND] = { "kind", "tumbling | sliding | session", "tumbling unless said.", read_kind },
+    [KEY_KIND] = { "kind", "tumbling | sliding", "tumbling unless said.", read_kind },
     [KEY_SIZE] = { "size", "1m", "How long a tumbling or sliding window is; 1s to 400d.", read_size },
     [KEY_SLIDE] = { "slide", "10s", "A sliding window begins so often; divides size.", read_slide },
     [KEY_GAP] = { "gap", "30s", "A session window ends when its key is silent for so long; 1s to 7d.", read_gap },
@@ -231,8 +231,11 @@ static void check_times(struct domain_reader *reader, struct fy_node *item, stru
                         struct fy_node **seen)
 {
     bool session = window->kind == WINDOW_SESSION;
-    if (session && !window->gap_ms)
-        yaml_problem_at(&reader->file, item, "a session window needs a gap, such as `gap: 30m`");
+    if (session) /* stage_window.c has slices of fixed length only */
+        yaml_problem_at(
+            &reader->file, seen[KEY_KIND],
+            "windows of kind session are not counted yet; the visits of a visitor are in the table sessions "
+            "(`sessions: { gap: 30m }`)");
     if (!session && !window->size_ms)
         yaml_problem_at(&reader->file, item, "a %s window needs a size, such as `size: 1m`", KINDS[window->kind]);
     if (window->kind == WINDOW_SLIDING && !window->slide_ms)

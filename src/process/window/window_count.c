@@ -208,14 +208,30 @@ static void prefetch(const struct stage_window *stage, size_t i, size_t count)
         keyed_prefetch_row(stage->hits[i + AHEAD_ROW].pane, stage->hits[i + AHEAD_ROW].id);
 }
 
+/* After a restart, or beyond the memory's bound, rows may lie in the map alone: those of the batch come in one read. */
+static enum status load_rows(struct stage_window *stage, size_t count, struct error *err)
+{
+    enum status s = OK;
+    for (size_t begin = 0, end; begin < count && s == OK; begin = end) {
+        struct keyed_pane *pane = stage->hits[begin].pane;
+        size_t ids = 0;
+        for (end = begin; end < count && stage->hits[end].pane == pane; end++)
+            stage->wanted[ids++] = stage->hits[end].id;
+        if (pane && !keyed_pane_is_complete(pane))
+            s = keyed_load(stage->options.rows, pane, stage->wanted, ids, err);
+    }
+    return s;
+}
+
 static enum status add_hits(struct stage_window *stage, struct window_def *def, struct process_batch *batch,
                             size_t count, struct error *err)
 {
     const size_t fields = stage->options.defs->domains->fields->count;
+    enum status s = load_rows(stage, count, err);
     for (size_t i = 0; i < AHEAD_SLOT && i < count; i++)
         if (stage->hits[i].pane)
             keyed_prefetch(stage->hits[i].pane, stage->hits[i].id);
-    for (size_t i = 0; i < count; i++) {
+    for (size_t i = 0; i < count && s == OK; i++) {
         const struct window_hit *hit = &stage->hits[i];
         const struct event *event = &batch->events[batch->live[hit->event]];
         uint64_t tie_breaker = 0;
@@ -224,12 +240,10 @@ static enum status add_hits(struct stage_window *stage, struct window_def *def, 
             window_measures_inputs(def->window, stage->values + hit->event * fields, batch->arena, stage->inputs);
             tie_breaker = XXH3_64bits(event->event_id.p, event->event_id.n);
         }
-        enum status s = hit->pane ? add_to_row(stage, def, hit, stage->inputs, event, tie_breaker, err)
-                                  : add_to_combiner(stage, def, hit, stage->inputs, event, tie_breaker, err);
-        if (s != OK)
-            return s;
+        s = hit->pane ? add_to_row(stage, def, hit, stage->inputs, event, tie_breaker, err)
+                      : add_to_combiner(stage, def, hit, stage->inputs, event, tie_breaker, err);
     }
-    return OK;
+    return s;
 }
 
 /* The tenants' watermarks move with the events, and each event is judged by where they stand when it comes. */

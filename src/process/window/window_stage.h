@@ -48,6 +48,7 @@ struct stage_window {
     struct watermark *marks[PROCESS_BATCH_MAX];
     int64_t marks_ms[PROCESS_BATCH_MAX]; /* the watermark when the event came */
     struct window_hit hits[PROCESS_BATCH_MAX];
+    struct id128 wanted[PROCESS_BATCH_MAX];
     struct aggregate_value *inputs; /* of one event */
     struct pending_update *pending;
     size_t pending_count;
