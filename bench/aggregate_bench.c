@@ -69,7 +69,8 @@ static void round_of_events(const struct aggregate_layout *layout, char *rows, b
     struct aggregate_value inputs[MEASURES_MAX];
     for (uint32_t i = 0; i < EVENTS; i++) {
         for (size_t k = 0; k < layout->measures; k++)
-            inputs[k] = values[i % VALUES];
+            if (layout->slots[k].kind != AGGREGATE_COUNT) /* a count looks at none */
+                inputs[k] = values[i % VALUES];
         char *row = rows + (many ? (size_t)targets[i] * layout->row_bytes : 0);
         aggregate_add(layout, row, inputs, i, i);
     }
