@@ -31,7 +31,7 @@
 
 static const struct stream_case CASES[] = {
     { .name = "visitor",
-      .what = "tumbling count per visitor, 10 M keys",
+      .what = "tumbling count per visitor",
       VISITOR_CASE,
       .events = 20000000,
       .keys = 10000000,
@@ -103,31 +103,31 @@ static const struct stream_case CASES[] = {
       .aim = 1e6,
       .peers = "Flink 2.3: 176k (216k) heap, 64k RocksDB + 1 s" },
     { .name = "keys-10k",
-      .what = "cost curve, 10 k keys",
+      .what = "cost curve, count per visitor",
       VISITOR_CASE,
       .events = 5000000,
       .keys = 10000,
       .events_per_ms = 1000 },
     { .name = "keys-100k",
-      .what = "cost curve, 100 k keys",
+      .what = "cost curve, count per visitor",
       VISITOR_CASE,
       .events = 5000000,
       .keys = 100000,
       .events_per_ms = 1000 },
     { .name = "keys-1m",
-      .what = "cost curve, 1 M keys",
+      .what = "cost curve, count per visitor",
       VISITOR_CASE,
       .events = 5000000,
       .keys = 1000000,
       .events_per_ms = 1000 },
     { .name = "keys-10m",
-      .what = "cost curve, 10 M keys",
+      .what = "cost curve, count per visitor",
       VISITOR_CASE,
       .events = 20000000,
       .keys = 10000000,
       .events_per_ms = 1000 },
     { .name = "keys-100m",
-      .what = "cost curve, 100 M keys",
+      .what = "cost curve, count per visitor",
       VISITOR_CASE,
       .events = 100000000,
       .keys = 100000000,
@@ -372,8 +372,10 @@ static void print_report(struct bench *bench, const struct stream_case *of, cons
     double warm = events / 2 / report->half_cpu_s;
     snprintf(beside, sizeof beside, "second half %.0fk, %s%s%s", warm / 1e3, right ? "results right" : "RESULTS WRONG",
              of->peers ? "; " : "", of->peers ? of->peers : "");
-    print_row(bench, of->what, events / all_cpu_s, "events/CPU-s", beside,
-              of->aim > 0 ? events / all_cpu_s / of->aim : 0);
+    snprintf(what, sizeof what, "%s, %.6g M events", of->what, events / 1e6);
+    if (of->keys)
+        snprintf(what, sizeof what, "%s, %.6g M keys, %.6g M events", of->what, (double)of->keys / 1e6, events / 1e6);
+    print_row(bench, what, events / all_cpu_s, "events/CPU-s", beside, of->aim > 0 ? events / all_cpu_s / of->aim : 0);
     snprintf(what, sizeof what, "%s: by the clock", of->name);
     snprintf(beside, sizeof beside, "%.2f s, %llu results, %.0f MiB", report->wall_s,
              (unsigned long long)report->results, report->memory_mib);
@@ -403,7 +405,7 @@ static void bench_case(struct bench *bench, const struct stream_case *given)
 /* Killed with all keys in its state, and begun again: until the first result that was not there before. */
 static void bench_recovery(struct bench *bench)
 {
-    char dir[DISK_PATH_MAX / 2], beside[128];
+    char dir[DISK_PATH_MAX / 2], what[128], beside[128];
     struct stream_case of = sized(bench, &CASES[0]);
     struct stream_report report;
     of.domain = "windows:\n- {name: per_visitor, kind: tumbling, size: 1d, by: "
@@ -418,8 +420,8 @@ static void bench_recovery(struct bench *bench)
     bool right = check_apart(&options);
     snprintf(beside, sizeof beside, "aim ≤ 5 s; restored after %.2f s; %s", report.start_s,
              right ? "results right" : "RESULTS WRONG");
-    print_row(bench, "kill -9 with 10 M keys until the first new result", report.first_result_s, "s", beside,
-              5 / report.first_result_s);
+    snprintf(what, sizeof what, "kill -9 with %.6g M keys until the first new result", (double)of.keys / 1e6);
+    print_row(bench, what, report.first_result_s, "s", beside, 5 / report.first_result_s);
     bench->any_wrong |= !right;
     remove_all(dir);
 }
