@@ -5,6 +5,7 @@
 #include <xxhash.h>
 
 #define AHEAD 16
+#define AHEAD_VISITOR 8
 
 static struct id128 hash_visitor(uint64_t tenant_seed, struct slice visitor_id)
 {
@@ -44,6 +45,8 @@ enum status stage_session_run(void *self, struct process_batch *batch, struct er
         struct session_visitor *visitor;
         if (n + AHEAD < batch->live_count)
             session_table_prefetch(table, stage->ids[n + AHEAD]);
+        if (n + AHEAD_VISITOR < batch->live_count)
+            session_table_prefetch_visitor(table, stage->ids[n + AHEAD_VISITOR]);
         enum status s = session_state_visitor(stage->sessions, stage->ids[n], event, &visitor, err);
         if (s != OK)
             return s;
@@ -77,6 +80,7 @@ enum status stage_session_flush(void *self, struct process_outputs *outputs, str
         count = SESSIONS_A_COMMIT;
     for (size_t i = 0; i < count; i++) {
         struct session_record record;
+        session_change_prefetch(changes, i, count);
         if (!session_state_record(&changes[i], &record))
             continue;
         char *to = process_stream_record(stream, session_record_size(&record));

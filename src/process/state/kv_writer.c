@@ -134,6 +134,27 @@ void kv_writer_add(struct kv_writer *writer, struct slice key, struct slice valu
     writer->queued++;
 }
 
+void kv_writer_prefetch(const struct kv_writer *writer, struct slice key)
+{
+    if (writer->slot_count)
+        __builtin_prefetch(&writer->slots[(uint32_t)XXH3_64bits(key.p, key.n) & (writer->slot_count - 1)]);
+}
+
+void kv_writer_prefetch_entry(const struct kv_writer *writer, struct slice key)
+{
+    if (writer->slot_count == 0)
+        return;
+    const uint32_t hash = (uint32_t)XXH3_64bits(key.p, key.n);
+    size_t at = hash & (writer->slot_count - 1);
+    for (int i = 0; i < 4 && writer->slots[at].at; i++, at = (at + 1) & (writer->slot_count - 1)) {
+        if (writer->slots[at].hash != hash)
+            continue;
+        __builtin_prefetch(writer->waiting.p + writer->slots[at].at - 1);
+        __builtin_prefetch(writer->waiting.p + writer->slots[at].at + 63);
+        return;
+    }
+}
+
 size_t kv_writer_bytes(const struct kv_writer *writer)
 {
     return writer->waiting.n - writer->done;

@@ -197,6 +197,7 @@ static size_t changes_bytes(const struct session_change *changes, size_t count, 
     *out_records = 0;
     for (size_t i = 0; i < count; i++) {
         struct session_record record;
+        session_change_prefetch(changes, i, count);
         if (!session_state_record(&changes[i], &record))
             continue;
         bytes += sizeof(struct change_header) + session_record_size(&record);
@@ -209,6 +210,7 @@ static void write_changes(const struct session_change *changes, size_t count, ch
 {
     for (size_t i = 0; i < count; i++) {
         struct session_record record;
+        session_change_prefetch(changes, i, count);
         if (!session_state_record(&changes[i], &record))
             continue;
         struct id128 id = changes[i].visitor->id;
@@ -277,9 +279,34 @@ static enum status record_open(struct slice record, struct slice *out_changes, u
 static void queue(struct session_state *sessions, const struct change *change)
 {
     uint8_t key[KEY_BYTES];
-    key_make(key, change->id, change->record.start_ms);
     const struct slice nothing = { 0 };
+    key_make(key, change->id, change->record.start_ms);
     kv_writer_add(&sessions->writer, slice_of(key, sizeof key), change->record.removed ? nothing : change->bytes);
+}
+
+/* Looking ahead by so many changes hides that each of them is somewhere else in memory. */
+#define AHEAD 16
+
+static void queue_all(struct session_state *sessions, struct slice changes, uint32_t count)
+{
+    struct change ring[AHEAD];
+    for (uint32_t i = 0; i < count + AHEAD; i++) {
+        struct change *change = &ring[i % AHEAD];
+        uint8_t key[KEY_BYTES];
+        if (i >= AHEAD) /* the one that stood here for AHEAD turns */
+            queue(sessions, change);
+        if (i >= count)
+            continue;
+        if (next_change(&changes, change, NULL) != OK)
+            abort(); /* collect made it a moment ago */
+        key_make(key, change->id, change->record.start_ms);
+        kv_writer_prefetch(&sessions->writer, slice_of(key, sizeof key));
+        if (i >= AHEAD / 2) {
+            const struct change *nearer = &ring[(i - AHEAD / 2) % AHEAD];
+            key_make(key, nearer->id, nearer->record.start_ms);
+            kv_writer_prefetch_entry(&sessions->writer, slice_of(key, sizeof key));
+        }
+    }
 }
 
 /* The ring forgets the middle when it is full: then a visitor may leave memory a little later. */
@@ -296,14 +323,9 @@ static void sessions_durable(struct state *state, struct slice record, uint64_t 
     struct session_state *sessions = of(state);
     struct slice rest;
     uint32_t count;
-    struct change change;
     if (record_open(record, &rest, &count, NULL) != OK)
         abort(); /* collect made it a moment ago */
-    for (uint32_t i = 0; i < count; i++) {
-        if (next_change(&rest, &change, NULL) != OK)
-            abort();
-        queue(sessions, &change);
-    }
+    queue_all(sessions, rest, count);
     sessions->durable++;
     note_told(sessions);
     if (sessions->first_offset == UINT64_MAX)

@@ -38,7 +38,8 @@ static void visitor_free(struct session_visitor *visitor)
     for (size_t i = 0; i < visitor->user_count; i++)
         free((void *)(uintptr_t)visitor->users[i].p);
     free(visitor->users);
-    free(visitor->sessions);
+    if (visitor->sessions != &visitor->only)
+        free(visitor->sessions);
     free(visitor);
 }
 
@@ -119,6 +120,19 @@ void session_table_prefetch(const struct session_table *table, struct id128 id)
     __builtin_prefetch(&table->slots[id.lo & (table->slot_count - 1)]);
 }
 
+void session_table_prefetch_visitor(const struct session_table *table, struct id128 id)
+{
+    size_t at = id.lo & (table->slot_count - 1);
+    for (int i = 0; i < 4 && table->slots[at].visitor; i++, at = (at + 1) & (table->slot_count - 1)) {
+        const struct session_visitor *visitor = table->slots[at].visitor;
+        if (table->slots[at].hi != id.hi)
+            continue;
+        __builtin_prefetch(visitor);
+        __builtin_prefetch((const char *)visitor + 64);
+        return;
+    }
+}
+
 struct session_visitor *session_table_find(struct session_table *table, struct id128 id)
 {
     if (table->slot_count == 0)
@@ -144,7 +158,9 @@ struct session_visitor *session_table_add(struct session_table *table, struct id
                                          .customer_n = (uint16_t)customer_id.n,
                                          .visitor_n = (uint16_t)visitor_id.n,
                                          .placement_n = (uint16_t)placement.n,
+                                         .capacity = 1,
                                          .recent = true };
+    visitor->sessions = &visitor->only;
     const struct slice parts[] = { customer_id, visitor_id, placement };
     char *at = visitor->text;
     for (size_t i = 0; i < COUNT_OF(parts); at += parts[i].n, i++)
@@ -264,10 +280,13 @@ static bool make_room(struct session_visitor *visitor)
 {
     if (visitor->count < visitor->capacity)
         return true;
-    uint32_t capacity = visitor->capacity ? 2 * visitor->capacity : 1;
-    struct session *sessions = realloc(visitor->sessions, capacity * sizeof *sessions);
+    bool embedded = visitor->sessions == &visitor->only;
+    uint32_t capacity = 2 * visitor->capacity;
+    struct session *sessions = realloc(embedded ? NULL : visitor->sessions, capacity * sizeof *sessions);
     if (!sessions)
         return false;
+    if (embedded)
+        sessions[0] = visitor->only;
     visitor->sessions = sessions;
     visitor->capacity = capacity;
     return true;
@@ -413,6 +432,7 @@ void session_table_clear_changes(struct session_table *table, uint64_t commit)
 {
     for (size_t i = 0; i < table->change_count; i++) {
         struct session_change *change = &table->changes[i];
+        session_change_prefetch(table->changes, i, table->change_count);
         struct session *session = change->removed ? NULL : session_visitor_find(change->visitor, change->start_ms);
         if (session)
             session->flags = (uint8_t)((session->flags & SESSION_UNSENT) | SESSION_KNOWN);
@@ -432,6 +452,7 @@ void session_table_sent(struct session_table *table, size_t count)
     assert(count <= table->unsent_count);
     for (size_t i = 0; i < count; i++) {
         struct session_change *change = &table->unsent[i];
+        session_change_prefetch(table->unsent, i, count);
         struct session *session = change->removed ? NULL : session_visitor_find(change->visitor, change->start_ms);
         if (session)
             session->flags &= (uint8_t)~SESSION_UNSENT;
