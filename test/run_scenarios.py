@@ -6,6 +6,7 @@ import importlib.util, inspect, os, re, subprocess, sys, time, traceback
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(HERE, "support"))
+sys.path.insert(0, os.path.join(HERE, "scenario"))  # a scenario may use another one's helpers
 
 
 class Skip(Exception):

@@ -169,6 +169,24 @@ struct histogram *metrics_histogram(struct metrics *metrics, const char *name, c
     return &series_get(metrics, name, help, HISTOGRAM, labels)->histogram;
 }
 
+static double value_of(const struct series *series)
+{
+    return series->family->kind == COUNTER ? (double)counter_value(&series->counter) : gauge_value(&series->gauge);
+}
+
+void metrics_visit(struct metrics *metrics, const char *name,
+                   void (*visit)(void *self, const char *labels, double value), void *self)
+{
+    pthread_mutex_lock(&metrics->mutex);
+    struct family *family = metrics->families;
+    while (family && strcmp(family->name, name) != 0)
+        family = family->next;
+    struct series *series = family && family->kind != HISTOGRAM ? family->first : NULL;
+    for (; series; series = series->next)
+        visit(self, series->labels, value_of(series));
+    pthread_mutex_unlock(&metrics->mutex);
+}
+
 bool metrics_read(struct metrics *metrics, const char *name, const char *labels, double *out)
 {
     pthread_mutex_lock(&metrics->mutex);
@@ -177,7 +195,7 @@ bool metrics_read(struct metrics *metrics, const char *name, const char *labels,
         family = family->next;
     struct series *series = family && family->kind != HISTOGRAM ? family_lookup(metrics, family, labels) : NULL;
     if (series)
-        *out = family->kind == COUNTER ? (double)counter_value(&series->counter) : gauge_value(&series->gauge);
+        *out = value_of(series);
     pthread_mutex_unlock(&metrics->mutex);
     return series != NULL;
 }

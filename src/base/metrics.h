@@ -34,6 +34,11 @@ uint64_t histogram_count(const struct histogram *histogram);
  * the lock, a microsecond. */
 MUST_CHECK bool metrics_read(struct metrics *metrics, const char *name, const char *labels, double *out);
 
+/* Every counter or gauge of the name, in no particular order. visit is called with the lock held: it only takes notes.
+ */
+void metrics_visit(struct metrics *metrics, const char *name,
+                   void (*visit)(void *self, const char *labels, double value), void *self);
+
 /* name="value" with quotes, backslashes and new lines escaped. */
 void metrics_label(struct buf *buf, const char *name, struct slice value);
 /* All series in the text exposition format. */

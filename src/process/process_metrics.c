@@ -21,6 +21,18 @@ void process_metrics_init(struct process_metrics *metrics, struct metrics *regis
                                         "Messages of the live feed held back since its queue was full", label),
         .lag_seconds = metrics_gauge(registry, "process_lag_seconds", "Age of the oldest unprocessed event", label),
         .lag_records = metrics_gauge(registry, "kafka_lag", "Events that wait in the partition", label),
+        .partition = partition,
+        .lag_alias = metrics_gauge(registry, "kafka_consumer_lag", "Events that wait in the partition", label),
+        .state_rows = metrics_gauge(registry, "process_state_rows", "Rows of keyed state in memory", label),
+        .state_panes = metrics_gauge(registry, "process_state_panes", "Windows that are open or amendable", label),
+        .state_evictions = metrics_counter(registry, "process_state_evictions_total",
+                                           "Rows of keyed state that left the memory for the disk", label),
+        .watermark_delay = metrics_gauge(registry, "watermark_delay_seconds",
+                                         "How far event time is behind the wall clock, at the worst of the tenants "
+                                         "whose events come as they happen",
+                                         label),
+        .watermark_alias = metrics_gauge(registry, "flink_taskmanager_job_task_operator_watermark_delay",
+                                         "watermark_delay_seconds in milliseconds", label),
         .state_bytes = metrics_gauge(registry, "process_state_bytes", "Memory of the task's state", label),
         .state_disk_bytes = metrics_gauge(registry, "process_state_disk_bytes", "Files of the task's state", label),
         .dedup_ids = metrics_gauge(registry, "dedup_ids", "Event ids remembered", label),
@@ -53,6 +65,35 @@ void process_metrics_dead(struct process_metrics *metrics, const char *stage, co
     counter_add(dead, 1);
     if (metrics->reason_count < PROCESS_REASONS_MAX)
         metrics->reasons[metrics->reason_count++] = (struct process_reason){ stage, reason, dead };
+}
+
+void process_metrics_delay(struct process_metrics *metrics, size_t index, struct slice customer_id, double seconds)
+{
+    if (index >= PROCESS_DELAYS_MAX)
+        return;
+    if (!metrics->delays[index]) {
+        AUTO(buf) struct buf labels;
+        buf_init(&labels, 2048);
+        metrics_label(&labels, "customer_id", customer_id);
+        buf_add_format(&labels, ",partition=\"%u\"", metrics->partition);
+        metrics->delays[index] =
+            metrics_gauge(metrics->registry, "tenant_watermark_delay_seconds",
+                          "How far the tenant's event time is behind the wall clock", buf_text(&labels));
+    }
+    gauge_set(metrics->delays[index], seconds);
+}
+
+void process_metrics_worst_delay(struct process_metrics *metrics, double seconds)
+{
+    gauge_set(metrics->watermark_delay, seconds);
+    gauge_set(metrics->watermark_alias, seconds * 1000);
+}
+
+void process_metrics_lag(struct process_metrics *metrics, double seconds, uint64_t records)
+{
+    gauge_set(metrics->lag_seconds, seconds);
+    gauge_set(metrics->lag_records, (double)records);
+    gauge_set(metrics->lag_alias, (double)records);
 }
 
 void process_metrics_checkpoint(struct process_metrics *metrics, int64_t us)

@@ -4,12 +4,18 @@
 #include "base/metrics.h"
 
 #define PROCESS_REASONS_MAX 32
+#define PROCESS_DELAYS_MAX                                                                                             \
+    32 /* tenants whose watermark has a series of its own; of the others only the worst shows                          \
+        */
 
 struct process_metrics {
     struct metrics *registry;
     struct counter *processed, *duplicates, *commits, *commit_retries, *checkpoint_failures, *live_delayed;
-    struct gauge *lag_seconds, *lag_records, *state_bytes, *state_disk_bytes, *dedup_ids, *dedup_horizon;
+    struct gauge *lag_seconds, *lag_records, *lag_alias, *state_bytes, *state_disk_bytes, *dedup_ids, *dedup_horizon;
     struct counter *dedup_dropped_early;
+    struct gauge *state_rows, *state_panes, *watermark_delay, *watermark_alias, *delays[PROCESS_DELAYS_MAX];
+    struct counter *state_evictions;
+    uint16_t partition;
     struct histogram *checkpoint_seconds, *checkpoint_alias, *commit_seconds, *latency_seconds;
     struct process_reason {
         const char *stage, *reason; /* literals, told apart by their addresses */
@@ -21,4 +27,9 @@ struct process_metrics {
 void process_metrics_init(struct process_metrics *metrics, struct metrics *registry, uint16_t partition);
 /* One more dead letter. stage and reason: literals. */
 void process_metrics_dead(struct process_metrics *metrics, const char *stage, const char *reason);
+/* How far the clock of the tenant that was met as number `index` is behind the wall clock. */
+void process_metrics_delay(struct process_metrics *metrics, size_t index, struct slice customer_id, double seconds);
+/* The worst of those whose events come as they happen. */
+void process_metrics_worst_delay(struct process_metrics *metrics, double seconds);
+void process_metrics_lag(struct process_metrics *metrics, double seconds, uint64_t records);
 void process_metrics_checkpoint(struct process_metrics *metrics, int64_t us);

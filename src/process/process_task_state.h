@@ -63,6 +63,7 @@ struct process_task {
     bool must_mark;                /* commit marks even without events */
 
     int64_t checkpoint_at_us, checkpoint_began_us;
+    int64_t room_at_us; /* when to look at the journal's room again */
     struct retry checkpoint_retry;
     struct log_limit checkpoint_log;
     struct state_point last_point;
@@ -71,10 +72,10 @@ struct process_task {
     bool last_checkpoint_tried;
     int64_t maintain_at_us;
     struct retry maintain_retry;
-    uint64_t dropped_early_seen;
+    uint64_t dropped_early_seen, evictions_seen;
 
     struct live_gather live;
-    int64_t live_at_us, gauges_at_us, latency_us;
+    int64_t live_at_us, gauges_at_us, delays_at_us, latency_us;
     bool live_delayed;
 };
 

@@ -188,6 +188,7 @@ static void test_a_full_journal_is_waited_for(void **state)
     rig.journal_options.total_bytes_max = 4u << 20;
     rig.options.checkpoint_interval_ms = 500;
     assert_int_equal(rig_up(&rig, NULL), OK);
+    assert_int_equal(rig_mark_all_read(&rig), OK); /* a store that takes nothing more: the outputs stay */
     rig_run(&rig, 10);
     unsigned sent = 0;
     while (sent < 100000 && rig_send(&rig, "acme", sent, 500) == OK) {
@@ -204,6 +205,28 @@ static void test_a_full_journal_is_waited_for(void **state)
     assert_int_equal(rig_up(&rig, NULL), OK);
     rig_run(&rig, 1000);
     expect_each_once(sent);
+}
+
+/* Checkpoints hold the journal back; the next ones are not due for minutes when the store has caught up. */
+static void test_a_full_journal_takes_input_again_soon_after_the_store_has_caught_up(void **state)
+{
+    (void)state;
+    rig_done(&rig);
+    rig_init(&rig, 7, &journal_file);
+    rig.journal_options.total_bytes_max = 16u << 20;
+    rig.options.checkpoint_interval_ms = 600000;
+    assert_int_equal(rig_up(&rig, NULL), OK);
+    assert_int_equal(rig_mark_all_read(&rig), OK);
+    unsigned sent = 0;
+    while (sent < 200000 && rig_send(&rig, "acme", sent, 500) == OK) {
+        sent += 500;
+        rig_run(&rig, 10);
+    }
+    assert_true(sent > 0 && sent < 200000);
+    rig_run(&rig, 1000);
+    assert_int_equal(rig_mark_all_read(&rig), OK);
+    rig_run(&rig, 5000);
+    assert_int_equal(rig_send(&rig, "acme", sent, 500), OK);
 }
 
 static void test_lag_is_told_in_records_and_seconds(void **state)
@@ -280,6 +303,8 @@ int main(void)
                                         teardown),
         cmocka_unit_test_setup_teardown(test_a_commit_larger_than_a_batch_is_worked_off_in_several, setup, teardown),
         cmocka_unit_test_setup_teardown(test_a_full_journal_is_waited_for, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_a_full_journal_takes_input_again_soon_after_the_store_has_caught_up, setup,
+                                        teardown),
         cmocka_unit_test_setup_teardown(test_lag_is_told_in_records_and_seconds, setup, teardown),
         cmocka_unit_test_setup_teardown(test_threads_and_a_stop_in_the_middle_lose_nothing, setup, teardown),
     };

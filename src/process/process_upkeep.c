@@ -9,6 +9,8 @@
 /* An idle partition moves its marks only when it would hold back so much of the journal. */
 #define MARK_BYTES (1u << 20)
 #define GAUGES_INTERVAL_US 100000
+#define DELAYS_INTERVAL_US 1000000
+#define ROOM_INTERVAL_US 1000000
 #define LOG_INTERVAL_US 10000000
 #define UPKEEP_WAIT_US 20000
 
@@ -54,17 +56,32 @@ static void checkpoint_failed(struct process_task *task, struct world *world, en
                  (unsigned long long)skipped, err->text);
 }
 
-static bool is_worth_it(const struct process_task *task, uint64_t end_position)
+/* The older of two checkpoints holds the journal back: when that is full, another one sets room free, news or not. */
+static bool is_worth_it(const struct process_task *task, const struct journal_status *status)
 {
     return task->durable_next != task->last_point.changelog_offset ||
-           end_position - task->last_point.position >= MARK_BYTES;
+           status->end_position - task->last_point.position >= MARK_BYTES ||
+           (status->full && task->keep < task->last_point.position);
+}
+
+/* In its time, or as soon as the journal has no room. */
+static bool is_due(struct process_task *task, int64_t now_us)
+{
+    struct journal_status status;
+    if (now_us >= task->checkpoint_at_us)
+        return true;
+    if (now_us < task->room_at_us)
+        return false;
+    task->room_at_us = now_us + ROOM_INTERVAL_US;
+    task->journal->backend->status(task->journal, &status);
+    return status.full && is_worth_it(task, &status);
 }
 
 bool process_upkeep_checkpoint(struct process_task *task, struct world *world, int64_t *wake_us)
 {
     int64_t now_us = world_mono_us(world);
-    if (now_us < task->checkpoint_at_us) {
-        process_wake_at(wake_us, task->checkpoint_at_us);
+    if (!is_due(task, now_us)) {
+        process_wake_at(wake_us, task->checkpoint_at_us < task->room_at_us ? task->checkpoint_at_us : task->room_at_us);
         return false;
     }
     if (task->flying && atomic_load(&task->at_journal))
@@ -72,7 +89,7 @@ bool process_upkeep_checkpoint(struct process_task *task, struct world *world, i
     struct journal_status status;
     struct error err = { 0 };
     task->journal->backend->status(task->journal, &status);
-    if (!state_base_is_settling(task->base) && !is_worth_it(task, status.end_position)) {
+    if (!state_base_is_settling(task->base) && !is_worth_it(task, &status)) {
         task->checkpoint_at_us = now_us + task->options.checkpoint_interval_ms * 1000;
         process_wake_at(wake_us, task->checkpoint_at_us);
         return false;
@@ -129,6 +146,31 @@ static void look_at_horizon(struct process_task *task)
              (long long)task->options.dedup_horizon_ms / 1000);
 }
 
+static void look_at_rows(struct process_task *task)
+{
+    struct keyed_usage usage;
+    keyed_usage(task->rows, &usage);
+    gauge_set(task->metrics.state_rows, (double)usage.rows_in_memory);
+    gauge_set(task->metrics.state_panes, (double)usage.panes);
+    counter_add(task->metrics.state_evictions, usage.evictions - task->evictions_seen);
+    task->evictions_seen = usage.evictions;
+}
+
+/* A tenant that loads history is years behind and in good order: it has its own series, but is not the worst. */
+static void look_at_watermarks(struct process_task *task, int64_t now_ms)
+{
+    double worst = 0;
+    for (size_t i = 0; i < watermarks_count(task->watermarks); i++) {
+        const struct watermark *mark = watermarks_at(task->watermarks, i);
+        if (mark->value_ms == WATERMARK_NONE)
+            continue;
+        double delay = (double)(now_ms - mark->value_ms) / 1000;
+        worst = mark->live && delay > worst ? delay : worst;
+        process_metrics_delay(&task->metrics, i, mark->customer_id, delay);
+    }
+    process_metrics_worst_delay(&task->metrics, worst);
+}
+
 void process_upkeep_gauges(struct process_task *task, struct world *world)
 {
     int64_t now_us = world_mono_us(world);
@@ -144,9 +186,13 @@ void process_upkeep_gauges(struct process_task *task, struct world *world)
     gauge_set(task->metrics.state_disk_bytes, (double)disk);
     gauge_set(task->metrics.dedup_ids, (double)dedup_ids(task->dedup));
     gauge_set(task->metrics.dedup_horizon, (double)dedup_horizon_ms(task->dedup) / 1000);
-    gauge_set(task->metrics.lag_seconds, (double)lag_us(task, world) / 1e6);
-    gauge_set(task->metrics.lag_records, (double)lag_records(task));
+    process_metrics_lag(&task->metrics, (double)lag_us(task, world) / 1e6, lag_records(task));
     look_at_horizon(task);
+    look_at_rows(task);
+    if (now_us < task->delays_at_us)
+        return;
+    task->delays_at_us = now_us + DELAYS_INTERVAL_US;
+    look_at_watermarks(task, world_wall_ms(world));
 }
 
 void process_upkeep_publish(struct process_task *task, struct world *world, int64_t *wake_us)

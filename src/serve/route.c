@@ -53,6 +53,7 @@ static const struct route {
     { "/metrics", HTTP_METHOD_GET, get_metrics, 0 },
     { "/v1/sql", HTTP_METHOD_POST, ask_sql, ROUTE_CORS },
     { "/v1/live", HTTP_METHOD_GET, feed_open, ROUTE_CORS },
+    { "/v1/stream", HTTP_METHOD_GET, stream_health, ROUTE_CORS },
     { "/v1/tenants", HTTP_METHOD_GET, tenants_list, 0 },
     { "/v1/tenants", HTTP_METHOD_POST, tenants_create, 0 },
     { "/v1/config", HTTP_METHOD_GET, about_config, 0 },
@@ -138,11 +139,11 @@ void route_request(void *self, struct http_exchange *exchange)
     else if (slice_starts(path, tenant) && path.n > tenant.n)
         route_tenant(serve, exchange, slice_after(path, tenant.n), method);
     else if (!(method == HTTP_METHOD_GET && site_answer(serve, exchange, path)))
-        answer_error(
-            serve, exchange, 404, "not_found",
-            "there is nothing here; the paths are /, /v1/sql, /v1/live, /v1/config, /v1/whoami, /v1/tenants, /health, "
-            "/ready, /metrics",
-            &ANSWER_PRIVATE);
+        answer_error(serve, exchange, 404, "not_found",
+                     "there is nothing here; the paths are /, /v1/sql, /v1/live, /v1/stream, /v1/config, /v1/whoami, "
+                     "/v1/tenants, /health, "
+                     "/ready, /metrics",
+                     &ANSWER_PRIVATE);
 }
 
 void route_gone(void *self, struct http_exchange *exchange)

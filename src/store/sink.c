@@ -120,13 +120,15 @@ void sink_healed(struct sink *sink)
 int64_t sink_lag_us(struct sink *sink, int64_t wall_us)
 {
     int64_t oldest_us = atomic_load(&sink->oldest_written_us);
-    return oldest_us < wall_us ? wall_us - oldest_us : 0;
+    int64_t lag_us = oldest_us < wall_us ? wall_us - oldest_us : 0;
+    gauge_set(sink->metrics.lag_s, (double)lag_us / 1e6);
+    return lag_us;
 }
 
 void sink_note_lag(struct sink *sink, struct world *world)
 {
     atomic_store(&sink->oldest_written_us, sink->batch.oldest_written_us);
-    gauge_set(sink->metrics.lag_s, (double)sink_lag_us(sink, world_wall_us(world)) / 1e6);
+    (void)sink_lag_us(sink, world_wall_us(world));
     gauge_set(sink->metrics.pending, (double)sink->batch.rows);
 }
 

@@ -43,6 +43,7 @@ struct role sink_role(struct sink *sink);
  * be under way), sink_close. Stopping without any of this loses nothing. */
 void sink_drain(struct sink *sink);
 bool sink_is_drained(struct sink *sink);
-/* Any thread: the age of the oldest record in the sink's hands that is not stored; 0: none. */
+/* Any thread: the age of the oldest record in the sink's hands that is not stored; 0: none. Shows it as
+ * store_lag_seconds, too: a sink that waits within an insert cannot. */
 int64_t sink_lag_us(struct sink *sink, int64_t wall_us);
 void sink_close(struct sink *sink); /* NULL is fine */

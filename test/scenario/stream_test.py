@@ -1,0 +1,117 @@
+"""The stream seen from outside: its health as JSON and as metrics, alerts, and what happens when the store stops taking."""
+import contextlib, glob, json, os, re, shutil, signal, subprocess, tempfile, time
+
+from bad_day_test import event
+from scenarios import Skip
+from weir import ROOT, Weir
+
+RULES = os.path.join(ROOT, "deploy", "prometheus")
+
+
+def health(weir, key=None):
+    status, body, _ = weir.request("GET", weir.api("/v1/stream"), None, {"Authorization": "Bearer " + key} if key else {})
+    return status, json.loads(body)
+
+
+def test_health_of_the_stream_shows_tasks_to_all_and_a_tenants_event_time_to_itself_alone():
+    with Weir() as weir:
+        other = weir.tenant("other")
+        weir.post("/track", [event(i) for i in range(70)])
+        weir.post("/track", [event(i, tenant="other") for i in range(5)], key=other["write_key"])
+        weir.settle("SELECT count() FROM events_raw", 70)
+        weir.settle("SELECT count() FROM events_raw", 5, key=other["read_key"])
+        time.sleep(1.2)  # gauges of event time are looked at once a second
+        status, mine = health(weir, other["read_key"])
+        assert status == 200 and mine["tenant"] == "other", mine
+        assert sum(p["events"] for p in mine["partitions"]) == 75 and all(p["lag_records"] == 0 for p in mine["partitions"]), mine
+        assert {w["customer_id"] for w in mine["watermarks"]} == {"other"} and "windows" not in mine, mine
+        assert all(600 <= w["delay_seconds"] < 660 for w in mine["watermarks"]), mine
+        status, everything = health(weir)
+        assert {w["customer_id"] for w in everything["watermarks"]} == {"other", "demo_tenant"}
+        by = {}
+        for w in everything["windows"]:
+            by[w["window"]] = by.get(w["window"], 0) + w["events"]
+        assert by and all(n in (70, 75) for n in by.values()), by
+        assert health(weir, "nonsense")[0] in (401, 403)
+        for name in ("kafka_lag", "kafka_consumer_lag", "watermark_delay_seconds", "flink_taskmanager_job_task_operator_watermark_delay", "process_state_rows",
+                     "process_state_panes", "process_state_evictions_total", "process_commit_seconds_count"):
+            assert weir.metric(name) is not None, name
+
+
+def promtool():
+    """From the path, or out of Debian's package without installing its server."""
+    own = os.path.join(ROOT, ".deps", "promtool")
+    if shutil.which("promtool"):
+        return "promtool"
+    if not os.path.exists(own):
+        with tempfile.TemporaryDirectory() as directory:
+            os.chmod(directory, 0o777)
+            got = subprocess.run(["apt-get", "download", "-qq", "prometheus"], cwd=directory, capture_output=True, text=True, timeout=300)
+            packages = glob.glob(os.path.join(directory, "*.deb"))
+            if got.returncode or not packages:
+                raise Skip("promtool is in Debian's package prometheus, which cannot be had here: " + got.stderr[-200:])
+            subprocess.run(["dpkg-deb", "-x", packages[0], directory], check=True)
+            shutil.copy(os.path.join(directory, "usr/bin/promtool"), own)
+    return own
+
+
+def test_alerts_fire_just_above_their_thresholds_and_speak_of_metrics_that_exist():
+    tool = promtool()
+    for words in (["check", "rules", "alerts.yaml"], ["check", "config", "prometheus.yaml"], ["test", "rules", "alerts_test.yaml"]):
+        done = subprocess.run([tool, *words], cwd=RULES, capture_output=True, text=True, timeout=120)
+        assert done.returncode == 0, (words, done.stdout, done.stderr)
+    with open(os.path.join(RULES, "alerts.yaml")) as f:
+        expressions = re.findall(r"expr: (.*)", f.read())
+    with open(os.path.join(RULES, "alerts_test.yaml")) as f:
+        tested = f.read()
+    asked = {n for e in expressions for n in re.findall(r"\b([a-z]+_[a-z_]+)(?=[\[{ )>])", e) if n not in ("histogram_quantile", "customer_id")}
+    assert len(asked) >= 9, asked
+    with Weir() as weir:
+        weir.post("/track", [event(1), {"customer_id": "demo_tenant"}, event(2, timestamp=time.time() + 23.9 * 3600)])
+        weir.settle("SELECT count() FROM events_raw", 2)
+        time.sleep(1.2)
+        text = weir.request("GET", weir.ingest("/metrics"))[1].decode()
+        for name in asked - {"dead_letters_total"}:  # made with the first letter
+            assert re.search(r"^%s[{ ]" % name, text, re.M), name
+    for alert in re.findall(r"alert: (\w+)", open(os.path.join(RULES, "alerts.yaml")).read()):
+        assert tested.count('"%s"' % alert) >= 2, "%s is not tested above and below" % alert
+
+
+def test_a_stopped_engine_bounds_memory_shows_lag_ends_in_503_and_recovers_to_the_event():
+    with Weir(yaml="journal: {segment_size: 4 MiB, retention_size: 8 MiB, size_max: 256 MiB}\n") as weir:
+        assert weir.post("/track", [event(i) for i in range(100)])[0] == 200
+        weir.settle("SELECT count() FROM events_raw", 100)
+        before, acknowledged, refused, lags, most = weir.metric("process_resident_memory_bytes"), 100, None, [], 0
+        engine = weir.engine_pid()
+        os.kill(engine, signal.SIGSTOP)
+        try:
+            pad, end = "p" * 3000, time.time() + 90
+            while time.time() < end and not refused:
+                body = json.dumps([event(j, properties={"pad": pad}) for j in range(acknowledged, acknowledged + 100)]).encode()
+                code, _, headers = weir.request("POST", weir.ingest("/track"), body)
+                if code == 200:
+                    acknowledged += 100
+                else:
+                    refused = (code, headers.get("Retry-After") or headers.get("retry-after"))
+                if acknowledged % 5000 == 0:
+                    lags.append(weir.metric("store_lag_seconds"))
+                    most = max(most, weir.metric("process_resident_memory_bytes"))
+            assert refused and refused[0] == 503 and refused[1], (refused, acknowledged)
+            assert weir.metric("journal_full") == 1
+            time.sleep(1.5)
+            lags.append(weir.metric("store_lag_seconds"))
+            assert lags[-1] > 1 and lags == sorted(lags), lags
+            assert most - before < 256 << 20, "memory grew by %d MiB" % ((most - before) >> 20)
+        finally:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(engine, signal.SIGCONT)
+        weir.settle("SELECT count() FROM events_raw", acknowledged, seconds=120)
+        end, status = time.time() + 30, 0
+        while status != 200 and time.time() < end:
+            status, _ = weir.post("/track", [event(j, properties={"pad": pad}) for j in range(acknowledged, acknowledged + 100)])
+            time.sleep(0.1)
+        assert status == 200, status
+        weir.settle("SELECT uniqExact(event_id) FROM events_raw", acknowledged + 100, seconds=60)
+        assert int(weir.one("SELECT count() FROM events_raw")) == acknowledged + 100
+        assert weir.metric("journal_full") == 0
+        return "%d events waited in the journal, memory grew by %d MiB, lag seen up to %.1f s" % (acknowledged - 100, (most - before) / (1 << 20), max(lags))
