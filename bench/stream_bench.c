@@ -6,7 +6,8 @@
  *
  * Each case writes its events with a seeded generator in a process of its own, then a new process opens the journal
  * and runs the task that `weir up` runs; a third one reads the results and compares. Files are under DIR (default: a
- * new folder in /tmp; some 400 bytes an event) and are removed. Exit 1 when a result is wrong. */
+ * new folder in /tmp; some 400 bytes an event) and are removed, unless a part of it failed. Exit 1 when a result is
+ * wrong. */
 #include <ftw.h>
 #include <getopt.h>
 #include <math.h>
