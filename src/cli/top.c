@@ -18,6 +18,7 @@
 #include "cli/http_client.h"
 #include "cli/metrics_text.h"
 #include "cli/term.h"
+#include "cli/top_stream.h"
 #include "world/world.h"
 
 #define HISTORY 240
@@ -28,7 +29,7 @@
 struct top_options {
     const char *url, *key, *token;
     int64_t interval_ms;
-    bool once, json;
+    bool once, json, stream;
 };
 
 static const struct arg ARGS[] = {
@@ -37,14 +38,17 @@ static const struct arg ARGS[] = {
     ARG_TEXT_ENV(struct top_options, token, "token", 0, "TOKEN", NULL, "WEIR_ADMIN_TOKEN",
                  "for latencies from another machine: DATA/admin.token"),
     ARG_DURATION(struct top_options, interval_ms, "interval", 'i', "TIME", "500ms", "between two looks"),
+    ARG_FLAG(struct top_options, stream, "stream", 's', "the processing tasks instead of the event types"),
     ARG_FLAG(struct top_options, once, "once", '1', "print once and end"),
     ARG_FLAG(struct top_options, json, "json", 'j', "with --once: one JSON object"),
 };
 static const struct args_command TOP = {
     .name = "top",
     .summary = "watch events arrive, live",
-    .description = "Counts are one tenant's, since weir started; latencies are those of the whole process. q quits.",
-    .examples = "  weir top\n  weir top --key rk_… --interval 1s\n  weir top --once --json\n",
+    .description =
+        "Counts are one tenant's, since weir started; latencies are those of the whole process. s shows the\n"
+        "processing tasks or the event types, q quits.",
+    .examples = "  weir top\n  weir top --key rk_… --interval 1s\n  weir top --stream\n  weir top --once --json\n",
     .args = ARGS,
     .arg_count = COUNT_OF(ARGS),
 };
@@ -76,7 +80,8 @@ struct top {
     struct stage stages[3];
     double journal_bytes, store_lag_s, memory_bytes; /* below 0: not known */
     struct error trouble;                            /* text empty: none */
-    bool seen;
+    struct top_stream stream;
+    bool seen, shows_stream;
 };
 
 static volatile sig_atomic_t asked_to_end;
@@ -214,6 +219,9 @@ static enum status look(struct top *top, unsigned *out_http_status)
     top->trouble.text[0] = '\0';
     take_state(top, reply.body, now_us);
     look_at_metrics(top, now_us);
+    if ((top->shows_stream || top->options->json) && http_client_get(top->live, "/v1/stream", &reply, NULL) == OK &&
+        reply.status == 200)
+        top_stream_take(&top->stream, reply.body, world_mono_us(world_real()));
     return OK;
 }
 
@@ -392,6 +400,22 @@ static void add_types(struct frame *frame, const struct top *top)
     }
 }
 
+static void add_tasks(struct frame *frame, const struct top *top)
+{
+    AUTO(buf) struct buf lines;
+    buf_init(&lines, 65536);
+    top_stream_add(&top->stream, frame->columns, &lines);
+    end_line(frame);
+    for (struct slice rest = buf_slice(&lines); rest.n;) {
+        size_t n = (size_t)((const char *)memchr(rest.p, '\n', rest.n) - rest.p);
+        if (frame->live && frame->lines + 2 >= frame->rows)
+            return;
+        buf_add(frame->out, rest.p, n);
+        end_line(frame);
+        rest = slice_after(rest, n + 1);
+    }
+}
+
 static void add_frame(struct buf *out, const struct top *top, bool live)
 {
     struct frame frame = { out, term_columns(), term_rows(), 0, live };
@@ -402,13 +426,17 @@ static void add_frame(struct buf *out, const struct top *top, bool live)
     add_counts(&frame, top);
     add_stages(&frame, top);
     add_lag(&frame, top);
-    add_types(&frame, top);
+    if (top->shows_stream)
+        add_tasks(&frame, top);
+    else
+        add_types(&frame, top);
     if (!live)
         return;
     buf_add_text(out, "\033[J");
     buf_add_format(out, "\033[%zu;1H", frame.rows);
     style(&frame, top->trouble.text[0] ? TERM_RED : TERM_DIM);
-    term_add_cut(out, slice_from(top->trouble.text[0] ? top->trouble.text : "q quits"), frame.columns - 1);
+    term_add_cut(out, slice_from(top->trouble.text[0] ? top->trouble.text : "s tasks or types   q quits"),
+                 frame.columns - 1);
     style(&frame, TERM_PLAIN);
     buf_add_text(out, "\033[K");
 }
@@ -444,6 +472,15 @@ static void add_json(struct buf *out, const struct top *top)
         json_add_field_u64(out, "dead_letters", row->dead);
         json_add_key(out, "events_per_second");
         buf_add_format(out, "%.1f}", row->rate);
+    }
+    buf_add_text(out, "],\"tasks\":[");
+    for (size_t i = 0; i < top->stream.count; i++) {
+        const struct top_task *task = &top->stream.tasks[i];
+        buf_add_format(out,
+                       "%s{\"task\":%.0f,\"events_per_second\":%.1f,\"lag_events\":%.0f,\"lag_seconds\":%.3f,"
+                       "\"watermark_delay_seconds\":%.3f,\"state_bytes\":%.0f}",
+                       i ? "," : "", task->partition, task->rate, task->lag_records, task->lag_s, task->delay_s,
+                       task->state_bytes);
     }
     buf_add_text(out, "]}\n");
 }
@@ -496,11 +533,11 @@ static bool terminal_take(void)
 }
 
 /* True: the user wants to leave. */
-static bool wait_for_key(int64_t ms)
+static bool wait_for_key(struct top *top)
 {
     struct pollfd keys = { .fd = STDIN_FILENO, .events = POLLIN };
     char key[16];
-    if (poll(&keys, 1, (int)ms) <= 0)
+    if (poll(&keys, 1, (int)top->options->interval_ms) <= 0)
         return asked_to_end;
     ssize_t n = read(STDIN_FILENO, key, sizeof key);
     if (n == 0 || (keys.revents & (POLLHUP | POLLERR)))
@@ -508,6 +545,8 @@ static bool wait_for_key(int64_t ms)
     for (ssize_t i = 0; i < n; i++)
         if (key[i] == 'q' || key[i] == 'Q' || key[i] == 3)
             return true;
+        else if (key[i] == 's' || key[i] == 'S' || key[i] == '\t')
+            top->shows_stream = !top->shows_stream;
     return asked_to_end;
 }
 
@@ -526,7 +565,7 @@ static int watch(struct top *top)
         buf_reset(&out);
         add_frame(&out, top, true);
         put(out.p, out.n);
-    } while (!wait_for_key(top->options->interval_ms));
+    } while (!wait_for_key(top));
     terminal_restore();
     return EX_OK;
 }
@@ -572,6 +611,7 @@ int command_top(int argc, char **argv)
     for (size_t i = 0; i < COUNT_OF(top.stages); i++)
         top.stages[i].p50_ms = -1;
     top.options = &options;
+    top.shows_stream = options.stream;
     AUTO(http_client) struct http_client *live = NULL, *metrics = NULL;
     struct http_client_options to = { .url = options.url, .key = options.key, .timeout_ms = 5000 };
     struct http_client_options to_metrics = { .url = options.url, .key = options.token, .timeout_ms = 5000 };

@@ -16,8 +16,8 @@ def weir(*words, stdin="", timeout=30, env=None, cwd=ROOT):
     return subprocess.run([WEIR, *words], cwd=cwd, input=stdin, capture_output=True, text=True, timeout=timeout, env={**os.environ, **(env or {})})
 
 
-def on_a_terminal(words, env=None, stdin=b"", seconds=30):
-    """Runs it with all three streams on a terminal; what it wrote, and its exit code."""
+def on_a_terminal(words, env=None, stdin=b"", seconds=30, then=b""):
+    """Runs it with all three streams on a terminal; what it wrote, and its exit code. `then` is typed a second later."""
     pid, fd = pty.fork()
     if pid == 0:
         os.chdir(ROOT)
@@ -25,7 +25,11 @@ def on_a_terminal(words, env=None, stdin=b"", seconds=30):
     out, end = b"", time.time() + seconds
     if stdin:
         os.write(fd, stdin)
+    second = time.time() + 1
     while time.time() < end:
+        if then and time.time() > second:
+            os.write(fd, then)
+            then = b""
         if not select.select([fd], [], [], 0.2)[0]:
             continue
         try:

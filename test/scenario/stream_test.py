@@ -2,6 +2,7 @@
 import contextlib, glob, json, os, re, shutil, signal, subprocess, tempfile, time
 
 from bad_day_test import event
+from cli_test import on_a_terminal
 from scenarios import Skip
 from weir import ROOT, Weir
 
@@ -115,3 +116,15 @@ def test_a_stopped_engine_bounds_memory_shows_lag_ends_in_503_and_recovers_to_th
         assert int(weir.one("SELECT count() FROM events_raw")) == acknowledged + 100
         assert weir.metric("journal_full") == 0
         return "%d events waited in the journal, memory grew by %d MiB, lag seen up to %.1f s" % (acknowledged - 100, (most - before) / (1 << 20), max(lags))
+
+
+def test_top_shows_the_tasks_at_a_key_on_a_narrow_terminal_and_as_json():
+    with Weir() as weir:
+        weir.post("/track", [event(i) for i in range(70)])
+        weir.settle("SELECT count() FROM events_raw", 70)
+        once = weir.cli("top", "--once", "--stream", "--url", weir.api(""))
+        assert once.returncode == 0 and re.search(r"task +events/s +waiting", once.stdout), once.stdout
+        tasks = json.loads(weir.cli("top", "--once", "--json", "--url", weir.api("")).stdout)["tasks"]
+        assert [t["task"] for t in tasks] == list(range(len(tasks))) and tasks and all(t["lag_events"] == 0 for t in tasks), tasks
+        shown, code = on_a_terminal(["top", "--url", weir.api(""), "--interval", "100ms"], env={"COLUMNS": "44"}, stdin=b"s", seconds=20, then=b"q")
+        assert code == 0 and " waiting    behind" in shown and "event time" not in shown and "s tasks or types" in shown, shown[-1500:]

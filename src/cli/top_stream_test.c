@@ -1,0 +1,57 @@
+#include "cli/top_stream.h"
+
+#include "base/test.h"
+
+static const char *shown(const struct top_stream *stream, size_t columns)
+{
+    static char text[4096];
+    AUTO(buf) struct buf out;
+    buf_init(&out, sizeof text - 1);
+    top_stream_add(stream, columns, &out);
+    memcpy(text, buf_text(&out), out.n + 1);
+    return text;
+}
+
+static void test_rates_come_from_two_looks(void **state)
+{
+    (void)state;
+    struct top_stream stream = { 0 };
+    top_stream_take(&stream, SLICE("{\"partitions\":[{\"partition\":0,\"events\":100,\"lag_records\":7}]}"), 1000000);
+    assert_true(stream.tasks[0].rate == 0);
+    top_stream_take(&stream, SLICE("{\"partitions\":[{\"partition\":0,\"events\":350,\"lag_seconds\":1.5}]}"), 3000000);
+    assert_true(stream.tasks[0].rate == 125);
+    assert_non_null(strstr(shown(&stream, 80), "125"));
+    assert_non_null(strstr(shown(&stream, 80), "1.5 s"));
+    top_stream_take(&stream, SLICE("{\"partitions\":[{\"partition\":0,\"events\":1}]}"),
+                    4000000); /* it was restarted */
+    assert_true(stream.tasks[0].rate == 0);
+}
+
+static void test_no_line_is_wider_than_the_terminal(void **state)
+{
+    (void)state;
+    struct top_stream stream = { 0 };
+    top_stream_take(&stream, SLICE("{\"partitions\":[{\"partition\":0,\"events\":1,\"state_bytes\":123456789}]}"), 1);
+    for (size_t columns = 20; columns < 100; columns++)
+        for (const char *line = shown(&stream, columns); *line; line += strcspn(line, "\n") + 1)
+            assert_true(strcspn(line, "\n") < columns);
+    assert_null(strstr(shown(&stream, 40), "evicted"));
+}
+
+static void test_an_older_weir_is_said_to_be_silent(void **state)
+{
+    (void)state;
+    struct top_stream stream = { 0 };
+    top_stream_take(&stream, SLICE("{\"code\":\"not_found\"}"), 1);
+    assert_non_null(strstr(shown(&stream, 80), "not known"));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_rates_come_from_two_looks),
+        cmocka_unit_test(test_no_line_is_wider_than_the_terminal),
+        cmocka_unit_test(test_an_older_weir_is_said_to_be_silent),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
