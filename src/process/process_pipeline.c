@@ -61,7 +61,8 @@ struct process_pipeline *process_pipeline_new(const struct process_pipeline_opti
                                                   .watermarks = memory->watermarks,
                                                   .partition = options->partition,
                                                   .partitions = options->partitions,
-                                                  .seed = options->seed };
+                                                  .seed = options->seed,
+                                                  .results_max = options->results_max };
     pipeline->windows = stage_window_new(&windows);
     add_stage(pipeline, (struct process_stage){ "validate", &pipeline->validate, stage_validate_run, NULL });
     pipeline->transform = stage_transform_new(options->domains);
@@ -296,6 +297,11 @@ enum status process_pipeline_partial(struct process_pipeline *pipeline, struct s
                                      struct process_outputs *outputs, struct error *err)
 {
     return stage_window_partial(pipeline->windows, record, now_ms, outputs, err);
+}
+
+bool process_pipeline_is_closing(const struct process_pipeline *pipeline)
+{
+    return stage_window_is_closing(pipeline->windows);
 }
 
 bool process_pipeline_tick(struct process_pipeline *pipeline, int64_t now_ms, int64_t *out_wake_ms)

@@ -19,6 +19,7 @@ struct process_pipeline_options {
     uint16_t partition, partitions;
     uint64_t seed; /* of the partition's hashes */
     int64_t future_skew_ms;
+    size_t results_max;                /* as in stage_window_options */
     const struct domain_set *domains;  /* outlives the pipeline; NULL: none */
     const struct window_defs *windows; /* outlives it */
 };
@@ -50,6 +51,8 @@ MUST_CHECK enum status process_pipeline_flush(struct process_pipeline *pipeline,
 /* A record of TOPIC_REKEYED. The states must have been prepared. Errors as process_pipeline_run. */
 MUST_CHECK enum status process_pipeline_partial(struct process_pipeline *pipeline, struct slice record, int64_t now_ms,
                                                 struct process_outputs *outputs, struct error *err);
+/* No event and no partial may be given to it until a flush has changed that. */
+bool process_pipeline_is_closing(const struct process_pipeline *pipeline);
 /* Lets time pass. True: a commit is wanted although no event has come. *out_wake_ms: the wall clock at which to call
  * again; INT64_MAX: never by itself. */
 bool process_pipeline_tick(struct process_pipeline *pipeline, int64_t now_ms, int64_t *out_wake_ms);

@@ -454,7 +454,7 @@ static enum status fill_vector(struct process_task *task, struct world *world, s
 static bool fill(struct process_task *task, struct world *world, int64_t *wake_us)
 {
     bool worked = false;
-    while (!is_full(task)) {
+    while (!is_full(task) && !process_pipeline_is_closing(task->pipeline)) {
         struct error err = { 0 };
         enum status s = fill_vector(task, world, &err);
         if (s == OK) {

@@ -26,6 +26,7 @@ struct process_options {
     const char *state_path;     /* directory of all partitions' state, made when missing; no default */
     uint32_t batch_records_max; /* 8192; events in one commit */
     uint32_t batch_bytes_max; /* 4 MiB, at most 6; outputs of one commit. The journal must take commits of twice this */
+    uint32_t results_max;     /* 20000, which is the most; results of windows in one commit, about */
     uint32_t commit_pause_us; /* 0; shortest time between two commits that are not full */
     uint32_t read_bytes;      /* 1 MiB; asked of the journal at a time */
     int64_t future_skew_ms;   /* 24 h; a timestamp further ahead of ingested_us is a dead letter */

@@ -4,10 +4,23 @@
 
 #include "process/window/window_partial.h"
 #include "process/window/window_stage.h"
+#include "process/window/window_time.h"
 
 #define JSON_BYTES_MAX (1u << 20) /* of one result's key or measures */
 #define SCRATCH_BYTES (1u << 20)
 #define TICK_MS 1000
+
+/* Windows that were half closed, and updates that waited, when the task was cut off. */
+static void look_at_restored(struct stage_window *stage)
+{
+    struct watermark *mark;
+    for (struct keyed_pane *pane = NULL; (pane = keyed_pane_after(stage->options.rows, pane));)
+        stage->recovering |= pane->words[PANE_FLAGS] & PANE_PENDING;
+    for (size_t i = 0; (mark = watermarks_at(stage->options.watermarks, i)); i++)
+        stage->closing |= mark->complete_ms != WATERMARK_NONE &&
+                          keyed_due_ms(stage->options.rows, window_tenant(stage, mark)) <= mark->complete_ms;
+    stage->more = stage->recovering || stage->closing;
+}
 
 struct stage_window *stage_window_new(const struct stage_window_options *options)
 {
@@ -28,6 +41,9 @@ struct stage_window *stage_window_new(const struct stage_window_options *options
     buf_init(&stage->key_json, JSON_BYTES_MAX);
     buf_init(&stage->measures_json, JSON_BYTES_MAX);
     arena_init(&stage->scratch, SCRATCH_BYTES);
+    if (stage->options.results_max == 0 || stage->options.results_max > RESULTS_A_COMMIT)
+        stage->options.results_max = RESULTS_A_COMMIT;
+    look_at_restored(stage);
     return stage;
 }
 
@@ -109,14 +125,20 @@ static enum status tell_watermarks(struct stage_window *stage, struct error *err
 {
     struct watermark *mark;
     enum status s = OK;
+    size_t left = WATERMARKS_A_COMMIT;
     if (stage->options.partitions == 1 || !has_foreign_keys(stage))
         return OK;
     for (size_t i = 0; s == OK && (mark = watermarks_at(stage->options.watermarks, i)); i++) {
         if (mark->value_ms == WATERMARK_NONE || mark->value_ms == mark->sent_ms)
             continue;
-        if (stage->now_ms - mark->sent_at_ms >= WATERMARK_INTERVAL_MS || stage->now_ms < mark->sent_at_ms)
+        if (left == 0) {
+            stage->more = true;
+            break;
+        }
+        if (stage->now_ms - mark->sent_at_ms >= WATERMARK_INTERVAL_MS || stage->now_ms < mark->sent_at_ms) {
             s = tell_watermark(stage, mark, err);
-        else if (mark->sent_at_ms + WATERMARK_INTERVAL_MS < stage->untold_at_ms)
+            left--;
+        } else if (mark->sent_at_ms + WATERMARK_INTERVAL_MS < stage->untold_at_ms)
             stage->untold_at_ms = mark->sent_at_ms + WATERMARK_INTERVAL_MS;
     }
     return s;
@@ -126,34 +148,72 @@ static enum status close_windows(struct stage_window *stage, struct error *err)
 {
     struct watermark *mark;
     enum status s = OK;
-    for (size_t i = 0; s == OK && (mark = watermarks_at(stage->options.watermarks, i)); i++) {
-        watermarks_complete(stage->options.watermarks, mark, stage->now_ms);
+    stage->closing = false;
+    for (size_t i = 0; s == OK && (mark = watermarks_at(stage->options.watermarks, i)); i++)
         s = window_close_due(stage, mark, err);
-    }
-    return s == OK ? window_close_expired(stage, err) : s;
+    if (s == OK)
+        s = window_close_expired(stage, err);
+    stage->more |= stage->closing;
+    return s;
 }
 
 enum status stage_window_flush(void *self, struct process_outputs *outputs, struct error *err)
 {
     struct stage_window *stage = self;
     stage->outputs = outputs;
-    stage->results_left = RESULTS_A_COMMIT;
+    stage->results_left = stage->options.results_max;
+    stage->result_bytes = 0;
     stage->more = false;
     stage->untold_at_ms = INT64_MAX;
     enum status s = combiner_flush(&stage->combiner, stage->options.partition, outputs, err);
     if (s == OK)
         s = tell_watermarks(stage, err);
     if (s == OK)
+        s = window_recover_updates(stage, err);
+    if (s == OK)
         s = window_flush_updates(stage, false, err);
-    return s == OK ? close_windows(stage, err) : s;
+    return s == OK && !stage->recovering ? close_windows(stage, err) : s;
+}
+
+bool stage_window_is_closing(const struct stage_window *stage)
+{
+    return stage->closing || stage->recovering;
 }
 
 /* ---- time ---- */
 
+/* Windows of other partitions wait for this one, too: until everything that its events can be in has ended. */
+static int64_t foreign_due_ms(const struct stage_window *stage, const struct watermark *mark)
+{
+    int64_t span_ms = -1;
+    for (size_t d = 0; d < stage->options.defs->count; d++) {
+        const struct window_def *def = &stage->options.defs->defs[d];
+        int64_t ms = window_time_add(def->window->size_ms, def->window->lateness_ms);
+        if (!def->local && !def->window->processing_time && ms > span_ms)
+            span_ms = ms;
+    }
+    if (span_ms < 0 || mark->newest_ms == WATERMARK_NONE || mark->newest_ms > INT64_MAX - span_ms)
+        return INT64_MAX;
+    int64_t due_ms = mark->newest_ms + span_ms;
+    return mark->value_ms < due_ms ? due_ms : INT64_MAX;
+}
+
 static int64_t due_of(void *self, const struct watermark *mark)
 {
     struct stage_window *stage = self;
-    return mark->tenant ? keyed_due_ms(stage->options.rows, mark->tenant - 1) : INT64_MAX;
+    int64_t here_ms = mark->tenant ? keyed_due_ms(stage->options.rows, mark->tenant - 1) : INT64_MAX;
+    int64_t there_ms = foreign_due_ms(stage, mark);
+    return here_ms < there_ms ? here_ms : there_ms;
+}
+
+static bool anything_is_due(struct stage_window *stage)
+{
+    struct watermark *mark;
+    for (size_t i = 0; (mark = watermarks_at(stage->options.watermarks, i)); i++)
+        if (mark->tenant && keyed_pane_next_due(stage->options.rows, mark->tenant - 1,
+                                                watermarks_reached(stage->options.watermarks, mark, stage->now_ms)))
+            return true;
+    return false;
 }
 
 bool stage_window_tick(struct stage_window *stage, int64_t now_ms)
@@ -168,7 +228,7 @@ bool stage_window_tick(struct stage_window *stage, int64_t now_ms)
         return false;
     stage->tick_at_ms = now_ms + TICK_MS;
     watermarks_tick(stage->options.watermarks, now_ms, due_of, stage);
-    return watermarks_changed(stage->options.watermarks) != NULL;
+    return watermarks_changed(stage->options.watermarks) != NULL || anything_is_due(stage);
 }
 
 int64_t stage_window_wake_ms(const struct stage_window *stage)

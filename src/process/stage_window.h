@@ -17,10 +17,12 @@ struct stage_window_options {
     struct keyed *rows;
     struct watermarks *watermarks;
     uint16_t partition, partitions;
-    uint64_t seed; /* of the partition */
+    uint64_t seed;      /* of the partition */
+    size_t results_max; /* written in one commit, about; 0: 20000, which is the most */
 };
 
-/* Aborts when out of memory (start-up only). Everything in the options must outlive it. */
+/* When rows and watermarks are restored. Aborts when out of memory (start-up only). Everything in the options must
+ * outlive it. */
 struct stage_window *stage_window_new(const struct stage_window_options *options);
 void stage_window_free(struct stage_window *stage);
 
@@ -30,6 +32,8 @@ MUST_CHECK enum status stage_window_flush(void *self, struct process_outputs *ou
 /* A record of TOPIC_REKEYED: what another partition found for a key of this one. */
 MUST_CHECK enum status stage_window_partial(struct stage_window *stage, struct slice record, int64_t now_ms,
                                             struct process_outputs *outputs, struct error *err);
+/* Windows are half written: run and partial may not be called before a flush has changed that. */
+bool stage_window_is_closing(const struct stage_window *stage);
 /* Lets time pass. True: a commit is wanted although no event has come (windows are due, or more of them than one commit
  * could take). */
 bool stage_window_tick(struct stage_window *stage, int64_t now_ms);

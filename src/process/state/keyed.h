@@ -99,6 +99,8 @@ struct keyed_pane *keyed_pane_next_due(struct keyed *keyed, uint32_t tenant, int
 int64_t keyed_due_ms(const struct keyed *keyed, uint32_t tenant);
 /* The pane of any tenant with the smallest expires_ms, if that is <= now_ms; else NULL. */
 struct keyed_pane *keyed_pane_next_expired(struct keyed *keyed, int64_t now_ms);
+/* Every pane of any tenant, in no order that means anything: NULL gives the first, and the last gives NULL. */
+struct keyed_pane *keyed_pane_after(struct keyed *keyed, const struct keyed_pane *pane);
 /* All its rows are gone at once; memory and files are cleared in bounded pieces later. The pointer is not good any
  * more; the same pane may be made anew. */
 void keyed_pane_drop(struct keyed *keyed, struct keyed_pane *pane);

@@ -432,6 +432,12 @@ struct keyed_pane *keyed_pane_next_expired(struct keyed *keyed, int64_t now_ms)
     return heap->count && heap->panes[0]->pane.expires_ms <= now_ms ? &heap->panes[0]->pane : NULL;
 }
 
+struct keyed_pane *keyed_pane_after(struct keyed *keyed, const struct keyed_pane *pane)
+{
+    struct pane *next = pane ? ((const struct pane *)pane)->next : keyed->first;
+    return next ? &next->pane : NULL;
+}
+
 void keyed_pane_drop(struct keyed *keyed, struct keyed_pane *dropped)
 {
     struct pane *pane = pane_of(dropped);

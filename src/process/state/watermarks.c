@@ -1,7 +1,7 @@
 /* A changelog record: 0 u8 STATE_TIME  1 u8 version 1  2 u16 0  4 u32 count, then for each tenant: i64 newest_ms,
- * i64 value_ms, i64 complete_ms, u16 others, u16 lengths of its id and placement, those bytes, and for each other
- * partition that has said something u16 partition, i64 value_ms. In the partition's map each tenant has the same bytes
- * under its id. */
+ * i64 value_ms, i64 complete_ms, u16 others (0x8000 more: live), u16 lengths of its id and placement, those bytes, and
+ * for each other partition that has said something u16 partition, i64 value_ms. In the partition's map each tenant has
+ * the same bytes under its id. */
 #include "process/state/watermarks.h"
 
 #include <stdlib.h>
@@ -13,6 +13,7 @@
 
 #define SLOTS_MIN 64
 #define WRITE_AT_BYTES (1u << 20)
+#define OTHERS_LIVE 0x8000u /* in tenant_header.others; there are fewer partitions than that */
 
 struct watermarks {
     struct state state;
@@ -149,29 +150,36 @@ bool watermarks_hear(struct watermarks *watermarks, struct watermark *watermark,
     return true;
 }
 
-/* The least of those who said something lately; of nobody did, the greatest, so that an idle tenant is not held back by
+/* After a restart nobody has said anything yet: all get the time that they had before to do so. */
+static bool spoke_since(int64_t *io_arrived_ms, int64_t since_ms, int64_t now_ms)
+{
+    if (*io_arrived_ms == 0)
+        *io_arrived_ms = now_ms;
+    return *io_arrived_ms >= since_ms;
+}
+
+/* The least of those who said something lately; if nobody did, the greatest, so that an idle tenant is not held back by
  * the partition that happened to be behind when it ceased. */
-static int64_t complete_of(const struct watermarks *watermarks, const struct watermark *watermark, int64_t now_ms)
+int64_t watermarks_reached(struct watermarks *watermarks, struct watermark *watermark, int64_t now_ms)
 {
     int64_t least_ms = INT64_MAX, greatest_ms = watermark->value_ms;
     const int64_t since_ms = now_ms - watermarks->options.idle_ms;
-    if (watermark->value_ms != WATERMARK_NONE && watermark->arrived_ms >= since_ms)
+    if (watermark->value_ms != WATERMARK_NONE && spoke_since(&watermark->arrived_ms, since_ms, now_ms))
         least_ms = watermark->value_ms;
     for (uint16_t i = 0; watermark->others && i < watermarks->options.partitions; i++) {
-        const struct watermark_other *other = &watermark->others[i];
+        struct watermark_other *other = &watermark->others[i];
         if (other->value_ms == WATERMARK_NONE)
             continue;
         if (other->value_ms > greatest_ms)
             greatest_ms = other->value_ms;
-        if (other->arrived_ms >= since_ms && other->value_ms < least_ms)
+        if (spoke_since(&other->arrived_ms, since_ms, now_ms) && other->value_ms < least_ms)
             least_ms = other->value_ms;
     }
     return least_ms == INT64_MAX ? greatest_ms : least_ms;
 }
 
-void watermarks_complete(struct watermarks *watermarks, struct watermark *watermark, int64_t now_ms)
+void watermarks_complete(struct watermarks *watermarks, struct watermark *watermark, int64_t complete_ms)
 {
-    int64_t complete_ms = complete_of(watermarks, watermark, now_ms);
     if (complete_ms <= watermark->complete_ms)
         return;
     watermark->complete_ms = complete_ms;
@@ -184,15 +192,11 @@ void watermarks_tick(struct watermarks *watermarks, int64_t now_ms,
     const int64_t disorder_ms = watermarks->options.disorder_ms, clock_ms = now_ms - disorder_ms;
     for (size_t i = 0; i < watermarks->count; i++) {
         struct watermark *watermark = watermarks->all[i];
-        if (due_ms(self, watermark) == INT64_MAX)
-            continue;
-        watermarks_complete(watermarks, watermark, now_ms);
-        if (!watermark->live || now_ms - watermark->arrived_ms < disorder_ms || clock_ms <= watermark->value_ms ||
-            due_ms(self, watermark) > clock_ms)
+        if (!watermark->live || clock_ms <= watermark->value_ms || due_ms(self, watermark) > clock_ms ||
+            spoke_since(&watermark->arrived_ms, clock_ms + 1, now_ms))
             continue;
         watermark->value_ms = clock_ms;
         changed(watermarks, watermark);
-        watermarks_complete(watermarks, watermark, now_ms);
     }
 }
 
@@ -238,9 +242,11 @@ static size_t tenant_bytes(const struct watermarks *watermarks, const struct wat
 static char *tenant_write(const struct watermarks *watermarks, const struct watermark *watermark, char *to)
 {
     const struct slice id = watermark->customer_id, placement = watermark->placement;
-    const struct tenant_header header = { watermark->newest_ms,   watermark->value_ms,
-                                          watermark->complete_ms, others_known(watermarks, watermark),
-                                          (uint16_t)id.n,         (uint16_t)placement.n };
+    const struct tenant_header header = {
+        watermark->newest_ms,   watermark->value_ms,
+        watermark->complete_ms, (uint16_t)(others_known(watermarks, watermark) | (watermark->live ? OTHERS_LIVE : 0)),
+        (uint16_t)id.n,         (uint16_t)placement.n
+    };
     memcpy(to, &header, sizeof header);
     memcpy(to + sizeof header, id.p, id.n + placement.n); /* they lie side by side */
     to += sizeof header + id.n + placement.n;
@@ -289,7 +295,8 @@ static enum status tenant_next(struct slice *rest, struct slice *out_bytes, stru
     if (rest->n < sizeof header)
         return error_set(err, ERR_CORRUPT, "a watermark is cut");
     memcpy(&header, rest->p, sizeof header);
-    size_t n = sizeof header + header.id + header.placement + header.others * sizeof(struct other_entry);
+    size_t others = header.others & ~OTHERS_LIVE;
+    size_t n = sizeof header + header.id + header.placement + others * sizeof(struct other_entry);
     if (rest->n < n)
         return error_set(err, ERR_CORRUPT, "a watermark is cut");
     *out_bytes = slice_of(rest->p, n);
@@ -312,7 +319,8 @@ static enum status tenant_set(struct watermarks *watermarks, struct slice bytes,
     watermark->newest_ms = header.newest_ms;
     watermark->value_ms = header.value_ms;
     watermark->complete_ms = header.complete_ms;
-    for (uint16_t i = 0; i < header.others; i++, at += sizeof(struct other_entry)) {
+    watermark->live = header.others & OTHERS_LIVE;
+    for (uint16_t i = 0; i < (header.others & ~OTHERS_LIVE); i++, at += sizeof(struct other_entry)) {
         struct other_entry entry;
         memcpy(&entry, at, sizeof entry);
         if (entry.partition < watermarks->options.partitions &&

@@ -23,19 +23,19 @@ struct watermarks;
 /* What another partition said of its watermark for the tenant. */
 struct watermark_other {
     int64_t value_ms;   /* WATERMARK_NONE: nothing yet */
-    int64_t arrived_ms; /* wall clock, of this life of the task; 0: none */
+    int64_t arrived_ms; /* wall clock, or when this life of the task began to look; 0: not yet */
 };
 
 struct watermark {
     struct slice customer_id, placement; /* the watermarks' own copies */
     uint64_t hash;                       /* of customer_id */
     int64_t newest_ms;                   /* latest event time seen here; WATERMARK_NONE: none */
-    int64_t value_ms;            /* no event of this partition before it is waited for; WATERMARK_NONE: none yet */
-    int64_t complete_ms;         /* nor one of any other partition that has something to say: what closes windows */
-    int64_t arrived_ms;          /* wall clock at the last event, of this life of the task; 0: none */
-    bool live;                   /* its last event was about as old as it was expected to be */
-    bool changed;                /* since the changes were last collected */
-    uint32_t tenant;             /* for the windows' use: their number of it + 1; 0: none yet */
+    int64_t value_ms;    /* no event of this partition before it is waited for; WATERMARK_NONE: none yet */
+    int64_t complete_ms; /* windows are closed up to here: watermarks_reached when they were */
+    int64_t arrived_ms;  /* wall clock at the last event, or when this life of the task began to look; 0: not yet */
+    bool live;           /* its last event was about as old as it was expected to be */
+    bool changed;        /* since the changes were last collected */
+    uint32_t tenant;     /* for the windows' use: their number of it + 1; 0: none yet */
     int64_t sent_ms, sent_at_ms; /* for the windows' use: what other partitions were told, and when */
     struct watermark *next_changed;
     struct watermark_other *others; /* one per partition; NULL: none has said anything */
@@ -61,8 +61,11 @@ void watermarks_event(struct watermarks *watermarks, struct watermark *watermark
 /* Another partition's watermark. */
 MUST_CHECK bool watermarks_hear(struct watermarks *watermarks, struct watermark *watermark, uint16_t from,
                                 int64_t value_ms, int64_t now_ms);
-/* Brings complete_ms up to date; it never goes back. */
-void watermarks_complete(struct watermarks *watermarks, struct watermark *watermark, int64_t now_ms);
+/* No event before this is waited for, of this partition nor of any other that has something to say. It may go back,
+ * when one that was silent speaks again. */
+int64_t watermarks_reached(struct watermarks *watermarks, struct watermark *watermark, int64_t now_ms);
+/* Sets complete_ms, which never goes back. */
+void watermarks_complete(struct watermarks *watermarks, struct watermark *watermark, int64_t complete_ms);
 /* Lets the clocks of tenants go on who were live, have nothing to say, and for whom something waits: due_ms says how
  * far the watermark must come for that (INT64_MAX: nothing waits). */
 void watermarks_tick(struct watermarks *watermarks, int64_t now_ms,

@@ -2,14 +2,16 @@
  * it stays for the allowed lateness to be amended, then it is dropped. A slice of sliding windows is due at the end of
  * each window that it is part of: the first of the slices that comes up writes the whole window, then all of them wait
  * for the next. Whatever does not fit into one commit goes on in the next from a cursor in the pane's words, so a crash
- * between them repeats nothing and misses nothing. */
+ * between them repeats nothing and misses nothing.
+ *
+ * Results are wrong when an event gets between: into a row that was written already, or a pane that was dropped. So
+ * updates that wait are written before the watermark moves, and until everything that it has passed is closed the task
+ * takes in no event (stage->closing; after a restart, too). */
 #include <stdlib.h>
 
 #include "process/window/window_measures.h"
 #include "process/window/window_stage.h"
 #include "process/window/window_time.h"
-
-#define ROWS_A_WALK 2048
 
 struct close_visit {
     struct stage_window *stage;
@@ -164,6 +166,8 @@ static enum status gather_ids(struct gathering *gathering, struct window_def *de
 {
     struct keyed *rows = gathering->stage->options.rows;
     const size_t slices = (size_t)(def->window->size_ms / def->step_ms);
+    const size_t most =
+        gathering->stage->results_left < gathering->capacity ? gathering->stage->results_left : gathering->capacity;
     struct id128 bound = { UINT64_MAX, UINT64_MAX };
     gathering->count = 0;
     *out_done = true;
@@ -173,8 +177,8 @@ static enum status gather_ids(struct gathering *gathering, struct window_def *de
         bool done;
         if (!pane)
             continue;
-        enum status s = keyed_pane_walk(rows, pane, &cursor, gathering->capacity / (2 * slices) + 1, visit_gather,
-                                        gathering, &done, err);
+        enum status s =
+            keyed_pane_walk(rows, pane, &cursor, most / (2 * slices) + 1, visit_gather, gathering, &done, err);
         if (s != OK)
             return s;
         if (!done && id_order(&gathering->last, &bound) < 0)
@@ -265,45 +269,44 @@ static enum status close_sliding(struct stage_window *stage, struct window_def *
 static enum status close_pane(struct stage_window *stage, struct keyed_pane *pane, bool *out_done, struct error *err)
 {
     struct window_def *def = window_def_of_pane(pane);
-    enum status s = def->window->kind == WINDOW_SLIDING ? close_sliding(stage, def, pane, out_done, err)
-                                                        : close_tumbling(stage, def, pane, out_done, err);
-    if (s == OK && !*out_done)
-        stage->more = true;
+    return def->window->kind == WINDOW_SLIDING ? close_sliding(stage, def, pane, out_done, err)
+                                               : close_tumbling(stage, def, pane, out_done, err);
+}
+
+/* Everything that is due up to complete_ms. */
+static enum status close_up_to(struct stage_window *stage, const struct watermark *mark, uint32_t tenant,
+                               struct error *err)
+{
+    struct keyed_pane *pane;
+    enum status s = OK;
+    bool done = true;
+    while (s == OK && done && (pane = keyed_pane_next_due(stage->options.rows, tenant, mark->complete_ms))) {
+        done = stage->results_left > 0;
+        if (done)
+            s = close_pane(stage, pane, &done, err);
+    }
+    stage->closing |= !done;
     return s;
 }
 
 enum status window_close_due(struct stage_window *stage, struct watermark *mark, struct error *err)
 {
-    struct keyed *rows = stage->options.rows;
     const uint32_t tenant = window_tenant(stage, mark);
-    struct keyed_pane *pane;
-    bool done = true;
-    if (mark->complete_ms == WATERMARK_NONE || !keyed_pane_next_due(rows, tenant, mark->complete_ms))
-        return OK;
-    enum status s = window_flush_updates(stage, true, err); /* before the rows that they are of may go */
-    while (s == OK && done && (pane = keyed_pane_next_due(rows, tenant, mark->complete_ms))) {
-        if (stage->results_left == 0 || stage->pending_count) {
-            stage->more = true;
-            break;
+    const int64_t reached_ms = watermarks_reached(stage->options.watermarks, mark, stage->now_ms);
+    enum status s = OK;
+    if (reached_ms > mark->complete_ms && mark->complete_ms != WATERMARK_NONE &&
+        keyed_pane_next_due(stage->options.rows, tenant, mark->complete_ms))
+        return close_up_to(stage, mark, tenant, err); /* what the last commit could not take */
+    if (reached_ms > mark->complete_ms) {
+        if (stage->closed_waits || keyed_pane_next_due(stage->options.rows, tenant, reached_ms))
+            s = window_flush_updates(stage, true, err);
+        if (s != OK || stage->pending_count) {
+            stage->more |= s == OK && stage->results_left == 0;
+            return s;
         }
-        s = close_pane(stage, pane, &done, err);
+        watermarks_complete(stage->options.watermarks, mark, reached_ms);
     }
-    return s;
-}
-
-static enum status settle_expired(struct stage_window *stage, struct keyed_pane *pane, bool *out_done,
-                                  struct error *err)
-{
-    *out_done = true;
-    if (pane->words[PANE_FLAGS] & PANE_PENDING) {
-        enum status s = window_update_all(stage, pane, err);
-        *out_done = !(pane->words[PANE_FLAGS] & PANE_PENDING);
-        return s;
-    }
-    if (window_def_of_pane(pane)->window->processing_time)
-        return close_pane(stage, pane, out_done, err);
-    keyed_pane_set_expires(stage->options.rows, pane, KEYED_NEVER);
-    return OK;
+    return mark->complete_ms == WATERMARK_NONE ? OK : close_up_to(stage, mark, tenant, err);
 }
 
 enum status window_close_expired(struct stage_window *stage, struct error *err)
@@ -315,11 +318,10 @@ enum status window_close_expired(struct stage_window *stage, struct error *err)
         return OK;
     enum status s = window_flush_updates(stage, true, err);
     while (s == OK && done && (pane = keyed_pane_next_expired(rows, stage->now_ms))) {
-        if (stage->results_left == 0 || stage->pending_count) {
-            stage->more = true;
-            break;
-        }
-        s = settle_expired(stage, pane, &done, err);
+        done = stage->results_left > 0 && stage->pending_count == 0;
+        if (done)
+            s = close_pane(stage, pane, &done, err);
     }
+    stage->closing |= !done;
     return s;
 }

@@ -38,21 +38,42 @@ static enum status tell_late(struct stage_window *stage, const struct window_def
     return OK;
 }
 
-/* Whether the slice can still take the event; windows that it missed are told. */
-static enum status judge(struct stage_window *stage, const struct window_def *def, const struct event *event,
-                         int64_t start_ms, int64_t watermark_ms, bool *out_late, struct error *err)
+/* Whether all windows of the slice are beyond their lateness. */
+static bool is_late(const struct window_def *def, int64_t start_ms, int64_t watermark_ms)
+{
+    return !def->window->processing_time && watermark_ms != WATERMARK_NONE &&
+           window_time_add(window_last_end(start_ms, def->window->size_ms), def->window->lateness_ms) <= watermark_ms;
+}
+
+/* Tells the events late for the windows of their slice that are. */
+static enum status tell_missed(struct stage_window *stage, const struct window_def *def, const struct event *event,
+                               int64_t start_ms, int64_t watermark_ms, uint32_t events, struct error *err)
 {
     const struct window *window = def->window;
-    int64_t last_end_ms = window_last_end(start_ms, window->size_ms);
-    int64_t first_end_ms = window_first_end(start_ms, def->step_ms);
-    *out_late = false;
-    if (watermark_ms == WATERMARK_NONE || window_time_add(first_end_ms, window->lateness_ms) > watermark_ms)
+    const int64_t first_end_ms = window_first_end(start_ms, def->step_ms);
+    int64_t missed_end_ms = window_last_end(start_ms, window->size_ms);
+    if (window->processing_time || watermark_ms == WATERMARK_NONE)
         return OK;
-    *out_late = window_time_add(last_end_ms, window->lateness_ms) <= watermark_ms;
-    int64_t missed_end_ms = *out_late ? last_end_ms : first_end_ms;
-    while (!*out_late && window_time_add(missed_end_ms, window->lateness_ms + def->step_ms) <= watermark_ms)
-        missed_end_ms += def->step_ms;
-    return tell_late(stage, def, event, first_end_ms - window->size_ms, missed_end_ms, watermark_ms, 1, err);
+    while (missed_end_ms >= first_end_ms && window_time_add(missed_end_ms, window->lateness_ms) > watermark_ms)
+        missed_end_ms -= def->step_ms;
+    if (missed_end_ms < first_end_ms)
+        return OK;
+    return tell_late(stage, def, event, first_end_ms - window->size_ms, missed_end_ms, watermark_ms, events, err);
+}
+
+/* By this partition's own watermark, or for its own keys by the one that windows were closed by, which is ahead while
+ * this partition was silent. Of the windows of a slice that can still take the event some may be closed for good;
+ * which, the owner of the key knows. */
+static enum status judge(struct stage_window *stage, const struct window_def *def, const struct event *event,
+                         const struct window_hit *hit, size_t n, bool *out_late, struct error *err)
+{
+    const int64_t complete_ms = stage->marks[n]->complete_ms;
+    const bool own = hit->owner == stage->options.partition;
+    *out_late = is_late(def, hit->start_ms, stage->marks_ms[n]);
+    if (*out_late)
+        return tell_missed(stage, def, event, hit->start_ms, stage->marks_ms[n], 1, err);
+    *out_late = own && is_late(def, hit->start_ms, complete_ms);
+    return own ? tell_missed(stage, def, event, hit->start_ms, complete_ms, 1, err) : OK;
 }
 
 static struct id128 row_id(uint64_t seed, const struct window_def *def, struct slice key)
@@ -121,19 +142,18 @@ static enum status find_hits(struct stage_window *stage, struct window_def *def,
             continue;
         }
         *hit = (struct window_hit){ .event = (uint32_t)n, .start_ms = window_slice_start(time_ms, def->step_ms) };
-        if (!window->processing_time) {
-            enum status s = judge(stage, def, event, hit->start_ms, stage->marks_ms[n], &late, err);
-            if (s != OK)
-                return s;
-        }
-        if (late) {
-            tally->late++;
-            continue;
-        }
         if (!make_key(def, values, batch, hit))
             return error_set(err, ERR_FULL, "the keys of a batch do not fit into its arena");
         struct slice key = slice_of(hit->key, hit->key_n);
         hit->owner = owner_of(stage, def, event->customer_id, key);
+        enum status s = judge(stage, def, event, hit, n, &late, err);
+        if (s != OK)
+            return s;
+        if (late) {
+            tally->late++;
+            continue;
+        }
+        tally->counted += hit->owner == stage->options.partition; /* the others are where they are added */
         hit->id = row_id(stage->options.seed, def, key);
         if (hit->owner == stage->options.partition) {
             if (!pane || pane->start_ms != hit->start_ms || pane_mark != stage->marks[n])
@@ -277,7 +297,7 @@ enum status window_count_batch(struct stage_window *stage, struct process_batch 
         s = find_hits(stage, def, batch, &tally, &count, err);
         if (s == OK)
             s = add_hits(stage, def, batch, count, err);
-        counter_add(def->counted, count);
+        counter_add(def->counted, tally.counted);
         counter_add(def->late, tally.late);
         counter_add(def->filtered, tally.filtered);
     }
@@ -286,11 +306,11 @@ enum status window_count_batch(struct stage_window *stage, struct process_batch 
 
 /* ---- partials ---- */
 
-/* The slice was dropped, which happens only when its sender had long been silent: the events are told as late, their
- * bytes are in events_raw. */
-static enum status partial_is_late(struct stage_window *stage, struct window_def *def,
-                                   const struct window_partial *partial, const struct watermark *mark,
-                                   struct error *err)
+/* Windows of the slice were closed, which happens only when its sender had long been silent: the events are told as
+ * late in one record, their bytes are in events_raw. */
+static enum status tell_partial_missed(struct stage_window *stage, struct window_def *def,
+                                       const struct window_partial *partial, const struct watermark *mark,
+                                       struct error *err)
 {
     const struct event event = { .customer_id = partial->customer_id,
                                  .placement = partial->placement,
@@ -298,9 +318,7 @@ static enum status partial_is_late(struct stage_window *stage, struct window_def
                                  .context = SLICE("{}"),
                                  .timestamp_ms = partial->start_ms,
                                  .received_ms = stage->now_ms };
-    counter_add(def->late, partial->events);
-    return tell_late(stage, def, &event, partial->start_ms, window_last_end(partial->start_ms, def->window->size_ms),
-                     mark->complete_ms, (uint32_t)partial->events, err);
+    return tell_missed(stage, def, &event, partial->start_ms, mark->complete_ms, (uint32_t)partial->events, err);
 }
 
 static enum status merge_row(struct window_def *def, struct window_row *data, const struct window_partial *partial,
@@ -322,15 +340,22 @@ static enum status merge_row(struct window_def *def, struct window_row *data, co
 enum status window_count_partial(struct stage_window *stage, struct window_def *def,
                                  const struct window_partial *partial, struct watermark *mark, struct error *err)
 {
-    const int64_t end_ms = window_last_end(partial->start_ms, def->window->size_ms);
     struct keyed_row *row;
     bool is_new;
-    if (!def->window->processing_time && mark->complete_ms != WATERMARK_NONE &&
-        window_time_add(end_ms, def->window->lateness_ms) <= mark->complete_ms)
-        return partial_is_late(stage, def, partial, mark, err);
-    struct keyed_pane *pane = pane_of(stage, def, mark, partial->start_ms);
-    enum status s = keyed_row_get(stage->options.rows, pane, row_id(stage->options.seed, def, partial->key),
-                                  partial->key, &row, &is_new, err);
+    enum status s = tell_partial_missed(stage, def, partial, mark, err);
+    if (s != OK)
+        return s;
+    if (is_late(def, partial->start_ms, mark->complete_ms)) {
+        counter_add(def->late, partial->events);
+        return OK;
+    }
+    counter_add(def->counted, partial->events);
+    /* By the clock an event happens when it is counted: the sender's window may be closed by now. */
+    int64_t start_ms =
+        def->window->processing_time ? window_slice_start(stage->now_ms, def->step_ms) : partial->start_ms;
+    struct keyed_pane *pane = pane_of(stage, def, mark, start_ms);
+    s = keyed_row_get(stage->options.rows, pane, row_id(stage->options.seed, def, partial->key), partial->key, &row,
+                      &is_new, err);
     if (s == OK)
         s = merge_row(def, window_row_of(row), partial, is_new, err);
     if (s != OK)

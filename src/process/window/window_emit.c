@@ -52,8 +52,11 @@ enum status window_emit(struct stage_window *stage, struct window_def *def, uint
         return error_set(err, ERR_FULL, "the results of a commit do not fit into it");
     window_record_encode(&record, to);
     counter_add(def->results, 1);
+    stage->result_bytes += window_record_size(&record);
     if (stage->results_left)
         stage->results_left--;
+    if (stage->result_bytes >= RESULT_BYTES_A_COMMIT)
+        stage->results_left = 0;
     return OK;
 }
 
@@ -93,10 +96,15 @@ enum status window_emit_sliding(struct stage_window *stage, struct window_def *d
     return s;
 }
 
-/* Every window of the slice that the change concerns. */
+/* Every window of the slice that the change concerns. One whose lateness the watermark has passed is left as it is: the
+ * event was told late for it, and slices of it may be gone. */
 static enum status update_sliding(struct stage_window *stage, struct window_def *def, struct keyed_pane *pane,
                                   struct keyed_row *row, struct error *err)
 {
+    const struct watermark *mark = watermarks_of(
+        stage->options.watermarks, keyed_tenant_name(stage->options.rows, pane->tenant), (struct slice){ 0 });
+    if (!mark)
+        return error_set(err, ERR_IO, "out of memory for watermarks");
     const int64_t closed_ms = (int64_t)pane->words[PANE_END],
                   last_end_ms = window_last_end(pane->start_ms, def->window->size_ms);
     const bool any_closed = pane->words[PANE_FLAGS] & PANE_CLOSED;
@@ -105,7 +113,7 @@ static enum status update_sliding(struct stage_window *stage, struct window_def 
     for (int64_t end_ms = window_first_end(pane->start_ms, def->step_ms); end_ms <= last_end_ms && s == OK;
          end_ms += def->step_ms) {
         bool closed = any_closed && end_ms <= closed_ms;
-        bool amendable = closed && window_time_add(end_ms, def->window->lateness_ms) > closed_ms;
+        bool amendable = closed && window_time_add(end_ms, def->window->lateness_ms) > mark->complete_ms;
         if (amendable || (!closed && def->updates))
             s = window_emit_sliding(stage, def, pane->tenant, row->id, key, end_ms, closed, err);
     }
@@ -139,8 +147,6 @@ static void clear_pending(struct stage_window *stage, struct keyed_pane *pane)
     if (!(pane->words[PANE_FLAGS] & PANE_PENDING))
         return;
     pane->words[PANE_FLAGS] &= ~(uint64_t)PANE_PENDING;
-    if (!window_def_of_pane(pane)->window->processing_time)
-        keyed_pane_set_expires(stage->options.rows, pane, KEYED_NEVER);
     keyed_pane_touch(stage->options.rows, pane);
 }
 
@@ -149,8 +155,6 @@ static void mark_pending(struct stage_window *stage, struct keyed_pane *pane)
     if (pane->words[PANE_FLAGS] & PANE_PENDING)
         return;
     pane->words[PANE_FLAGS] |= PANE_PENDING;
-    if (!window_def_of_pane(pane)->window->processing_time)
-        keyed_pane_set_expires(stage->options.rows, pane, stage->now_ms + UPDATE_INTERVAL_MS);
     keyed_pane_touch(stage->options.rows, pane);
 }
 
@@ -158,6 +162,7 @@ enum status window_flush_updates(struct stage_window *stage, bool all, struct er
 {
     size_t kept = 0;
     enum status s = OK;
+    stage->closed_waits = false;
     for (size_t i = 0; i < stage->pending_count; i++) {
         const struct pending_update pending = stage->pending[i];
         struct window_def *def = window_def_of_pane(pending.pane);
@@ -166,6 +171,7 @@ enum status window_flush_updates(struct stage_window *stage, bool all, struct er
             all || stage->now_ms - def->updated_at_ms >= UPDATE_INTERVAL_MS || stage->now_ms < def->updated_at_ms;
         if (!due || stage->results_left == 0 || s != OK) {
             mark_pending(stage, pending.pane);
+            stage->closed_waits |= pending.pane->words[PANE_FLAGS] & PANE_CLOSED;
             stage->pending[kept++] = pending;
             continue;
         }
@@ -195,6 +201,7 @@ enum status window_note_change(struct stage_window *stage, struct keyed_pane *pa
     if (stage->pending_count == PENDING_MAX)
         return update(stage, pane, row, err);
     data->pending = 1;
+    stage->closed_waits |= pane->words[PANE_FLAGS] & PANE_CLOSED;
     if (stage->pending_at_ms == INT64_MAX)
         stage->pending_at_ms = stage->now_ms;
     stage->pending[stage->pending_count++] = (struct pending_update){ pane, row->id };
@@ -214,21 +221,41 @@ static void visit_update(void *self, struct keyed_row *row)
         visit->status = update(visit->stage, row->pane, row, visit->err);
 }
 
-enum status window_update_all(struct stage_window *stage, struct keyed_pane *pane, struct error *err)
+static enum status recover_pane(struct stage_window *stage, struct error *err)
 {
     struct update_visit visit = { stage, OK, err };
-    struct id128 cursor = { pane->words[PANE_CURSOR_LO], pane->words[PANE_CURSOR_HI] };
-    bool done;
-    enum status s =
-        keyed_pane_walk(stage->options.rows, pane, &cursor, RESULTS_A_COMMIT / 4, visit_update, &visit, &done, err);
-    if (s != OK || visit.status != OK)
-        return s != OK ? s : visit.status;
-    pane->words[PANE_CURSOR_LO] = done ? 0 : cursor.lo;
-    pane->words[PANE_CURSOR_HI] = done ? 0 : cursor.hi;
-    keyed_pane_touch(stage->options.rows, pane);
-    if (done)
-        clear_pending(stage, pane);
-    else
-        stage->more = true;
+    bool done = false;
+    enum status s = OK;
+    while (s == OK && !done && stage->results_left) {
+        size_t rows = stage->results_left < ROWS_A_WALK ? stage->results_left : ROWS_A_WALK;
+        s = keyed_pane_walk(stage->options.rows, stage->recovered, &stage->recovered_to, rows, visit_update, &visit,
+                            &done, err);
+        s = s == OK ? visit.status : s;
+    }
+    if (s != OK || !done)
+        return s;
+    clear_pending(stage, stage->recovered);
+    stage->recovered = NULL;
     return OK;
+}
+
+enum status window_recover_updates(struct stage_window *stage, struct error *err)
+{
+    enum status s = OK;
+    while (s == OK && stage->recovering) {
+        struct keyed_pane *pane = stage->recovered;
+        for (pane = pane ? pane : keyed_pane_after(stage->options.rows, NULL);
+             pane && !(pane->words[PANE_FLAGS] & PANE_PENDING);)
+            pane = keyed_pane_after(stage->options.rows, pane);
+        if (pane && stage->results_left == 0)
+            break;
+        if (pane && pane != stage->recovered)
+            stage->recovered_to = (struct id128){ 0, 0 };
+        stage->recovered = pane;
+        stage->recovering = pane != NULL;
+        if (pane)
+            s = recover_pane(stage, err);
+    }
+    stage->more |= stage->recovering;
+    return s;
 }

@@ -8,9 +8,12 @@
 #include "process/window/window_combiner.h"
 #include "process/window/window_def.h"
 
-#define UPDATE_INTERVAL_MS 50 /* shortest time between two updates of one definition's results */
-#define PENDING_MAX 65536     /* rows whose update waits; more are written at once */
-#define RESULTS_A_COMMIT 20000
+#define UPDATE_INTERVAL_MS 50              /* shortest time between two updates of one definition's results */
+#define PENDING_MAX 65536                  /* rows whose update waits; more are written at once */
+#define RESULTS_A_COMMIT 20000             /* at most, also where the options allow more */
+#define RESULT_BYTES_A_COMMIT (4ull << 20) /* or as many */
+#define WATERMARKS_A_COMMIT 4096           /* told to the other partitions */
+#define ROWS_A_WALK 2048
 #define GATHER_IDS 65536          /* of a window's slices at a time */
 #define WATERMARK_INTERVAL_MS 100 /* between two words to the other partitions */
 
@@ -18,7 +21,7 @@
 enum { PANE_FLAGS, PANE_CURSOR_LO, PANE_CURSOR_HI, PANE_END };
 enum pane_flags {
     PANE_CLOSED = 1,  /* its (last) window's result was written: what comes now amends it */
-    PANE_PENDING = 2, /* updates wait; after a crash all of its rows are written again */
+    PANE_PENDING = 2, /* updates wait: a restart writes all of its rows again, before anything is closed */
 };
 
 struct window_partial;
@@ -52,10 +55,16 @@ struct stage_window {
     struct aggregate_value *inputs; /* of one event */
     struct pending_update *pending;
     size_t pending_count;
-    size_t results_left;   /* of this commit */
-    bool more;             /* what one commit could not take waits for the next */
-    int64_t pending_at_ms; /* when updates that wait are due; INT64_MAX: none wait */
-    int64_t untold_at_ms;  /* when other partitions are to be told of a watermark; INT64_MAX: they know all */
+    size_t results_left;          /* of this commit */
+    uint64_t result_bytes;        /* of this commit */
+    bool more;                    /* what one commit could not take waits for the next */
+    bool closing;                 /* windows are half written: no event may come between */
+    bool recovering;              /* updates that a crash has cut off are not yet written again */
+    struct keyed_pane *recovered; /* in work */
+    struct id128 recovered_to;    /* of its rows */
+    bool closed_waits;            /* among the updates that wait are some of results given already */
+    int64_t pending_at_ms;        /* when updates that wait are due; INT64_MAX: none wait */
+    int64_t untold_at_ms;         /* when other partitions are to be told of a watermark; INT64_MAX: they know all */
     struct buf key_json, measures_json;
     struct arena scratch;   /* of a window that is put together */
     struct id128 *gathered; /* GATHER_IDS; the ids of its slices */
@@ -85,8 +94,9 @@ MUST_CHECK enum status window_note_change(struct stage_window *stage, struct key
                                           struct error *err);
 /* Writes the updates that are due, or all. */
 MUST_CHECK enum status window_flush_updates(struct stage_window *stage, bool all, struct error *err);
-/* Writes a result for every row of a pane whose updates waited when the task was cut off. */
-MUST_CHECK enum status window_update_all(struct stage_window *stage, struct keyed_pane *pane, struct error *err);
+/* Writes a result for every row of the panes whose updates waited when the task was cut off, as far as one commit can
+ * take it. */
+MUST_CHECK enum status window_recover_updates(struct stage_window *stage, struct error *err);
 /* The result of the sliding window that ends at end_ms for the key: its slices added up. */
 MUST_CHECK enum status window_emit_sliding(struct stage_window *stage, struct window_def *def, uint32_t tenant,
                                            struct id128 id, struct slice key, int64_t end_ms, bool final,
@@ -98,7 +108,7 @@ void window_pane_opened(struct stage_window *stage, struct window_def *def, stru
                         const struct watermark *mark);
 /* Everything of the tenant that its watermark has passed, as far as one commit can take it. */
 MUST_CHECK enum status window_close_due(struct stage_window *stage, struct watermark *mark, struct error *err);
-/* What is due by the clock: windows in processing time, updates that a crash has cut off. */
+/* What is due by the clock: windows in processing time. */
 MUST_CHECK enum status window_close_expired(struct stage_window *stage, struct error *err);
 
 static inline struct window_def *window_def_of_pane(const struct keyed_pane *pane)

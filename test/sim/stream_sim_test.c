@@ -1,0 +1,348 @@
+/* Windows and sessions against the oracle (test/support/stream_oracle.h), on random streams through a machine that
+ * fails: several tenants, some loading history in any order, some live; out of order, repeated, years back, from the
+ * future; one to three partitions; domains of every kind of window; commits of a few events, memory so small that rows
+ * and visitors leave it all the time; power cuts at random disk steps, full disks, kills, orderly restarts.
+ *
+ * A failure prints SEED=…; `SEED=7 build-debug/test_sim_stream_sim_test_c` repeats it alone, with the log. SEEDS=5000
+ * runs that many. */
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/log.h"
+#include "base/test.h"
+#include "test/support/stream_oracle.h"
+
+#define MINUTE_MS 60000LL
+#define DAY_MS (24 * 60 * MINUTE_MS)
+#define HISTORY_MS (1262304000000LL) /* 2010 */
+#define LIVES 3
+
+static uint64_t only_seed, seeds = 30;
+
+struct story {
+    struct stream_rig rig;
+    struct oracle oracle;
+    uint64_t dice[2];
+    unsigned tenants, visitors, pages, patience_s; /* how long live tenants' events may have been under way */
+    bool scattered[ORACLE_TENANTS_MAX];            /* loads history in no order at all */
+    int64_t at_ms[ORACLE_TENANTS_MAX];             /* where the tenant's history is */
+};
+
+static uint64_t roll(struct story *story, uint64_t below)
+{
+    return dice_below(story->dice, below);
+}
+
+/* ---- the domains ---- */
+
+static void make_window(struct story *story, struct oracle_window *window, size_t number)
+{
+    static const int64_t SLIDES_S[] = { 10, 60, 300 };
+    *window = (struct oracle_window){ .sliding = roll(story, 3) == 0,
+                                      .processing_time = roll(story, 8) == 0,
+                                      .slide_ms = SLIDES_S[roll(story, 3)] * 1000,
+                                      .filter = (enum oracle_filter)roll(story, ORACLE_FILTERS),
+                                      .by = (enum oracle_key)roll(story, ORACLE_KEYS) };
+    snprintf(window->name, sizeof window->name, "w%zu", number);
+    window->size_ms = window->slide_ms * (window->sliding ? (int64_t)(2 + roll(story, 4)) : 1);
+    if (!window->processing_time && roll(story, 2))
+        window->lateness_ms = (int64_t)(1 + roll(story, 10)) * window->slide_ms / 2 / 1000 * 1000;
+    uint64_t emit = 1 + roll(story, 3);
+    window->updates = emit & 1;
+    window->closes = emit & 2;
+}
+
+static void make_domain(struct story *story, const char *name, size_t windows)
+{
+    struct buf text;
+    struct oracle *oracle = &story->oracle;
+    buf_init(&text, 1u << 20);
+    buf_add_format(&text, "domain: %s\n", name);
+    if (oracle->window_count == 0)
+        buf_add_format(&text, "time: {out_of_orderness: %" PRId64 "s}\nsessions: {gap: %" PRId64 "s}\n",
+                       oracle->disorder_ms / 1000, oracle->gap_ms / 1000);
+    buf_add_text(&text, "windows:\n");
+    for (size_t i = 0; i < windows; i++, oracle->window_count++) {
+        make_window(story, &oracle->windows[oracle->window_count], oracle->window_count);
+        oracle_window_yaml(&oracle->windows[oracle->window_count], &text);
+    }
+    if (only_seed)
+        print_message("%s", buf_text(&text));
+    stream_rig_domain(&story->rig, name, buf_text(&text));
+    buf_done(&text);
+}
+
+static void begin(struct story *story, uint64_t seed)
+{
+    static const uint64_t MEMORY[] = { 48u << 10, 256u << 10, 0 };
+    static const uint32_t RECORDS[] = { 4, 40, 0 }, BYTES[] = { 8u << 10, 64u << 10 }, RESULTS[] = { 3, 50, 0 };
+    memset(story, 0, sizeof *story);
+    dice_init(story->dice, seed);
+    stream_rig_init(&story->rig, seed, (uint16_t)(1 + roll(story, STREAM_PARTITIONS_MAX)));
+    story->oracle.gap_ms = (roll(story, 2) ? 1 : 30) * MINUTE_MS;
+    story->oracle.disorder_ms = (roll(story, 2) ? 1 : 10) * MINUTE_MS;
+    make_domain(story, "a", 1 + roll(story, 4));
+    if (roll(story, 2))
+        make_domain(story, "b", 1 + roll(story, 3));
+    struct process_options *options = &story->rig.options;
+    options->state_memory_bytes_max = MEMORY[roll(story, 3)];
+    options->batch_records_max = RECORDS[roll(story, 3)];
+    options->batch_bytes_max = BYTES[roll(story, 2)];
+    options->checkpoint_interval_ms = 20 + (int64_t)roll(story, 300);
+    options->dedup_memory_bytes_max = 64u << 10;
+    options->results_max = RESULTS[roll(story, 3)];
+    story->tenants = 1 + (unsigned)roll(story, 4);
+    story->visitors = 1 + (unsigned)roll(story, 60);
+    story->pages = 1 + (unsigned)roll(story, 20);
+    story->patience_s = 1 + (unsigned)roll(story, 600);
+    for (unsigned t = 0; t < story->tenants; t++) {
+        story->oracle.live[t] = roll(story, 3) == 0;
+        story->scattered[t] = roll(story, 3) == 0;
+        story->at_ms[t] = HISTORY_MS;
+    }
+    if (only_seed)
+        print_message("partitions %u, memory %" PRIu64 ", records %u, results %u\n",
+                      story->rig.journal_options.partitions, options->state_memory_bytes_max,
+                      options->batch_records_max, options->results_max);
+}
+
+/* ---- the stream ---- */
+
+static int64_t wall_ms(struct story *story)
+{
+    return story->rig.time.world.wall_us(&story->rig.time.world) / 1000;
+}
+
+static int64_t next_time(struct story *story, unsigned tenant)
+{
+    int64_t seconds = (int64_t)roll(story, story->patience_s);
+    if (story->oracle.live[tenant])
+        return wall_ms(story) - seconds * 1000;
+    if (story->scattered[tenant])
+        return HISTORY_MS + (int64_t)roll(story, 3) * 365 * DAY_MS + (int64_t)roll(story, 2 * 3600) * 1000;
+    story->at_ms[tenant] += (int64_t)roll(story, 20) * 1000;
+    if (roll(story, 100) == 0)
+        story->at_ms[tenant] += DAY_MS;
+    return roll(story, 4) ? story->at_ms[tenant] : story->at_ms[tenant] - seconds * 1000;
+}
+
+static size_t new_event(struct story *story)
+{
+    size_t number = story->oracle.event_count++;
+    unsigned tenant = (unsigned)roll(story, story->tenants);
+    int64_t time_ms = next_time(story, tenant);
+    bool skewed = roll(story, 2);
+    assert_true(number < ORACLE_EVENTS_MAX);
+    story->oracle.events[number] = (struct oracle_event){ .tenant = (uint8_t)tenant,
+                                                          .visitor = skewed ? 0 : (uint8_t)roll(story, story->visitors),
+                                                          .type = (uint8_t)roll(story, 3),
+                                                          .page = skewed ? 0 : (uint8_t)roll(story, story->pages),
+                                                          .user = roll(story, 4) ? 0 : (uint8_t)(1 + roll(story, 5)),
+                                                          .amount = (int)roll(story, 2000) - 1000,
+                                                          .time_ms = time_ms / 1000 * 1000 - 1000 + (int64_t)number };
+    return number;
+}
+
+static void send(struct story *story, const size_t *numbers, size_t count)
+{
+    struct event events[64];
+    char texts[64][ORACLE_EVENT_TEXT];
+    assert_true(count <= COUNT_OF(events));
+    for (size_t i = 0; i < count; i++)
+        oracle_event(&story->oracle, numbers[i], wall_ms(story), texts[i], &events[i]);
+    if (stream_rig_send(&story->rig, events, count) == OK)
+        for (size_t i = 0; i < count; i++)
+            story->oracle.events[numbers[i]].acknowledged = true;
+}
+
+/* One from too far in the future: it becomes a dead letter and moves nothing. */
+static void send_future(struct story *story)
+{
+    const struct event event = { .customer_id = SLICE("t0"),
+                                 .visitor_id = SLICE("v0"),
+                                 .event_id = SLICE("f0"),
+                                 .event_type = SLICE("page_view"),
+                                 .properties = SLICE("{}"),
+                                 .context = SLICE("{}"),
+                                 .timestamp_ms = wall_ms(story) + 30 * DAY_MS,
+                                 .received_ms = wall_ms(story),
+                                 .ingested_us = wall_ms(story) * 1000 };
+    (void)stream_rig_send(&story->rig, &event, 1);
+}
+
+static void play(struct story *story, unsigned rounds)
+{
+    struct stream_rig *rig = &story->rig;
+    for (unsigned round = 0; round < rounds && !disk_sim_is_off(rig->disk); round++) {
+        size_t numbers[64], count = 1 + roll(story, 20);
+        for (size_t i = 0; i < count; i++) {
+            bool again = story->oracle.event_count && roll(story, 6) == 0;
+            again |= story->oracle.event_count >= ORACLE_EVENTS_MAX - 50;
+            numbers[i] = again ? roll(story, story->oracle.event_count) : new_event(story);
+        }
+        send(story, numbers, count);
+        if (roll(story, 20) == 0)
+            send_future(story);
+        if (roll(story, 3) == 0)
+            stream_rig_run(rig, (int64_t)roll(story, roll(story, 8) ? 100 : 90000));
+        else
+            for (uint64_t i = roll(story, 8); i > 0; i--)
+                (void)stream_rig_step(rig);
+    }
+}
+
+/* ---- lives ---- */
+
+static void must_be_up(struct story *story, const char *when)
+{
+    struct stream_rig *rig = &story->rig;
+    struct error err = { 0 };
+    *disk_sim_plan(rig->disk) = (struct disk_sim_plan){ 0 };
+    if (!rig->journal) {
+        if (disk_sim_is_off(rig->disk))
+            disk_sim_restart(rig->disk);
+        if (stream_rig_up(rig, &err) != OK)
+            fail_msg("%s: %s", when, err.text);
+    }
+    bool settled = stream_rig_settle(rig, 20000);
+    if (stream_rig_failure(rig))
+        fail_msg("%s: %s", when, stream_rig_failure(rig));
+    if (!settled)
+        fail_msg("%s: the tasks do not come to rest", when);
+}
+
+static void end_life(struct story *story)
+{
+    struct stream_rig *rig = &story->rig;
+    uint64_t how = roll(story, 3);
+    if (!rig->journal) /* it did not even start */
+        return;
+    if (how == 0 && !disk_sim_is_off(rig->disk) && !stream_rig_failure(rig)) {
+        *disk_sim_plan(rig->disk) = (struct disk_sim_plan){ 0 };
+        stream_rig_down(rig);
+        disk_sim_kill(rig->disk);
+        return;
+    }
+    if (how == 1)
+        disk_sim_kill(rig->disk);
+    else
+        disk_sim_power_cut(rig->disk);
+    stream_rig_crash(rig);
+}
+
+static void live(struct story *story)
+{
+    struct stream_rig *rig = &story->rig;
+    struct disk_sim_plan *plan = disk_sim_plan(rig->disk);
+    if (roll(story, 2))
+        plan->cut_at = disk_sim_steps(rig->disk) + 1 + roll(story, 300);
+    plan->cut_after = roll(story, 2);
+    if (disk_sim_is_off(rig->disk))
+        disk_sim_restart(rig->disk);
+    if (stream_rig_up(rig, NULL) == OK) {
+        play(story, 5 + (unsigned)roll(story, 10));
+        plan->write_full = roll(story, 2);
+        if (roll(story, 4) == 0)
+            plan->fail_write_in = 1 + roll(story, 30);
+        play(story, (unsigned)roll(story, 6));
+    } else if (!rig->journal) {
+        disk_sim_power_cut(rig->disk);
+    }
+    end_life(story);
+}
+
+static void send_rest(struct story *story)
+{
+    for (size_t i = 0; i < story->oracle.event_count; i++)
+        if (!story->oracle.events[i].acknowledged)
+            send(story, &i, 1);
+}
+
+/* An event for every tenant and partition, behind all others: every window before it is closed. */
+static void close_all(struct story *story, int64_t up_to_ms[ORACLE_TENANTS_MAX])
+{
+    for (unsigned t = 0; t < story->tenants; t++) {
+        int64_t time_ms = story->oracle.live[t] ? wall_ms(story) + DAY_MS / 2 : HISTORY_MS + 2000 * DAY_MS;
+        for (uint16_t p = 0; p < story->rig.journal_options.partitions; p++) {
+            size_t number = new_event(story);
+            struct oracle_event *event = &story->oracle.events[number];
+            struct event made;
+            char text[ORACLE_EVENT_TEXT];
+            *event = (struct oracle_event){ .tenant = (uint8_t)t, .time_ms = time_ms + (int64_t)number };
+            do {
+                event->visitor++;
+                oracle_event(&story->oracle, number, 0, text, &made);
+            } while (stream_rig_partition(&story->rig, &made) != p);
+            send(story, &number, 1);
+        }
+        up_to_ms[t] = time_ms - story->oracle.disorder_ms;
+    }
+}
+
+/* A system that is told nothing has nothing to do. */
+static void check_quiet(struct story *story)
+{
+    stream_rig_run(&story->rig, 30 * MINUTE_MS);
+    double commits = stream_rig_metric(&story->rig, "weir_process_commits_total");
+    stream_rig_run(&story->rig, 5 * MINUTE_MS);
+    commits = stream_rig_metric(&story->rig, "weir_process_commits_total") - commits;
+    if (commits > 2 * story->rig.journal_options.partitions)
+        fail_msg("idle for half an hour, then %.0f commits in 5 minutes", commits);
+}
+
+static void run_story(uint64_t seed)
+{
+    struct story *story = calloc(1, sizeof *story);
+    int64_t up_to_ms[ORACLE_TENANTS_MAX];
+    begin(story, seed);
+    for (unsigned i = 0; i < LIVES; i++) {
+        live(story);
+        must_be_up(story, "after a life");
+        oracle_check(&story->oracle, &story->rig, NULL, "after a life");
+        stream_rig_down(&story->rig);
+        disk_sim_kill(story->rig.disk);
+    }
+    must_be_up(story, "after an orderly restart");
+    oracle_check(&story->oracle, &story->rig, NULL, "after an orderly restart");
+    send_rest(story);
+    play(story, 5);
+    must_be_up(story, "when all is sent");
+    oracle_check(&story->oracle, &story->rig, NULL, "when all is sent");
+    close_all(story, up_to_ms);
+    must_be_up(story, "when all is closed");
+    stream_rig_run(&story->rig, 2 * MINUTE_MS);
+    check_quiet(story);
+    oracle_check(&story->oracle, &story->rig, up_to_ms, "when all is closed");
+    oracle_check_metrics(&story->oracle, &story->rig, "when all is closed");
+    stream_rig_done(&story->rig);
+    oracle_done(&story->oracle);
+    free(story);
+}
+
+static void test_windows_and_sessions_equal_the_oracle_whatever_fails(void **state)
+{
+    (void)state;
+    uint64_t first = only_seed ? only_seed : 1, last = only_seed ? only_seed : seeds;
+    for (uint64_t seed = first; seed <= last; seed++) {
+        print_message("SEED=%" PRIu64 "\n", seed);
+        run_story(seed);
+    }
+}
+
+static uint64_t number_from(const char *name, uint64_t otherwise)
+{
+    const char *text = getenv(name);
+    return text ? strtoull(text, NULL, 10) : otherwise;
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_windows_and_sessions_equal_the_oracle_whatever_fails),
+    };
+    only_seed = number_from("SEED", 0);
+    seeds = number_from("SEEDS", seeds);
+    log_set_level(only_seed ? LOG_DEBUG : LOG_ERROR + 1);
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
