@@ -288,6 +288,9 @@ static int run(struct replay *replay)
         s = letter_send(&sending, replay->scratch, &replay->exit_code, &err);
     if (s != OK) {
         fprintf(stderr, "weir dead-letters: %s\n", err.text);
+        if (replay->exit_code == EX_NOPERM)
+            fputs("weir dead-letters: letters are read with --key (WEIR_KEY), sent with --write-key (WEIR_WRITE_KEY)\n",
+                  stderr);
         if (sending.sent)
             fprintf(stderr, "weir dead-letters: %lu were sent before; run it again, they count once\n", sending.sent);
         return replay->exit_code;

@@ -134,6 +134,8 @@ def test_many_letters_are_paged_and_another_tenants_are_not_seen():
         assert len({l["id"] for l in got}) == 1234 and len({l["event_id"] for l in got}) == 1234
         assert "nothing was refused" in letters(weir, "list").stdout
         assert "there is no dead letter" in letters(weir, "show", got[0]["id"], code=65).stderr
+        keyless = letters(weir, "replay", got[0]["id"], "--key", tenant["read_key"], "--set", "customer_id=", code=77)
+        assert "--write-key" in keyless.stderr, keyless.stderr
         done = letters(weir, "replay", "--all", "--set", "event_type=t", "--key", tenant["read_key"], "--write-key", tenant["write_key"], "--json")
         assert json.loads(done.stdout)["accepted"] == 1234
         weir.settle("SELECT count(), uniqExact(event_id) FROM events_raw", 1234, key=tenant["read_key"])
