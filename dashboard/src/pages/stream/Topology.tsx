@@ -20,7 +20,7 @@ export function Topology(): ReactNode {
   const stages: Stage[] = [
     { name: 'Journal', value: all === undefined ? undefined : count(all), what: 'events on disk' },
     {
-      name: 'Validate',
+      name: 'Validate, transform',
       value: state && count(state.accepted + state.duplicates),
       what: 'valid',
       aside: state && `${count(state.dead_letters)} dead letters`,
