@@ -21,19 +21,21 @@ tools/reconfigure_if_new.sh build-fuzz
 [ "$target" = all ] || names=$target
 ninja -C build-fuzz --quiet $(sed 's/^/fuzz_/' <<< "$names")
 mkdir -p test/fuzz/out
-failed=0
-for name in $names; do
+
+run_one() { # NAME
+  local name=$1
+  local options=(-max_total_time="$seconds" -timeout=10 -rss_limit_mb=2048 -print_final_stats=1 -verbosity=0 -artifact_prefix="test/fuzz/out/$name-")
   mkdir -p "build-fuzz/corpus/$name" "test/fuzz/corpus/$name"
-  echo "fuzz: $name, $seconds s, $(find "test/fuzz/corpus/$name" -type f | wc -l) kept inputs"
-  options=(-max_total_time="$seconds" -timeout=10 -rss_limit_mb=2048 -print_final_stats=1 -verbosity=0 -artifact_prefix="test/fuzz/out/$name-")
   [ -f "test/fuzz/$name.dict" ] && options+=(-dict="test/fuzz/$name.dict")
   if ! ASAN_OPTIONS=detect_leaks=1 "build-fuzz/fuzz_$name" "${options[@]}" "build-fuzz/corpus/$name" "test/fuzz/corpus/$name" \
       > "build-fuzz/$name.log" 2>&1; then
     tail -40 "build-fuzz/$name.log"
     echo "fuzz: $name FAILED: the input is in test/fuzz/out/, run it with build-fuzz/fuzz_$name FILE" >&2
-    failed=1
-  else
-    grep -E 'number_of_executed_units|average_exec_per_sec' "build-fuzz/$name.log" | sed 's/^/  /' || true
+    return 1
   fi
-done
-exit $failed
+  echo "fuzz: $name, $seconds s, $(find "test/fuzz/corpus/$name" -type f | wc -l) kept inputs: $(sed -n 's/^stat::number_of_executed_units: *//p' "build-fuzz/$name.log") runs"
+}
+export -f run_one
+export seconds
+# One on each core.
+xargs -n 1 -P "$(nproc)" bash -c 'run_one "$0"' <<< "$names"

@@ -27,5 +27,5 @@ step "thread sanitizer" tools/tsan.sh
 step "scenarios and clients" python3 test/run_scenarios.py
 step "fuzzers, ${FUZZ_SECONDS:-60} s each" tools/fuzz.sh all "${FUZZ_SECONDS:-60}"
 
-printf '\nsteps: %d passed, %d failed (%d min)\n' $passed $failed $((($(date +%s) - began) / 60))
+printf '\nthe whole took %d min\nsteps: %d passed, %d failed\n' $((($(date +%s) - began) / 60)) $passed $failed
 [ $failed = 0 ]
