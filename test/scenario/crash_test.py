@@ -61,7 +61,8 @@ def check(weir, key, acknowledged):
     lost = acknowledged - stored
     assert not lost, "%d of %d acknowledged events are lost" % (len(lost), len(acknowledged))
     assert count[0] == count[1] == hourly == daily, "stored %d, distinct %d, hourly %d, daily %d" % (*count, hourly, daily)
-    return "%d acknowledged, %d stored" % (len(acknowledged), count[0])
+    weir.settle("SELECT sum(event_count) FROM sessions", count[0], key)
+    return "%d acknowledged, %d stored, as many in sessions" % (len(acknowledged), count[0])
 
 
 def crashes(kill, kills):

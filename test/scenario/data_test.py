@@ -55,6 +55,9 @@ def test_four_files_give_exactly_what_is_expected_raw_and_by_rollup_also_when_se
                     assert str(hour).startswith(e["busiest_hour"][:13]) and int(count) == e["busiest_hour_events"], (query, hour, count)
                 visitors = one("SELECT uniqMerge(unique_visitors) FROM events_hourly WHERE hour = '%s'" % e["busiest_hour"])
                 assert int(visitors) == e["busiest_hour_visitors"]
+                weir.settle("SELECT sum(event_count) FROM sessions", e["events"], read)
+                assert int(one("SELECT count() FROM sessions")) == e["sessions_gap_30m"], turn
+                assert int(float(one("SELECT max(duration_seconds) FROM sessions"))) == e["longest_session_s"], turn
         assert weir.stop() == 0
     return "%d events, twice" % sum(e["events"] for e in expected.values())
 

@@ -25,16 +25,17 @@ def statements():
         body = re.search(r"#define %s\s+(.*)" % name, text).group(1)
         macros[name] = "".join(re.findall(r'"((?:[^"\\]|\\.)*)"', body))
     found = []
-    for array in ("BEFORE", "V1"):
+    for array in ["BEFORE"] + re.findall(r"const char \*const (V\d+)\[\]", text):
         body = re.search(r"const char \*const %s\[\] = \{(.*?)\n\};" % array, text, re.S).group(1)
         for piece in re.split(r",\s*\n(?=\s*(?:\(?\"CREATE|NULL|$))", body):
             tokens = re.findall(r'"((?:[^"\\]|\\.)*)"|(REPEATS)', piece)
             sql = "".join(macros[m] if m else t for t, m in tokens)
             if sql:
                 found.append(sql)
-    for name, columns in re.findall(r'VIEW\("(\w+)",\s*((?:"[^"]*"\s*)+)\)', text):
+    for last, name, columns in re.findall(r'(LAST_)?VIEW\("(\w+)",\s*((?:"[^"]*"\s*)+)\)', text):
         columns = "".join(re.findall(r'"([^"]*)"', columns))
-        found.append("CREATE OR REPLACE VIEW pub.%s DEFINER = writer SQL SECURITY DEFINER AS SELECT %s FROM weir.%s%s" % (name, columns, name, macros["OWN"]))
+        found.append("CREATE OR REPLACE VIEW pub.%s DEFINER = writer SQL SECURITY DEFINER AS SELECT %s FROM weir.%s%s%s%s"
+                     % (name, columns, name, " FINAL" if last else "", macros["OWN"], " AND is_removed = 0" if last else ""))
     return found
 
 

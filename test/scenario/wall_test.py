@@ -1,11 +1,13 @@
-"""A reader of one tenant sees no row of another, in raw, rollups and dead letters, whatever it asks."""
+"""A reader of one tenant sees no row of another, in raw, rollups, dead letters, sessions, windows and late events, whatever it asks."""
 import json, urllib.parse
 
 from weir import Weir
 
 QUERIES = [
     "SELECT * FROM events_raw WHERE customer_id = 'victim'", "SELECT * FROM events_raw", "SELECT * FROM events_hourly", "SELECT * FROM events_daily",
-    "SELECT * FROM dead_letters", "SELECT visitor_id FROM events_raw UNION ALL SELECT visitor_id FROM events_raw WHERE customer_id='victim'",
+    "SELECT * FROM dead_letters", "SELECT * FROM sessions", "SELECT * FROM windows", "SELECT * FROM late_events", "SELECT * FROM sessions WHERE customer_id = 'victim'",
+    "SELECT * FROM weir.sessions FINAL", "SELECT key FROM windows WHERE customer_id = 'victim'", "SELECT * FROM mergeTreeIndex('weir','sessions')",
+    "SELECT visitor_id FROM events_raw UNION ALL SELECT visitor_id FROM events_raw WHERE customer_id='victim'",
     "SELECT * FROM weir.events_raw", "SELECT * FROM `weir`.`events_raw`", "SELECT * FROM weir . events_raw", "SELECT * FROM weir/**/.events_raw",
     "SELECT * FROM mergeTreeIndex('weir','events_raw')", "SELECT * FROM merge('weir', '.*')", "SELECT * FROM merge('pub', '.*')",
     "SELECT file('/etc/passwd')", "SELECT * FROM file('/etc/passwd', 'LineAsString')", "SELECT * FROM system.tables", "SELECT * FROM system . query_log",
@@ -33,6 +35,8 @@ def setup(weir):
     weir.settle("SELECT count() FROM events_raw", 1000, victim["read_key"])
     weir.settle("SELECT count() FROM dead_letters", 1, victim["read_key"])
     weir.settle("SELECT count() FROM dead_letters", 1, me["read_key"])
+    weir.settle("SELECT count() FROM sessions", 1000, victim["read_key"])
+    weir.settle("SELECT sum(event_count) FROM windows WHERE window = 'page_views_1m'", 1000, victim["read_key"])
     return me, victim
 
 
@@ -45,6 +49,8 @@ def test_no_query_of_one_tenant_shows_anything_of_another():
             assert b"CANARY_v" not in body and b"root:x:" not in body, (query, body[:300])
         assert int(weir.one("SELECT sum(event_count) FROM events_hourly", me["read_key"])) == 7
         assert int(weir.one("SELECT sum(event_count) FROM events_daily", me["read_key"])) == 7
+        assert int(weir.one("SELECT count() FROM sessions", me["read_key"])) == 7
+        assert int(weir.one("SELECT sum(event_count) FROM windows WHERE window = 'page_views_1m'", me["read_key"])) == 7
         assert int(weir.one("SELECT uniqMerge(unique_visitors) FROM events_hourly", me["read_key"])) == 7
         assert int(weir.one("SELECT count() FROM events_raw WHERE customer_id = 'me'", me["read_key"])) == 7
         weir.settle("SELECT count() FROM events_raw", 1000, victim["read_key"], 5)

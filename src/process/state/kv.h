@@ -76,7 +76,7 @@ struct kv_backend {
     enum status (*write)(struct kv *, const struct kv_change *, size_t count, bool wait, struct error *);
 
     /* Begins to make everything written before durable, with the stamp; number grows from sync to sync. One at a time.
-     */
+     * ERR_RETRY: too much is on its way to the disk, nothing was begun, again in a moment. */
     enum status (*sync)(struct kv *, uint64_t number, struct error *);
     /* Is the sync over? An error is that of the sync, which is over then, too; begin another one. */
     enum status (*synced)(struct kv *, bool *out_done, struct error *);
