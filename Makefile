@@ -1,5 +1,5 @@
 # The commands of the project; each is a short script or a call of meson. `make` alone builds.
-.PHONY: all setup build demo test unit check bench sim fuzz docs clean debug
+.PHONY: all setup build demo test unit check bench sim planted fuzz docs clean debug
 JOBS ?= $(shell nproc)
 
 all: build
@@ -42,6 +42,9 @@ fuzz: ## make fuzz T=name [SECONDS=60]
 sim: debug ## simulations: make sim SEED=7 repeats one run, SEEDS=5000 runs that many
 	@for test in build-debug/test_sim_*_test_c; do \
 	  env $(if $(SEED),SEED=$(SEED)) SEEDS=$(or $(SEEDS),2000) $$test || exit 1; done
+
+planted: ## mistakes that are kept as patches: the simulation must find each
+	@tools/planted.sh
 
 clean:
 	@rm -rf build build-debug build-fuzz build-tsan dashboard/dist sdk/dist
