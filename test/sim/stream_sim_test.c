@@ -18,7 +18,7 @@
 #define HISTORY_MS (1262304000000LL) /* 2010 */
 #define LIVES 3
 
-static uint64_t only_seed, seeds = 30;
+static uint64_t only_seed, seeds = 20;
 
 struct story {
     struct stream_rig rig;
