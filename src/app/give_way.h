@@ -5,7 +5,7 @@
  *   … at most LAG_EQUAL_US behind                                     something of everything: 10
  *   … further behind                                                  equals again
  *
- * Plain data, of the main thread (decision 0071). */
+ * Plain data, of the main thread (decision 0072). */
 #pragma once
 #include <stdint.h>
 
