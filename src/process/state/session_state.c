@@ -9,10 +9,8 @@
 #include <string.h>
 
 #include "process/process_output.h"
-#include "process/state/kv_writer.h"
+#include "process/state/session_inside.h"
 
-#define TOLD_MAX 1024
-#define EVICT_A_STEP 4096
 #define WRITE_AT_BYTES (16u << 20) /* what changes often is written once a checkpoint, unless so much waits */
 #define MEMORY_BYTES (128u << 20)
 
@@ -27,116 +25,9 @@ struct __attribute__((packed)) change_header {
     uint32_t bytes;
 };
 
-struct session_state {
-    struct state state;
-    struct session_table *table;
-    struct session_state_options options;
-    struct kv_writer writer;
-    bool complete;         /* every visitor is in memory: who is not in the table is new */
-    uint64_t commits;      /* changelog records made since the start */
-    uint64_t durable;      /* of them; replayed ones are durable, too, and numbered before them */
-    uint64_t first_offset; /* the oldest changelog record that is not in the map's stamp; UINT64_MAX: none */
-    struct told {
-        uint64_t queued, commit;
-    } told[TOLD_MAX]; /* which commit is wholly written when so many entries are; a ring */
-    size_t told_first, told_count;
-    uint64_t stored_commit; /* everything of the commits up to here is in the map */
-    uint64_t settle_queued; /* the checkpoint waits for so many entries */
-    size_t hand;            /* of the clock */
-    bool send_all;          /* a checkpoint waits for it */
-};
-
 static struct session_state *of(struct state *state)
 {
     return (struct session_state *)state;
-}
-
-/* ---- the map ---- */
-
-/* 0 u8 STATE_SESSIONS  1 u64 high, 9 u64 low half of the visitor's id  17 u64 start_ms, its sign turned: big-endian, so
- * that a visitor's sessions lie side by side in their order. The value is a session record. */
-#define KEY_VISITOR_BYTES 17
-#define KEY_BYTES 25
-
-static void put_big_endian(uint8_t *to, uint64_t value)
-{
-    value = __builtin_bswap64(value);
-    memcpy(to, &value, sizeof value);
-}
-
-static void key_make(uint8_t key[KEY_BYTES], struct id128 id, int64_t start_ms)
-{
-    key[0] = STATE_SESSIONS;
-    put_big_endian(key + 1, id.hi);
-    put_big_endian(key + 9, id.lo);
-    put_big_endian(key + KEY_VISITOR_BYTES, (uint64_t)start_ms ^ (1ull << 63));
-}
-
-static struct id128 key_id(struct slice key)
-{
-    uint64_t halves[2];
-    memcpy(halves, key.p + 1, sizeof halves);
-    return (struct id128){ __builtin_bswap64(halves[1]), __builtin_bswap64(halves[0]) };
-}
-
-struct load_visit {
-    struct session_state *sessions;
-    enum status status;
-    struct error *err;
-};
-
-static enum status put_record(struct session_state *sessions, struct id128 id, const struct session_record *record,
-                              bool send, struct error *err)
-{
-    struct session_visitor *visitor = session_table_find(sessions->table, id);
-    const struct session session = { .start_ms = record->start_ms,
-                                     .end_ms = record->end_ms,
-                                     .user_ms = record->user_ms,
-                                     .events = record->events,
-                                     .views = record->views };
-    bool fits = visitor || session_table_reserve(sessions->table, 1);
-    if (!visitor && fits)
-        visitor = session_table_add(sessions->table, id, record->customer_id, record->visitor_id, record->placement);
-    if (!visitor || !session_table_put(sessions->table, visitor, &session, record->user_id, send))
-        return error_set(err, ERR_IO, "out of memory for sessions");
-    return OK;
-}
-
-static bool visit_stored(void *self, struct slice key, struct slice value)
-{
-    struct load_visit *visit = self;
-    struct session_record record;
-    if (key.n != KEY_BYTES)
-        visit->status = error_set(visit->err, ERR_CORRUPT, "a session's key has %zu bytes", key.n);
-    else
-        visit->status = session_record_decode(value, &record, visit->err);
-    if (visit->status == OK)
-        visit->status = put_record(visit->sessions, key_id(key), &record, false, visit->err);
-    return visit->status == OK;
-}
-
-/* Every session from one key up to another. */
-static enum status load(struct session_state *sessions, struct slice from, struct slice to, struct error *err)
-{
-    struct load_visit visit = { sessions, OK, err };
-    struct kv *map;
-    enum status s = state_kv_map(sessions->options.kv, &map, err);
-    if (s == OK)
-        s = map->backend->scan(map, from, to, visit_stored, &visit, err);
-    if (s == OK)
-        s = visit.status;
-    if (s == ERR_CORRUPT)
-        state_kv_note_damage(sessions->options.kv);
-    return s;
-}
-
-static enum status load_visitor(struct session_state *sessions, struct id128 id, struct error *err)
-{
-    uint8_t from[KEY_BYTES], to[KEY_BYTES + 1];
-    key_make(from, id, INT64_MIN);
-    key_make(to, id, INT64_MAX);
-    to[KEY_BYTES] = 0; /* the first key behind the last one of this visitor */
-    return load(sessions, slice_of(from, KEY_VISITOR_BYTES), slice_of(to, sizeof to), err);
 }
 
 enum status session_state_visitor(struct session_state *sessions, struct id128 id, const struct event *event,
@@ -144,7 +35,7 @@ enum status session_state_visitor(struct session_state *sessions, struct id128 i
 {
     struct session_visitor *visitor = session_table_find(sessions->table, id);
     if (!visitor && !sessions->complete) {
-        enum status s = load_visitor(sessions, id, err);
+        enum status s = session_map_load_visitor(sessions, id, err);
         if (s != OK)
             return error_wrap(err, s, "read the sessions of a visitor");
         visitor = session_table_find(sessions->table, id);
@@ -240,14 +131,8 @@ static enum status sessions_collect(struct state *state, struct process_stream *
     return OK;
 }
 
-struct change {
-    struct id128 id;
-    struct session_record record;
-    struct slice bytes; /* of the record */
-};
-
 /* The next change from the front of *rest. ERR_CORRUPT: there is none. */
-static enum status next_change(struct slice *rest, struct change *out, struct error *err)
+static enum status next_change(struct slice *rest, struct session_put *out, struct error *err)
 {
     struct change_header header;
     if (rest->n < sizeof header)
@@ -276,46 +161,24 @@ static enum status record_open(struct slice record, struct slice *out_changes, u
     return OK;
 }
 
-static void queue(struct session_state *sessions, const struct change *change)
-{
-    uint8_t key[KEY_BYTES];
-    const struct slice nothing = { 0 };
-    key_make(key, change->id, change->record.start_ms);
-    kv_writer_add(&sessions->writer, slice_of(key, sizeof key), change->record.removed ? nothing : change->bytes);
-}
-
 /* Looking ahead by so many changes hides that each of them is somewhere else in memory. */
 #define AHEAD 16
 
 static void queue_all(struct session_state *sessions, struct slice changes, uint32_t count)
 {
-    struct change ring[AHEAD];
+    struct session_put ring[AHEAD];
     for (uint32_t i = 0; i < count + AHEAD; i++) {
-        struct change *change = &ring[i % AHEAD];
-        uint8_t key[KEY_BYTES];
+        struct session_put *change = &ring[i % AHEAD];
         if (i >= AHEAD) /* the one that stood here for AHEAD turns */
-            queue(sessions, change);
+            session_map_queue(sessions, change);
         if (i >= count)
             continue;
         if (next_change(&changes, change, NULL) != OK)
             abort(); /* collect made it a moment ago */
-        key_make(key, change->id, change->record.start_ms);
-        kv_writer_prefetch(&sessions->writer, slice_of(key, sizeof key));
-        if (i >= AHEAD / 2) {
-            const struct change *nearer = &ring[(i - AHEAD / 2) % AHEAD];
-            key_make(key, nearer->id, nearer->record.start_ms);
-            kv_writer_prefetch_entry(&sessions->writer, slice_of(key, sizeof key));
-        }
+        session_map_prefetch(sessions, change);
+        if (i >= AHEAD / 2)
+            session_map_prefetch_entry(sessions, &ring[(i - AHEAD / 2) % AHEAD]);
     }
-}
-
-/* The ring forgets the middle when it is full: then a visitor may leave memory a little later. */
-static void note_told(struct session_state *sessions)
-{
-    if (sessions->told_count == TOLD_MAX)
-        sessions->told_count--;
-    sessions->told[(sessions->told_first + sessions->told_count++) % TOLD_MAX] =
-        (struct told){ sessions->writer.queued, sessions->durable };
 }
 
 static void sessions_durable(struct state *state, struct slice record, uint64_t offset)
@@ -327,7 +190,7 @@ static void sessions_durable(struct state *state, struct slice record, uint64_t 
         abort(); /* collect made it a moment ago */
     queue_all(sessions, rest, count);
     sessions->durable++;
-    note_told(sessions);
+    session_map_note_told(sessions);
     if (sessions->first_offset == UINT64_MAX)
         sessions->first_offset = offset;
 }
@@ -339,19 +202,19 @@ static enum status sessions_apply(struct state *state, struct slice record, uint
     uint32_t count;
     enum status s = record_open(record, &rest, &count, err);
     for (uint32_t i = 0; i < count && s == OK; i++) {
-        struct change change;
+        struct session_put change;
         s = next_change(&rest, &change, err);
         if (s != OK)
             break;
         struct session_visitor *visitor = session_table_find(sessions->table, change.id);
         if (!visitor && !sessions->complete)
-            s = load_visitor(sessions, change.id, err);
+            s = session_map_load_visitor(sessions, change.id, err);
         visitor = session_table_find(sessions->table, change.id);
         if (s == OK && !change.record.removed)
-            s = put_record(sessions, change.id, &change.record, true, err);
+            s = session_map_put(sessions, change.id, &change.record, true, err);
         else if (s == OK && visitor && !session_table_remove(sessions->table, visitor, change.record.start_ms))
             s = error_set(err, ERR_IO, "out of memory for sessions");
-        queue(sessions, &change);
+        session_map_queue(sessions, &change);
     }
     if (sessions->first_offset == UINT64_MAX)
         sessions->first_offset = offset;
@@ -360,34 +223,6 @@ static enum status sessions_apply(struct state *state, struct slice record, uint
         s = kv_writer_step(&sessions->writer, true, &more, err);
     }
     return s;
-}
-
-static void note_written(struct session_state *sessions)
-{
-    while (sessions->told_count && sessions->told[sessions->told_first].queued <= sessions->writer.written) {
-        sessions->stored_commit = sessions->told[sessions->told_first].commit;
-        sessions->told_first = (sessions->told_first + 1) % TOLD_MAX;
-        sessions->told_count--;
-    }
-}
-
-/* Who was not seen since the hand last came by, and of whom everything is in the map, leaves memory. */
-static bool evict(struct session_state *sessions)
-{
-    for (unsigned i = 0; i < EVICT_A_STEP; i++) {
-        if (session_table_bytes(sessions->table) <= sessions->options.memory_bytes_max)
-            return false;
-        struct session_visitor *visitor = session_table_next(sessions->table, &sessions->hand);
-        if (!visitor)
-            return false;
-        bool stored = visitor->changed_in <= sessions->stored_commit;
-        if (stored && !visitor->recent && visitor->unsent == 0) {
-            session_table_drop(sessions->table, visitor);
-            sessions->complete = false;
-        } else
-            visitor->recent = false;
-    }
-    return true;
 }
 
 static enum status sessions_maintain(struct state *state, bool *out_more, struct error *err)
@@ -400,8 +235,8 @@ static enum status sessions_maintain(struct state *state, bool *out_more, struct
         s = kv_writer_step(&sessions->writer, false, out_more, err);
     if (s != OK)
         return s;
-    note_written(sessions);
-    *out_more |= too_large && evict(sessions) && sessions->stored_commit == sessions->durable;
+    session_map_note_written(sessions);
+    *out_more |= too_large && session_map_evict(sessions) && sessions->stored_commit == sessions->durable;
     return OK;
 }
 
@@ -434,7 +269,7 @@ static enum status sessions_settle(struct state *state, bool *out_done, struct e
     enum status s = OK;
     if (sessions->writer.written < sessions->settle_queued)
         s = kv_writer_step(&sessions->writer, false, &more, err);
-    note_written(sessions);
+    session_map_note_written(sessions);
     *out_done = s == OK && sessions->writer.written >= sessions->settle_queued;
     return s == ERR_RETRY ? OK : s;
 }

@@ -20,12 +20,15 @@ static bool counts_values(const struct window_measure *measure)
 enum status window_measures_layout(const struct window *window, struct aggregate_layout *out, struct error *err)
 {
     struct aggregate_def defs[WINDOW_MEASURES_MAX];
+    uint32_t inputs[WINDOW_MEASURES_MAX] = { 0 };
     for (size_t i = 0; i < window->measure_count; i++) {
         const struct window_measure *measure = &window->measures[i];
         defs[i].kind = counts_values(measure) ? AGGREGATE_SUM : KINDS[measure->kind];
         defs[i].parameter = measure->kind == MEASURE_TOP ? (double)measure->top : measure->quantile;
+        if (measure->value && !counts_values(measure) && expr_field(measure->value) >= 0)
+            inputs[i] = (uint32_t)expr_field(measure->value) + 1; /* the same field is the same input */
     }
-    enum status s = aggregate_layout_make(defs, window->measure_count, out, err);
+    enum status s = aggregate_layout_make_sharing(defs, inputs, window->measure_count, out, err);
     return s == OK ? OK : error_wrap(err, s, "window %.*s", SLICE_ARG(window->name));
 }
 
