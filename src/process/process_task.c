@@ -24,7 +24,6 @@
 
 #define VECTOR_BYTES (1u << 20)
 #define LOG_INTERVAL_US 5000000
-#define SETTLE_WAIT_US 1000     /* while stopping */
 #define PARTITION_IDLE_MS 60000 /* a partition that is silent for so long holds nothing back */
 #define SETTLE_WAIT_US 1000     /* while stopping */
 
@@ -82,7 +81,12 @@ static void make_stream_states(struct process_task *task, const char *path, stru
                                                     .kv = task->kv };
     task->sessions = session_state_new(&sessions);
     const struct watermarks_options watermarks = {
-        .disorder_ms = options->disorder_ms, .idle_ms = PARTITION_IDLE_MS, .partitions = partitions, .kv = task->kv
+        .disorder_ms = options->disorder_ms,
+        .idle_ms = PARTITION_IDLE_MS,
+        .partition = task->partition,
+        .partitions = partitions,
+        .has_others = window_defs_cross(&task->windows),
+        .kv = task->kv,
     };
     task->watermarks = watermarks_new(&watermarks);
 }

@@ -83,22 +83,15 @@ enum status stage_window_partial(struct stage_window *stage, struct slice record
         return error_set(err, ERR_CORRUPT, "a partial comes from partition %u of %u", partial.from,
                          stage->options.partitions);
     struct watermark *mark = watermarks_of(stage->options.watermarks, partial.customer_id, partial.placement);
-    if (!mark || !watermarks_hear(stage->options.watermarks, mark, partial.from, partial.watermark_ms, now_ms))
+    if (!mark)
         return error_set(err, ERR_IO, "out of memory for watermarks");
+    watermarks_hear(stage->options.watermarks, mark, partial.from, partial.watermark_ms, now_ms);
     struct window_def *def = window_defs_find(stage->options.defs, partial.definition);
     /* A definition that is not there any more: its results are of no use to anybody. */
     return def ? window_count_partial(stage, def, &partial, mark, err) : OK;
 }
 
 /* ---- once a commit ---- */
-
-static bool has_foreign_keys(const struct stage_window *stage)
-{
-    for (size_t d = 0; d < stage->options.defs->count; d++)
-        if (!stage->options.defs->defs[d].local)
-            return true;
-    return false;
-}
 
 /* The other partitions are told how far this one is, so that they can close what waits for it. */
 static enum status tell_watermark(struct stage_window *stage, struct watermark *mark, struct error *err)
@@ -126,7 +119,7 @@ static enum status tell_watermarks(struct stage_window *stage, struct error *err
     struct watermark *mark;
     enum status s = OK;
     size_t left = WATERMARKS_A_COMMIT;
-    if (stage->options.partitions == 1 || !has_foreign_keys(stage))
+    if (stage->options.partitions == 1 || !window_defs_cross(stage->options.defs))
         return OK;
     for (size_t i = 0; s == OK && (mark = watermarks_at(stage->options.watermarks, i)); i++) {
         if (mark->value_ms == WATERMARK_NONE || mark->value_ms == mark->sent_ms)

@@ -48,8 +48,14 @@ struct watermark *watermarks_of(struct watermarks *watermarks, struct slice cust
     if (watermarks->count == watermarks->capacity && !grow(watermarks))
         return NULL;
     watermark = malloc(sizeof *watermark + customer_id.n + placement.n);
-    if (!watermark)
+    struct watermark_other *others = calloc(watermarks->options.partitions, sizeof *others);
+    if (!watermark || !others) {
+        free(watermark);
+        free(others);
         return NULL;
+    }
+    for (uint16_t i = 0; i < watermarks->options.partitions; i++)
+        others[i].value_ms = WATERMARK_NONE;
     char *text = (char *)(watermark + 1);
     if (customer_id.n)
         memcpy(text, customer_id.p, customer_id.n);
@@ -60,7 +66,8 @@ struct watermark *watermarks_of(struct watermarks *watermarks, struct slice cust
                                      .hash = hash,
                                      .newest_ms = WATERMARK_NONE,
                                      .value_ms = WATERMARK_NONE,
-                                     .complete_ms = WATERMARK_NONE };
+                                     .complete_ms = WATERMARK_NONE,
+                                     .others = others };
     *slot_of(watermarks, hash, customer_id) = watermark;
     watermarks->all[watermarks->count++] = watermark;
     return watermark;
@@ -89,24 +96,16 @@ void watermarks_event(struct watermarks *watermarks, struct watermark *watermark
         watermark->value_ms = time_ms - disorder_ms;
 }
 
-bool watermarks_hear(struct watermarks *watermarks, struct watermark *watermark, uint16_t from, int64_t value_ms,
+void watermarks_hear(struct watermarks *watermarks, struct watermark *watermark, uint16_t from, int64_t value_ms,
                      int64_t now_ms)
 {
     assert(from < watermarks->options.partitions);
-    if (!watermark->others) {
-        watermark->others = calloc(watermarks->options.partitions, sizeof *watermark->others);
-        if (!watermark->others)
-            return false;
-        for (uint16_t i = 0; i < watermarks->options.partitions; i++)
-            watermark->others[i].value_ms = WATERMARK_NONE;
-    }
     struct watermark_other *other = &watermark->others[from];
     other->arrived_ms = now_ms;
     if (value_ms <= other->value_ms)
-        return true;
+        return;
     other->value_ms = value_ms;
     changed(watermarks, watermark);
-    return true;
 }
 
 /* After a restart nobody has said anything yet: all get the time that they had before to do so. */
@@ -118,21 +117,22 @@ static bool spoke_since(int64_t *io_arrived_ms, int64_t since_ms, int64_t now_ms
 }
 
 /* The least of those who said something lately; if nobody did, the greatest, so that an idle tenant is not held back by
- * the partition that happened to be behind when it ceased. */
+ * the partition that happened to be behind when it ceased. Who has never said anything has as long to do so: the first
+ * events of a tenant come to several partitions at a time. */
 int64_t watermarks_reached(struct watermarks *watermarks, struct watermark *watermark, int64_t now_ms)
 {
     int64_t least_ms = INT64_MAX, greatest_ms = watermark->value_ms;
     const int64_t since_ms = now_ms - watermarks->options.idle_ms;
     if (watermark->value_ms != WATERMARK_NONE && spoke_since(&watermark->arrived_ms, since_ms, now_ms))
         least_ms = watermark->value_ms;
-    for (uint16_t i = 0; watermark->others && i < watermarks->options.partitions; i++) {
+    for (uint16_t i = 0; watermarks->options.has_others && i < watermarks->options.partitions; i++) {
         struct watermark_other *other = &watermark->others[i];
-        if (other->value_ms == WATERMARK_NONE)
+        if (i == watermarks->options.partition)
             continue;
         if (other->value_ms > greatest_ms)
             greatest_ms = other->value_ms;
         if (spoke_since(&other->arrived_ms, since_ms, now_ms) && other->value_ms < least_ms)
-            least_ms = other->value_ms;
+            least_ms = other->value_ms; /* WATERMARK_NONE: nothing is complete yet */
     }
     return least_ms == INT64_MAX ? greatest_ms : least_ms;
 }

@@ -38,13 +38,14 @@ struct watermark {
     uint32_t tenant;     /* for the windows' use: their number of it + 1; 0: none yet */
     int64_t sent_ms, sent_at_ms; /* for the windows' use: what other partitions were told, and when */
     struct watermark *next_changed;
-    struct watermark_other *others; /* one per partition; NULL: none has said anything */
+    struct watermark_other *others; /* one per partition */
 };
 
 struct watermarks_options {
     int64_t disorder_ms; /* how far behind the newest an event may be and still be in time; 10 min */
     int64_t idle_ms;     /* who says nothing for so long holds nothing back; 60 s */
-    uint16_t partitions;
+    uint16_t partition, partitions;
+    bool has_others;     /* other partitions have sums for windows of this one: they are waited for */
     struct state_kv *kv; /* stands before it in the task's list of states */
 };
 
@@ -59,8 +60,8 @@ struct watermark *watermarks_of(struct watermarks *watermarks, struct slice cust
 /* An event of the tenant has come, by the wall clock at now_ms. */
 void watermarks_event(struct watermarks *watermarks, struct watermark *watermark, int64_t time_ms, int64_t now_ms);
 /* Another partition's watermark. */
-MUST_CHECK bool watermarks_hear(struct watermarks *watermarks, struct watermark *watermark, uint16_t from,
-                                int64_t value_ms, int64_t now_ms);
+void watermarks_hear(struct watermarks *watermarks, struct watermark *watermark, uint16_t from, int64_t value_ms,
+                     int64_t now_ms);
 /* No event before this is waited for, of this partition nor of any other that has something to say. It may go back,
  * when one that was silent speaks again. */
 int64_t watermarks_reached(struct watermarks *watermarks, struct watermark *watermark, int64_t now_ms);

@@ -43,7 +43,7 @@ static enum status marks_prepare(struct state *state, size_t records, struct err
 static uint16_t others_known(const struct watermarks *watermarks, const struct watermark *watermark)
 {
     uint16_t count = 0;
-    for (uint16_t i = 0; watermark->others && i < watermarks->options.partitions; i++)
+    for (uint16_t i = 0; i < watermarks->options.partitions; i++)
         count += watermark->others[i].value_ms != WATERMARK_NONE;
     return count;
 }
@@ -65,7 +65,7 @@ static char *tenant_write(const struct watermarks *watermarks, const struct wate
     memcpy(to, &header, sizeof header);
     memcpy(to + sizeof header, id.p, id.n + placement.n); /* they lie side by side */
     to += sizeof header + id.n + placement.n;
-    for (uint16_t i = 0; watermark->others && i < watermarks->options.partitions; i++) {
+    for (uint16_t i = 0; i < watermarks->options.partitions; i++) {
         const struct other_entry entry = { i, watermark->others[i].value_ms };
         if (entry.value_ms == WATERMARK_NONE)
             continue;
@@ -138,9 +138,8 @@ static enum status tenant_set(struct watermarks *watermarks, struct slice bytes,
     for (uint16_t i = 0; i < (header.others & ~OTHERS_LIVE); i++, at += sizeof(struct other_entry)) {
         struct other_entry entry;
         memcpy(&entry, at, sizeof entry);
-        if (entry.partition < watermarks->options.partitions &&
-            !watermarks_hear(watermarks, watermark, entry.partition, entry.value_ms, 0))
-            return error_set(err, ERR_IO, "out of memory for watermarks");
+        if (entry.partition < watermarks->options.partitions)
+            watermarks_hear(watermarks, watermark, entry.partition, entry.value_ms, 0);
     }
     return OK;
 }

@@ -128,3 +128,11 @@ bool window_def_wants(const struct window_def *def, struct slice customer_id)
             return true;
     return window->tenant_count == 0;
 }
+
+bool window_defs_cross(const struct window_defs *defs)
+{
+    for (size_t i = 0; i < defs->count; i++)
+        if (!defs->defs[i].local)
+            return true;
+    return false;
+}

@@ -1,0 +1,91 @@
+"""Windows against SQL over the very events: on 27 years of real history, in arrival order, and through kill -9 under load."""
+import json, os, random, shutil, tempfile, time
+
+from crash_test import Load, check
+from data_test import DATA, send_file
+from scenarios import Skip
+from weir import ROOT, Weir
+
+DOMAIN = """
+domain: proof
+windows:
+  - name: by_hour
+    size: 1h
+    by: [{type: event_type}]
+    measures: {n: count(), visitors: distinct(visitor_id)}
+  - name: by_visitor_day
+    size: 1d
+    by: [visitor_id]
+    measures: {n: count()}
+    lateness: 30d
+"""
+# What windows say beside what the events say that were not too late for them: pairs that differ.
+DIFFERENT = """
+SELECT count() FROM
+  (SELECT toStartOfInterval(timestamp, INTERVAL %(size)s) AS start, %(key)s AS k, count() AS n FROM events_raw
+   WHERE event_id NOT IN (SELECT event_id FROM late_events WHERE window = '%(window)s') GROUP BY start, k) AS events
+FULL JOIN
+  (SELECT window_start AS start, JSONExtractString(key, '%(name)s') AS k, event_count AS n FROM windows WHERE window = '%(window)s') AS results
+ON events.start = results.start AND events.k = results.k WHERE events.n != results.n"""
+WINDOWS = [{"window": "by_hour", "size": "1 HOUR", "key": "event_type", "name": "type"},
+           {"window": "by_visitor_day", "size": "1 DAY", "key": "visitor_id", "name": "visitor_id"}]
+
+
+def with_domain():
+    config = tempfile.mkdtemp(prefix="weir-conf-")
+    shutil.copytree(os.path.join(ROOT, "config"), config, dirs_exist_ok=True)
+    shutil.rmtree(os.path.join(config, "domains"))
+    os.mkdir(os.path.join(config, "domains"))
+    with open(os.path.join(config, "domains", "proof.yaml"), "w") as f:
+        f.write(DOMAIN)
+    return Weir(config=config)
+
+
+def compare(weir, events, read):
+    for window in WINDOWS:
+        counted = "SELECT (SELECT sum(event_count) FROM windows WHERE window = '%(window)s') + (SELECT count() FROM late_events WHERE window = '%(window)s')" % window
+        weir.settle(counted, events, read)
+        weir.settle(DIFFERENT % window, 0, read, 20)
+
+
+def test_windows_over_27_years_in_arrival_order_equal_sql_and_counted_and_late_are_all():
+    if not os.path.isdir(DATA):
+        raise Skip("the data files are not here")
+    expected, late = json.load(open(os.path.join(DATA, "expected.json"))), {}
+    weir = with_domain().start()
+    try:
+        keys = {name: weir.tenant(name) for name in expected}
+        for name, e in expected.items():
+            assert send_file(weir, name, keys[name]["write_key"]) == e["events"]
+        for name, e in expected.items():
+            weir.settle("SELECT count() FROM events_raw", e["events"], keys[name]["read_key"])
+            compare(weir, e["events"], keys[name]["read_key"])
+            late[name] = int(weir.one("SELECT count() FROM late_events WHERE window = 'by_hour'", keys[name]["read_key"]))
+            assert 0 < late[name] <= e["arrived_over_10m_behind_tenant_max"], (name, late[name])
+        assert weir.stop() == 0
+    finally:
+        weir.close()
+        shutil.rmtree(weir.config, ignore_errors=True)
+    return "late by the hour: " + ", ".join("%s %d" % pair for pair in late.items())
+
+
+def test_windows_are_exact_through_kill_9_under_load():
+    seed = int(os.environ.get("WEIR_SEED", random.randrange(1 << 30)))
+    random.seed(seed)
+    weir = with_domain().start()
+    try:
+        tenant = weir.tenant("crash")
+        load = Load(weir, tenant["write_key"])
+        for _ in range(3):
+            time.sleep(1 + 2 * random.random())
+            weir.kill9()
+            weir.start()
+        time.sleep(1)
+        load.stop()
+        note = check(weir, tenant["read_key"], load.acknowledged)
+        compare(weir, int(weir.one("SELECT count() FROM events_raw", tenant["read_key"])), tenant["read_key"])
+        assert weir.stop() == 0
+    finally:
+        weir.close()
+        shutil.rmtree(weir.config, ignore_errors=True)
+    return "seed %d: %s" % (seed, note)
