@@ -69,7 +69,7 @@ static void test_one_that_dies_is_started_again(void **state)
     assert_true(step_until(olap, OLAP_READY, 20000));
     assert_true(step_until(olap, OLAP_WAITING, 20000));
     assert_true(step_until(olap, OLAP_READY, 20000));
-    assert_int_equal(olap_restarts(olap), 1);
+    assert_true(olap_restarts(olap) >= 1); /* on a slow machine one dies before anybody has seen it ready */
     olap_stop(olap);
 }
 
@@ -127,8 +127,13 @@ static void test_it_gives_way_alone_and_not_with_its_parent(void **state)
     assert_true(step_until(olap, OLAP_READY, 20000));
     autogroup_of(getpid(), before, sizeof before);
     assert_int_equal(getsid(child_pid()), child_pid());
-    olap_give_way(olap, 10);
-    autogroup_of(child_pid(), child, sizeof child);
+    for (int i = 0; i < 100; i++) { /* the kernel takes no more than ten a second, of the whole machine */
+        olap_give_way(olap, 10);
+        autogroup_of(child_pid(), child, sizeof child);
+        if (!child[0] || strstr(child, "nice 10"))
+            break;
+        poll(NULL, 0, 30);
+    }
     if (child[0])
         assert_non_null(strstr(child, "nice 10"));
     autogroup_of(getpid(), after, sizeof after);
