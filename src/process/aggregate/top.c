@@ -45,7 +45,7 @@ static struct aggregate_value entry_value(const struct top *top, const struct en
 {
     struct aggregate_value value = { .kind = entry->kind };
     if (entry->kind == AGGREGATE_TEXT)
-        value.text = slice_of(top->texts + entry->text, entry->length);
+        value.text = entry->length ? slice_of(top->texts + entry->text, entry->length) : SLICE("");
     else if (entry->kind == AGGREGATE_INT)
         value.integer = entry->integer;
     else
