@@ -130,9 +130,11 @@ void session_map_note_written(struct session_state *sessions)
     }
 }
 
-/* Who was not seen since the hand last came by, and of whom everything is in the map, leaves memory. */
+/* Who was not seen since the hand last came by, and of whom everything is in the map, leaves memory. False: nobody can,
+ * for now; who has something to be sent waits for that, and asking again at once would not help. */
 bool session_map_evict(struct session_state *sessions)
 {
+    bool some = false;
     for (unsigned i = 0; i < EVICT_A_STEP; i++) {
         if (session_table_bytes(sessions->table) <= sessions->options.memory_bytes_max)
             return false;
@@ -143,8 +145,11 @@ bool session_map_evict(struct session_state *sessions)
         if (stored && !visitor->recent && visitor->unsent == 0) {
             session_table_drop(sessions->table, visitor);
             sessions->complete = false;
-        } else
+            some = true;
+        } else {
+            some |= visitor->recent;
             visitor->recent = false;
+        }
     }
-    return true;
+    return some;
 }
