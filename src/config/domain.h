@@ -57,7 +57,7 @@ struct window {
     enum window_kind kind;
     int64_t size_ms;  /* tumbling and sliding */
     int64_t slide_ms; /* sliding: divides size_ms; tumbling: size_ms */
-    int64_t gap_ms;   /* session */
+    int64_t gap_ms;   /* session: events of a key that are not farther apart are one */
     int64_t lateness_ms;
     unsigned emit; /* enum window_emit as a set */
     bool processing_time;

@@ -203,7 +203,9 @@ static void test_what_only_makes_sense_together_is_checked(void **state)
     } EXAMPLES[] = {
         { "size: 1m, slide: 10s", "a tumbling window has no slide" },
         { "kind: session, size: 1m, gap: 1m", "a session window has no size" },
-        { "kind: session, gap: 30s", "windows of kind session are not counted yet" },
+        { "kind: session, gap: 10d", "gap: 10d is outside 1 s to 7 d" },
+        { "kind: session, slide: 1m", "a session window has no slide" },
+        { "size: 1m, gap: 1m", "a tumbling window has no gap" },
         { "kind: sliding, size: 1m", "a sliding window needs a slide" },
         { "kind: sliding, size: 1m, slide: 7s", "slide must divide size" },
         { "kind: sliding, size: 1d, slide: 1s", "size is at most 1000 times slide" },

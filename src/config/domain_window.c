@@ -4,7 +4,8 @@
 
 #define SECOND_MS 1000
 #define DAY_MS ((int64_t)86400000)
-#define PANES_MAX 1000 /* slides in a size: every event counts in so many windows */
+#define GAP_MS ((int64_t)1800000) /* of sessions, unless said */
+#define PANES_MAX 1000            /* slides in a size: every event counts in so many windows */
 
 enum { KEY_NAME, KEY_KIND, KEY_SIZE, KEY_SLIDE, KEY_GAP, KEY_MEASURES = 7 };
 
@@ -191,10 +192,11 @@ static void read_tenants(struct domain_reader *reader, void *object, struct fy_n
 
 static const struct domain_key WINDOW_KEYS[] = {
     [KEY_NAME] = { "name", "page_views_1m", "[a-z0-9_]+, unique in all domains; required.", read_name },
-    [KEY_KIND] = { "kind", "tumbling | sliding", "tumbling unless said.", read_kind },
+    [KEY_KIND] = { "kind", "tumbling | sliding | session", "tumbling unless said.", read_kind },
     [KEY_SIZE] = { "size", "1m", "How long a tumbling or sliding window is; 1s to 400d.", read_size },
     [KEY_SLIDE] = { "slide", "10s", "A sliding window begins so often; divides size.", read_slide },
-    [KEY_GAP] = { "gap", "30s", "A session window ends when its key is silent for so long; 1s to 7d.", read_gap },
+    [KEY_GAP] = { "gap", "30m", "A session ends when its key is silent for longer; 1s to 7d, 30m unless said.",
+                  read_gap },
     { "where", "EXPRESSION", "Only events for which this is true; all unless said.", read_where },
     { "by", "[EXPRESSION, {name: EXPRESSION}]",
       "A result for each combination of these; up to 8. The tenant is always part.", read_by },
@@ -231,11 +233,6 @@ static void check_times(struct domain_reader *reader, struct fy_node *item, stru
                         struct fy_node **seen)
 {
     bool session = window->kind == WINDOW_SESSION;
-    if (session) /* stage_window.c has slices of fixed length only */
-        yaml_problem_at(
-            &reader->file, seen[KEY_KIND],
-            "windows of kind session are not counted yet; the visits of a visitor are in the table sessions "
-            "(`sessions: { gap: 30m }`)");
     if (!session && !window->size_ms)
         yaml_problem_at(&reader->file, item, "a %s window needs a size, such as `size: 1m`", KINDS[window->kind]);
     if (window->kind == WINDOW_SLIDING && !window->slide_ms)
@@ -249,6 +246,8 @@ static void check_times(struct domain_reader *reader, struct fy_node *item, stru
     check_sliding(reader, window, seen);
     if (window->kind == WINDOW_TUMBLING)
         window->slide_ms = window->size_ms;
+    if (session && !window->gap_ms)
+        window->gap_ms = GAP_MS;
 }
 
 void domain_read_window(struct domain_reader *reader, struct fy_node *item)

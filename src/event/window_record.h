@@ -1,6 +1,6 @@
 /* A result of a window for one key: a record of TOPIC_WINDOWS. Of records with the same tenant, window, definition,
- * start, end and key the one later in the journal holds (a session that grew comes under its new bounds, and once more,
- * removed, under the old ones).
+ * start and key the one later in the journal holds. A session whose beginning moved, or that was joined to an earlier
+ * one, comes once more under its old start, removed.
  *
  * Encoded (little-endian), version 1:
  *   0 u8 version  1 u8 flags (1: removed, 2: final)  2 u8 kind  3 u8 0   4 u32 revision   8 i64 start_ms  16 i64 end_ms

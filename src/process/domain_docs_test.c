@@ -58,7 +58,7 @@ static void test_the_domain_loads(void **state)
     if (domain_set_load("/c", &sim.world, &domains, &problems, &count, &err) != OK)
         fail_msg("%s%s", buf_text(&problems), err.text);
     buf_done(&problems);
-    assert_int_equal(domains->window_count, 2);
+    assert_int_equal(domains->window_count, 3);
     assert_int_equal(domains->transform_count, 2);
 }
 

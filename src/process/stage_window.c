@@ -181,7 +181,7 @@ static int64_t foreign_due_ms(const struct stage_window *stage, const struct wat
     int64_t span_ms = -1;
     for (size_t d = 0; d < stage->options.defs->count; d++) {
         const struct window_def *def = &stage->options.defs->defs[d];
-        int64_t ms = window_time_add(def->window->size_ms, def->window->lateness_ms);
+        int64_t ms = window_time_add(def->reach_ms, def->window->lateness_ms);
         if (!def->local && !def->window->processing_time && ms > span_ms)
             span_ms = ms;
     }

@@ -138,8 +138,16 @@ static const char *const V2[] = {
     NULL,
 };
 
+/* A session's row is named by its start alone, since its end moves with every event: window_end is part of the name, so
+ * for sessions it holds the start there, and the end is beside. */
+static const char *const V3[] = {
+    "ALTER TABLE weir.windows ADD COLUMN IF NOT EXISTS ended_at DateTime64(3, 'UTC') DEFAULT window_end"
+    " CODEC(Delta, ZSTD(1)) AFTER window_end",
+    NULL,
+};
+
 /* Index 0 is version 1. */
-static const char *const *const VERSIONS[] = { V1, V2 };
+static const char *const *const VERSIONS[] = { V1, V2, V3 };
 
 /* The caller's tenant: evaluated once a query, so that the primary key is used. No tenant, or two: NULL, no rows. */
 #define OWN                                                                                                            \
@@ -161,8 +169,8 @@ static const char *const VIEWS[] = {
     LAST_VIEW("sessions", "customer_id, session_id, visitor_id, nullIf(user_id, '') AS user_id, started_at, ended_at,"
                           " dateDiff('millisecond', started_at, ended_at) / 1000 AS duration_seconds, event_count,"
                           " page_views"),
-    LAST_VIEW("windows", "customer_id, window, kind, window_start, window_end, key, measures, event_count, revision,"
-                         " is_final = 1 AS is_final, toString(definition) AS definition"),
+    LAST_VIEW("windows", "customer_id, window, kind, window_start, ended_at AS window_end, key, measures, event_count,"
+                         " revision, is_final = 1 AS is_final, toString(definition) AS definition"),
     VIEW("late_events", "customer_id, window, window_start, window_end, watermark, event_count, visitor_id,"
                         " nullIf(user_id, '') AS user_id, event_id, event_type, event_name, properties, timestamp,"
                         " received_at"),

@@ -72,6 +72,7 @@ enum {
     WINDOW_KIND,
     WINDOW_START,
     WINDOW_END,
+    WINDOW_ENDED,
     WINDOW_KEY,
     WINDOW_MEASURES,
     WINDOW_EVENTS,
@@ -91,6 +92,7 @@ static const struct native_column WINDOWS[WINDOW_COLUMNS] = {
     [WINDOW_KIND] = { "kind", NATIVE_STRING },
     [WINDOW_START] = { "window_start", NATIVE_DATETIME_MS },
     [WINDOW_END] = { "window_end", NATIVE_DATETIME_MS },
+    [WINDOW_ENDED] = { "ended_at", NATIVE_DATETIME_MS },
     [WINDOW_KEY] = { "key", NATIVE_STRING },
     [WINDOW_MEASURES] = { "measures", NATIVE_STRING },
     [WINDOW_EVENTS] = { "event_count", NATIVE_UINT64 },
@@ -114,7 +116,9 @@ static enum status add_window(struct native_block *block, struct partition_set *
     native_add_u64(block, WINDOW_DEFINITION, window.definition);
     native_add_string(block, WINDOW_KIND, slice_from(window_record_kind_name(window.kind)));
     native_add_i64(block, WINDOW_START, window.start_ms);
-    native_add_i64(block, WINDOW_END, window.end_ms);
+    const bool session = window.kind == WINDOW_RECORD_SESSION; /* window_end is part of the row's name (schema.c) */
+    native_add_i64(block, WINDOW_END, session ? window.start_ms : window.end_ms);
+    native_add_i64(block, WINDOW_ENDED, window.end_ms);
     native_add_string(block, WINDOW_KEY, window.key);
     native_add_string(block, WINDOW_MEASURES, window.measures);
     native_add_u64(block, WINDOW_EVENTS, window.events);

@@ -18,6 +18,16 @@ windows:
     by: [visitor_id]
     measures: {n: count()}
     lateness: 30d
+  - name: visits
+    kind: session
+    by: [visitor_id]
+    measures: {n: count()}
+    lateness: 7d
+  - name: type_busy
+    kind: session
+    gap: 10m
+    by: [{type: event_type}]
+    measures: {n: count()}
 """
 # What windows say beside what the events say that were not too late for them: pairs that differ.
 DIFFERENT = """
@@ -29,6 +39,20 @@ FULL JOIN
 ON events.start = results.start AND events.k = results.k WHERE events.n != results.n"""
 WINDOWS = [{"window": "by_hour", "size": "1 HOUR", "key": "event_type", "name": "type"},
            {"window": "by_visitor_day", "size": "1 DAY", "key": "visitor_id", "name": "visitor_id"}]
+# The same for sessions: a new one begins where the pause before an event is longer than the gap.
+SESSIONS_DIFFER = """
+SELECT count() FROM
+  (SELECT k, min(timestamp) AS start, max(timestamp) AS end, count() AS n FROM
+     (SELECT k, timestamp, sum(begins) OVER (PARTITION BY k ORDER BY timestamp, event_id) AS number FROM
+        (SELECT %(key)s AS k, timestamp, event_id, dateDiff('millisecond', lagInFrame(timestamp, 1, toDateTime64(0, 3, 'UTC')) OVER
+           (PARTITION BY %(key)s ORDER BY timestamp, event_id ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW), timestamp) > %(gap)d AS begins
+         FROM events_raw WHERE event_id NOT IN (SELECT event_id FROM late_events WHERE window = '%(window)s')))
+   GROUP BY k, number) AS events
+FULL JOIN
+  (SELECT window_start AS start, window_end AS end, JSONExtractString(key, '%(name)s') AS k, event_count AS n FROM windows WHERE window = '%(window)s') AS results
+ON events.start = results.start AND events.k = results.k WHERE events.n != results.n OR events.end != results.end"""
+SESSIONS = [{"window": "visits", "gap": 1800000, "key": "visitor_id", "name": "visitor_id"},
+            {"window": "type_busy", "gap": 600000, "key": "event_type", "name": "type"}]
 
 
 def with_domain():
@@ -42,10 +66,10 @@ def with_domain():
 
 
 def compare(weir, events, read):
-    for window in WINDOWS:
+    for window in WINDOWS + SESSIONS:
         counted = "SELECT (SELECT sum(event_count) FROM windows WHERE window = '%(window)s') + (SELECT count() FROM late_events WHERE window = '%(window)s')" % window
         weir.settle(counted, events, read)
-        weir.settle(DIFFERENT % window, 0, read, 20)
+        weir.settle((SESSIONS_DIFFER if "gap" in window else DIFFERENT) % window, 0, read, 20)
 
 
 def test_windows_over_27_years_in_arrival_order_equal_sql_and_counted_and_late_are_all():

@@ -45,6 +45,7 @@ static void make_window(struct story *story, struct oracle_window *window, size_
                                       .filter = (enum oracle_filter)roll(story, ORACLE_FILTERS),
                                       .by = (enum oracle_key)roll(story, ORACLE_KEYS) };
     snprintf(window->name, sizeof window->name, "w%zu", number);
+    window->session = !window->sliding && roll(story, 2);
     window->size_ms = window->slide_ms * (window->sliding ? (int64_t)(2 + roll(story, 4)) : 1);
     if (!window->processing_time && roll(story, 2))
         window->lateness_ms = (int64_t)(1 + roll(story, 10)) * window->slide_ms / 2 / 1000 * 1000;

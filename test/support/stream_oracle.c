@@ -28,7 +28,7 @@ struct oracle_result {
     int64_t start_ms, end_ms;
     uint64_t events;
     uint32_t revision;
-    bool final;
+    bool final, removed;
     char key[ORACLE_KEY_MAX], measures[512];
 };
 
@@ -68,8 +68,9 @@ void oracle_window_yaml(const struct oracle_window *window, struct buf *to)
     static const char *const WHERE[] = { "", ", where: event_type == 'purchase'", ", where: properties.amount > 0" };
     static const char *const BY[] = { "", ", by: [{visitor: visitor_id}]", ", by: [{page: properties.page}]",
                                       ", by: [{type: event_type}, {page: properties.page}]" };
-    buf_add_format(to, "  - {name: %s, kind: %s", window->name, window->sliding ? "sliding" : "tumbling");
-    duration(to, "size", window->size_ms);
+    const char *kind = window->session ? "session" : window->sliding ? "sliding" : "tumbling";
+    buf_add_format(to, "  - {name: %s, kind: %s", window->name, kind);
+    duration(to, window->session ? "gap" : "size", window->size_ms);
     if (window->sliding)
         duration(to, "slide", window->slide_ms);
     if (window->lateness_ms)
@@ -200,7 +201,8 @@ static void read_result(void *self, uint16_t partition, struct slice bytes)
                                       .end_ms = record.end_ms,
                                       .events = record.events,
                                       .revision = record.revision,
-                                      .final = record.final };
+                                      .final = record.final,
+                                      .removed = record.removed };
     snprintf(result->key, sizeof result->key, "%.*s", SLICE_ARG(record.key));
     snprintf(result->measures, sizeof result->measures, "%.*s", SLICE_ARG(record.measures));
 }
@@ -304,8 +306,9 @@ static bool told_late(const struct oracle *oracle, size_t event, size_t window, 
 {
     for (size_t i = 0; i < oracle->late_count; i++) {
         const struct oracle_late *late = &oracle->lates[i];
-        if (late->event == (int)event && late->window == window && late->start_ms <= start_ms &&
-            start_ms + oracle->windows[window].size_ms <= late->end_ms)
+        if (late->event == (int)event && late->window == window &&
+            (oracle->windows[window].session ||
+             (late->start_ms <= start_ms && start_ms + oracle->windows[window].size_ms <= late->end_ms)))
             return true;
     }
     return false;
@@ -316,8 +319,9 @@ static bool is_doubtful(const struct oracle *oracle, uint8_t tenant, size_t wind
 {
     for (size_t i = 0; i < oracle->late_count; i++) {
         const struct oracle_late *late = &oracle->lates[i];
-        if (late->event < 0 && late->tenant == tenant && late->window == window && late->start_ms <= start_ms &&
-            start_ms + oracle->windows[window].size_ms <= late->end_ms)
+        if (late->event < 0 && late->tenant == tenant && late->window == window &&
+            (oracle->windows[window].session ||
+             (late->start_ms <= start_ms && start_ms + oracle->windows[window].size_ms <= late->end_ms)))
             return true;
     }
     return false;
@@ -347,7 +351,7 @@ static void check_lates(const struct oracle *oracle, struct stream_rig *rig, con
         const bool exact = rig->journal_options.partitions == 1 && !oracle->live[event->tenant];
         for (size_t w = 0; w < oracle->window_count; w++) {
             const struct oracle_window *window = &oracle->windows[w];
-            const int64_t slice_ms = start_of(event->time_ms, window->slide_ms),
+            const int64_t slice_ms = window->session ? event->time_ms : start_of(event->time_ms, window->slide_ms),
                           last_end_ms = slice_ms + window->size_ms;
             if (!passes(window, event) || window->processing_time)
                 continue;
@@ -461,15 +465,17 @@ static void describe_result(const struct oracle_result *result, const char *when
     print_message("%s: %s: tenant t%u window %zu [%" PRId64 ", %" PRId64 ") key %s revision %u%s events %" PRIu64
                   "\n  is       %s\n",
                   when, what, result->tenant, result->window, result->start_ms, result->end_ms, result->key,
-                  result->revision, result->final ? " final" : "", result->events, result->measures);
+                  result->revision, result->final ? " final" : "", result->events,
+                  result->removed ? "removed" : result->measures);
 }
 
-/* Of two results for one key, one behind the other in the journal. */
-static void check_pair(const struct oracle_result *earlier, const struct oracle_result *later, const char *when)
+/* Of two results for one key, one behind the other in the journal. A session that was over may go on. */
+static void check_pair(const struct oracle *oracle, const struct oracle_result *earlier,
+                       const struct oracle_result *later, const char *when)
 {
     bool same = earlier->events == later->events && strcmp(earlier->measures, later->measures) == 0;
     if (later->revision < earlier->revision || (later->revision == earlier->revision && !same) ||
-        (earlier->final && !later->final)) {
+        (earlier->final && !later->final && !oracle->windows[later->window].session)) {
         describe_result(earlier, when, "first this was said");
         describe_result(later, when, "then this, without a higher revision, or no longer final");
         fail();
@@ -489,7 +495,7 @@ static void sort_results(struct oracle *oracle, const char *when)
         struct oracle_result *result = oracle->newest[i];
         struct oracle_result **last = oracle->newest_count ? &oracle->newest[oracle->newest_count - 1] : NULL;
         if (last && by_key(*last, result) == 0) {
-            check_pair(*last, result, when);
+            check_pair(oracle, *last, result, when);
             *last = result;
         } else {
             oracle->newest[oracle->newest_count++] = result;
@@ -511,6 +517,82 @@ static const struct oracle_result *find_result(const struct oracle *oracle, cons
             high = middle;
     }
     return NULL;
+}
+
+/* ---- session windows: sort by time, cut where the pause is too long ---- */
+
+static int by_time(const void *a, const void *b)
+{
+    const struct oracle_event *x = *(struct oracle_event *const *)a, *y = *(struct oracle_event *const *)b;
+    return (x->time_ms > y->time_ms) - (x->time_ms < y->time_ms);
+}
+
+/* The session of the tenant's key that holds the time; end_ms NO_TIME: there is none. */
+static struct sum window_session(struct oracle *oracle, size_t w, uint8_t tenant, const char *key, int64_t time_ms)
+{
+    struct oracle_event *events[ORACLE_EVENTS_MAX];
+    struct sum sum = { .end_ms = NO_TIME };
+    size_t count = 0;
+    for (size_t e = 0; e < oracle->event_count; e++) {
+        struct oracle_event *event = &oracle->events[e];
+        if (event->times_enriched && event->tenant == tenant && passes(&oracle->windows[w], event) &&
+            strcmp(event->keys[w], key) == 0 && !told_late(oracle, e, w, 0))
+            events[count++] = event;
+    }
+    qsort(events, count, sizeof *events, by_time);
+    for (size_t i = 0; i < count; i++) {
+        if (i && events[i]->time_ms - events[i - 1]->time_ms > oracle->windows[w].size_ms) {
+            if (sum.begin_ms <= time_ms && time_ms <= sum.end_ms)
+                return sum;
+            sum = (struct sum){ 0 };
+        }
+        add(&sum, events[i], (size_t)(events[i] - oracle->events));
+    }
+    if (count && sum.begin_ms <= time_ms && time_ms <= sum.end_ms)
+        return sum;
+    return (struct sum){ .end_ms = NO_TIME };
+}
+
+static void check_session_result(struct oracle *oracle, struct stream_rig *rig, const struct oracle_result *result,
+                                 const char *when)
+{
+    const struct oracle_window *window = &oracle->windows[result->window];
+    char expected[512];
+    if (result->removed || window->processing_time || is_doubtful(oracle, result->tenant, result->window, 0))
+        return;
+    if (result->final && result->end_ms + window->size_ms > watermark_most(oracle, rig, result->tenant)) {
+        describe_result(result, when, "final before any watermark can have passed it");
+        fail();
+    }
+    if (!result->final && !window->updates) {
+        describe_result(result, when, "said before it is over");
+        fail();
+    }
+    struct sum sum = window_session(oracle, result->window, result->tenant, result->key, result->start_ms);
+    describe(&sum, expected, sizeof expected);
+    if (sum.end_ms == result->end_ms && sum.begin_ms == result->start_ms && result->events == sum.n &&
+        strcmp(result->measures, expected) == 0)
+        return;
+    describe_result(result, when, "a session is wrong");
+    print_message("  expected %s from %" PRId64 " to %" PRId64 "\n", expected, sum.begin_ms, sum.end_ms);
+    fail();
+}
+
+static void check_session_present(struct oracle *oracle, size_t e, size_t w, const int64_t *up_to_ms, const char *when)
+{
+    const struct oracle_event *event = &oracle->events[e];
+    const struct oracle_window *window = &oracle->windows[w];
+    if (!passes(window, event) || told_late(oracle, e, w, 0) || is_doubtful(oracle, event->tenant, w, 0))
+        return;
+    struct sum sum = window_session(oracle, w, event->tenant, event->keys[w], event->time_ms);
+    struct oracle_result like = { .tenant = event->tenant, .window = w, .start_ms = sum.begin_ms };
+    memcpy(like.key, event->keys[w], sizeof like.key);
+    /* It is told that a session is over a sixteenth of the gap after it is, at the latest. */
+    bool closed = window->closes && up_to_ms && sum.end_ms + window->size_ms * 17 / 16 <= up_to_ms[event->tenant];
+    const struct oracle_result *result = find_result(oracle, &like);
+    if ((closed || window->updates) && (!result || result->removed || (closed && !result->final)))
+        fail_msg("%s: %s has no %sresult of t%u for %s from %" PRId64 " to %" PRId64 ", where e%zu is counted", when,
+                 window->name, closed ? "final " : "", event->tenant, like.key, sum.begin_ms, sum.end_ms, e);
 }
 
 /* What is said is right. */
@@ -565,7 +647,7 @@ static void check_by_clock(const struct oracle *oracle, size_t w, const char *wh
     const struct oracle_window *window = &oracle->windows[w];
     uint64_t said = 0, expected = 0;
     for (size_t i = 0; i < oracle->newest_count; i++)
-        if (oracle->newest[i]->window == w)
+        if (oracle->newest[i]->window == w && !oracle->newest[i]->removed)
             said += oracle->newest[i]->events;
     for (size_t e = 0; e < oracle->event_count; e++)
         if (oracle->events[e].times_enriched && passes(window, &oracle->events[e]))
@@ -577,27 +659,30 @@ static void check_by_clock(const struct oracle *oracle, size_t w, const char *wh
 static void check_results(struct oracle *oracle, struct stream_rig *rig, const int64_t *up_to_ms, const char *when)
 {
     sort_results(oracle, when);
-    for (size_t i = 0; i < oracle->newest_count; i++)
-        check_result(oracle, rig, oracle->newest[i], when);
+    for (size_t i = 0; i < oracle->newest_count; i++) {
+        if (oracle->windows[oracle->newest[i]->window].session)
+            check_session_result(oracle, rig, oracle->newest[i], when);
+        else
+            check_result(oracle, rig, oracle->newest[i], when);
+    }
     for (size_t w = 0; w < oracle->window_count; w++) {
         if (oracle->windows[w].processing_time) {
             if (up_to_ms || (oracle->windows[w].updates && !oracle->windows[w].sliding))
                 check_by_clock(oracle, w, when);
             continue;
         }
-        for (size_t e = 0; e < oracle->event_count; e++)
-            if (oracle->events[e].times_enriched)
+        for (size_t e = 0; e < oracle->event_count; e++) {
+            if (!oracle->events[e].times_enriched)
+                continue;
+            if (oracle->windows[w].session)
+                check_session_present(oracle, e, w, up_to_ms, when);
+            else
                 check_present(oracle, e, w, up_to_ms, when);
+        }
     }
 }
 
 /* ---- sessions ---- */
-
-static int by_time(const void *a, const void *b)
-{
-    const struct oracle_event *x = *(struct oracle_event *const *)a, *y = *(struct oracle_event *const *)b;
-    return (x->time_ms > y->time_ms) - (x->time_ms < y->time_ms);
-}
 
 static void check_session(struct oracle *oracle, struct oracle_event **events, size_t count, const char *when)
 {

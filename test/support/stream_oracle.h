@@ -20,8 +20,8 @@ enum oracle_key { BY_NOTHING, BY_VISITOR, BY_PAGE, BY_TYPE_AND_PAGE, ORACLE_KEYS
 
 struct oracle_window {
     char name[16];
-    bool sliding, processing_time, updates, closes;
-    int64_t size_ms, slide_ms, lateness_ms; /* tumbling: slide_ms is size_ms */
+    bool sliding, session, processing_time, updates, closes;
+    int64_t size_ms, slide_ms, lateness_ms; /* tumbling: slide_ms is size_ms; session: both are the gap */
     enum oracle_filter filter;
     enum oracle_key by;
 };

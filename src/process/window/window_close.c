@@ -1,8 +1,8 @@
-/* What becomes of panes as the watermark passes their ends. A tumbling pane: its window's result is written (closed),
- * it stays for the allowed lateness to be amended, then it is dropped. A slice of sliding windows is due at the end of
- * each window that it is part of: the first of the slices that comes up writes the whole window, then all of them wait
- * for the next. Whatever does not fit into one commit goes on in the next from a cursor in the pane's words, so a crash
- * between them repeats nothing and misses nothing.
+/* What becomes of panes as the watermark passes their ends (those of sessions: window_session.c). A tumbling pane: its
+ * window's result is written (closed), it stays for the allowed lateness to be amended, then it is dropped. A slice of
+ * sliding windows is due at the end of each window that it is part of: the first of the slices that comes up writes the
+ * whole window, then all of them wait for the next. Whatever does not fit into one commit goes on in the next from a
+ * cursor in the pane's words, so a crash between them repeats nothing and misses nothing.
  *
  * Results are wrong when an event gets between: into a row that was written already, or a pane that was dropped. So
  * updates that wait are written before the watermark moves, and until everything that it has passed is closed the task
@@ -264,11 +264,14 @@ static enum status close_sliding(struct stage_window *stage, struct window_def *
     return OK;
 }
 
-/* ---- both ---- */
+/* ---- all ---- */
 
-static enum status close_pane(struct stage_window *stage, struct keyed_pane *pane, bool *out_done, struct error *err)
+static enum status close_pane(struct stage_window *stage, struct keyed_pane *pane, int64_t complete_ms, bool *out_done,
+                              struct error *err)
 {
     struct window_def *def = window_def_of_pane(pane);
+    if (def->session)
+        return window_session_close(stage, def, pane, complete_ms, out_done, err);
     return def->window->kind == WINDOW_SLIDING ? close_sliding(stage, def, pane, out_done, err)
                                                : close_tumbling(stage, def, pane, out_done, err);
 }
@@ -283,7 +286,7 @@ static enum status close_up_to(struct stage_window *stage, const struct watermar
     while (s == OK && done && (pane = keyed_pane_next_due(stage->options.rows, tenant, mark->complete_ms))) {
         done = stage->results_left > 0;
         if (done)
-            s = close_pane(stage, pane, &done, err);
+            s = close_pane(stage, pane, mark->complete_ms, &done, err);
     }
     stage->closing |= !done;
     return s;
@@ -320,7 +323,7 @@ enum status window_close_expired(struct stage_window *stage, struct error *err)
     while (s == OK && done && (pane = keyed_pane_next_expired(rows, stage->now_ms))) {
         done = stage->results_left > 0 && stage->pending_count == 0;
         if (done)
-            s = close_pane(stage, pane, &done, err);
+            s = close_pane(stage, pane, stage->now_ms - 1, &done, err);
     }
     stage->closing |= !done;
     return s;

@@ -38,18 +38,31 @@ static enum status tell_late(struct stage_window *stage, const struct window_def
     return OK;
 }
 
-/* Whether all windows of the slice are beyond their lateness. */
-static bool is_late(const struct window_def *def, int64_t start_ms, int64_t watermark_ms)
+/* The end of the last window that an event counts in. A session that is the event alone ends a gap later: whether
+ * others are near it does not matter, so that what is late depends on nothing but times. */
+static int64_t last_end(const struct window_def *def, int64_t time_ms)
 {
-    return !def->window->processing_time && watermark_ms != WATERMARK_NONE &&
-           window_time_add(window_last_end(start_ms, def->window->size_ms), def->window->lateness_ms) <= watermark_ms;
+    return def->session ? window_time_add(time_ms, def->step_ms)
+                        : window_last_end(window_slice_start(time_ms, def->step_ms), def->window->size_ms);
 }
 
-/* Tells the events late for the windows of their slice that are. */
+/* Whether all windows of an event of that time are beyond their lateness. */
+static bool is_late(const struct window_def *def, int64_t time_ms, int64_t watermark_ms)
+{
+    return !def->window->processing_time && watermark_ms != WATERMARK_NONE &&
+           window_time_add(last_end(def, time_ms), def->window->lateness_ms) <= watermark_ms;
+}
+
+/* Tells the events late for those of their windows that are. */
 static enum status tell_missed(struct stage_window *stage, const struct window_def *def, const struct event *event,
-                               int64_t start_ms, int64_t watermark_ms, uint32_t events, struct error *err)
+                               int64_t time_ms, int64_t watermark_ms, uint32_t events, struct error *err)
 {
     const struct window *window = def->window;
+    if (def->session)
+        return is_late(def, time_ms, watermark_ms)
+                   ? tell_late(stage, def, event, time_ms, last_end(def, time_ms), watermark_ms, events, err)
+                   : OK;
+    const int64_t start_ms = window_slice_start(time_ms, def->step_ms);
     const int64_t first_end_ms = window_first_end(start_ms, def->step_ms);
     int64_t missed_end_ms = window_last_end(start_ms, window->size_ms);
     if (window->processing_time || watermark_ms == WATERMARK_NONE)
@@ -69,11 +82,11 @@ static enum status judge(struct stage_window *stage, const struct window_def *de
 {
     const int64_t complete_ms = stage->marks[n]->complete_ms;
     const bool own = hit->owner == stage->options.partition;
-    *out_late = is_late(def, hit->start_ms, stage->marks_ms[n]);
+    *out_late = is_late(def, hit->time_ms, stage->marks_ms[n]);
     if (*out_late)
-        return tell_missed(stage, def, event, hit->start_ms, stage->marks_ms[n], 1, err);
-    *out_late = own && is_late(def, hit->start_ms, complete_ms);
-    return own ? tell_missed(stage, def, event, hit->start_ms, complete_ms, 1, err) : OK;
+        return tell_missed(stage, def, event, hit->time_ms, stage->marks_ms[n], 1, err);
+    *out_late = own && is_late(def, hit->time_ms, complete_ms);
+    return own ? tell_missed(stage, def, event, hit->time_ms, complete_ms, 1, err) : OK;
 }
 
 static struct id128 row_id(uint64_t seed, const struct window_def *def, struct slice key)
@@ -115,9 +128,8 @@ static struct keyed_pane *pane_of(struct stage_window *stage, struct window_def 
     bool is_new;
     struct keyed_pane *pane =
         keyed_pane_get(stage->options.rows, &def->kind, window_tenant(stage, mark), start_ms, true, &is_new);
-    if (!is_new)
-        return pane;
-    window_pane_opened(stage, def, pane, mark);
+    if (is_new && !def->session)
+        window_pane_opened(stage, def, pane, mark);
     return pane;
 }
 
@@ -141,7 +153,9 @@ static enum status find_hits(struct stage_window *stage, struct window_def *def,
             tally->filtered++;
             continue;
         }
-        *hit = (struct window_hit){ .event = (uint32_t)n, .start_ms = window_slice_start(time_ms, def->step_ms) };
+        *hit = (struct window_hit){ .event = (uint32_t)n,
+                                    .start_ms = window_slice_start(time_ms, def->step_ms),
+                                    .time_ms = time_ms };
         if (!make_key(def, values, batch, hit))
             return error_set(err, ERR_FULL, "the keys of a batch do not fit into its arena");
         struct slice key = slice_of(hit->key, hit->key_n);
@@ -185,6 +199,8 @@ static enum status add_to_row(struct stage_window *stage, struct window_def *def
     data->events++;
     aggregate_add(&def->layout, window_row_accumulators(data), inputs, event->timestamp_ms, tie_breaker);
     keyed_row_touch(stage->options.rows, row);
+    if (def->session)
+        return window_session_count(stage, row, is_new, hit->time_ms, hit->time_ms, stage->marks[hit->event], err);
     if (def->updates || hit->pane->words[PANE_FLAGS] & PANE_CLOSED)
         return window_note_change(stage, hit->pane, row, err);
     return OK;
@@ -207,14 +223,18 @@ static enum status add_to_combiner(struct stage_window *stage, struct window_def
     const struct combiner_entry what = { .layout = &def->layout,
                                          .owner = hit->owner,
                                          .definition = def->window->id,
-                                         .start_ms = hit->start_ms,
-                                         .end_ms = hit->start_ms,
+                                         .start_ms = def->session ? hit->time_ms : hit->start_ms,
+                                         .end_ms = def->session ? hit->time_ms : hit->start_ms,
                                          .watermark_ms = stage->marks_ms[hit->event],
                                          .customer_id = event->customer_id,
                                          .placement = event->placement,
                                          .key = slice_of(hit->key, hit->key_n) };
     if (!entry || (is_new && !combiner_fill(&stage->combiner, entry, &what)))
         return error_set(err, ERR_FULL, "the partials of a commit exceed their bound");
+    if (what.start_ms < entry->start_ms)
+        entry->start_ms = what.start_ms;
+    if (what.end_ms > entry->end_ms)
+        entry->end_ms = what.end_ms;
     entry->events++;
     aggregate_add(&def->layout, entry->row, inputs, event->timestamp_ms, tie_breaker);
     return OK;
@@ -316,9 +336,9 @@ static enum status tell_partial_missed(struct stage_window *stage, struct window
                                  .placement = partial->placement,
                                  .properties = SLICE("{}"),
                                  .context = SLICE("{}"),
-                                 .timestamp_ms = partial->start_ms,
+                                 .timestamp_ms = partial->end_ms,
                                  .received_ms = stage->now_ms };
-    return tell_missed(stage, def, &event, partial->start_ms, mark->complete_ms, (uint32_t)partial->events, err);
+    return tell_missed(stage, def, &event, partial->end_ms, mark->complete_ms, (uint32_t)partial->events, err);
 }
 
 static enum status merge_row(struct window_def *def, struct window_row *data, const struct window_partial *partial,
@@ -345,15 +365,16 @@ enum status window_count_partial(struct stage_window *stage, struct window_def *
     enum status s = tell_partial_missed(stage, def, partial, mark, err);
     if (s != OK)
         return s;
-    if (is_late(def, partial->start_ms, mark->complete_ms)) {
+    if (is_late(def, partial->end_ms, mark->complete_ms)) {
         counter_add(def->late, partial->events);
         return OK;
     }
     counter_add(def->counted, partial->events);
     /* By the clock an event happens when it is counted: the sender's window may be closed by now. */
-    int64_t start_ms =
-        def->window->processing_time ? window_slice_start(stage->now_ms, def->step_ms) : partial->start_ms;
-    struct keyed_pane *pane = pane_of(stage, def, mark, start_ms);
+    const bool by_clock = def->window->processing_time;
+    const int64_t first_ms = by_clock ? stage->now_ms : partial->start_ms,
+                  last_ms = by_clock ? stage->now_ms : partial->end_ms;
+    struct keyed_pane *pane = pane_of(stage, def, mark, window_slice_start(first_ms, def->step_ms));
     s = keyed_row_get(stage->options.rows, pane, row_id(stage->options.seed, def, partial->key), partial->key, &row,
                       &is_new, err);
     if (s == OK)
@@ -361,6 +382,8 @@ enum status window_count_partial(struct stage_window *stage, struct window_def *
     if (s != OK)
         return s;
     keyed_row_touch(stage->options.rows, row);
+    if (def->session)
+        return window_session_count(stage, row, is_new, first_ms, last_ms, mark, err);
     if (def->updates || pane->words[PANE_FLAGS] & PANE_CLOSED)
         return window_note_change(stage, pane, row, err);
     return OK;

@@ -1,37 +1,73 @@
-/* A stored row: u64 events, then what aggregate_encode writes. */
+/* A stored row: u64 events, then what aggregate_encode writes. Of a session window between the two, as LEB128 (zigzag
+ * where it may be below 0): first, last - first, 0 untold or 1 told or 3 told as final, and when told the start less
+ * first. */
 #include "process/window/window_def.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "process/aggregate/wire.h"
 #include "process/window/window_measures.h"
+
+static const struct window_def *def_of(const struct keyed_kind *kind)
+{
+    return (const struct window_def *)kind;
+}
+
+static void session_encode(const struct window_session *session, struct buf *to)
+{
+    char bytes[4 * WIRE_U64_MAX], *end = bytes;
+    const bool told = session->told_ms != WINDOW_UNTOLD;
+    end = wire_put_i64(end, session->first_ms);
+    end = wire_put_u64(end, (uint64_t)(session->last_ms - session->first_ms));
+    end = wire_put_u64(end, told ? 1u + 2u * session->final : 0);
+    if (told)
+        end = wire_put_i64(end, session->told_ms - session->first_ms);
+    buf_add(to, bytes, (size_t)(end - bytes));
+}
+
+static bool session_decode(struct wire *from, struct window_session *out)
+{
+    out->first_ms = wire_get_i64(from);
+    out->last_ms = (int64_t)((uint64_t)out->first_ms + wire_get_u64(from));
+    uint64_t told = wire_get_u64(from);
+    out->told_ms = told ? (int64_t)((uint64_t)out->first_ms + (uint64_t)wire_get_i64(from)) : WINDOW_UNTOLD;
+    out->final = told == 3;
+    return !from->bad && out->last_ms >= out->first_ms && told != 2 && told <= 3;
+}
 
 static void row_encode(const struct keyed_kind *kind, const void *data, struct buf *to)
 {
+    const struct window_def *def = def_of(kind);
     const struct window_row *row = data;
     buf_add(to, &row->events, sizeof row->events);
-    aggregate_encode(&((const struct window_def *)kind)->layout, row + 1, to);
+    if (def->session)
+        session_encode(window_row_session(def, (struct window_row *)data), to);
+    aggregate_encode(&def->layout, row + 1, to);
 }
 
 static enum status row_decode(const struct keyed_kind *kind, struct slice bytes, void *data, struct error *err)
 {
+    const struct window_def *def = def_of(kind);
     struct window_row *row = data;
     if (bytes.n < sizeof row->events)
         return error_set(err, ERR_CORRUPT, "a window's row has %zu bytes", bytes.n);
     memcpy(&row->events, bytes.p, sizeof row->events);
-    return aggregate_decode(&((const struct window_def *)kind)->layout, slice_after(bytes, sizeof row->events), row + 1,
-                            err);
+    struct wire rest = wire_from(slice_after(bytes, sizeof row->events));
+    if (def->session && !session_decode(&rest, window_row_session(def, row)))
+        return error_set(err, ERR_CORRUPT, "the times of a session in a window's row are malformed");
+    return aggregate_decode(&def->layout, slice_of((const char *)rest.at, wire_left(&rest)), row + 1, err);
 }
 
 static void row_release(const struct keyed_kind *kind, void *data)
 {
-    aggregate_release(&((const struct window_def *)kind)->layout, (struct window_row *)data + 1);
+    aggregate_release(&def_of(kind)->layout, (struct window_row *)data + 1);
 }
 
 static uint64_t row_memory(const struct keyed_kind *kind, const void *data)
 {
-    const struct aggregate_layout *layout = &((const struct window_def *)kind)->layout;
+    const struct aggregate_layout *layout = &def_of(kind)->layout;
     return aggregate_bytes(layout, (const struct window_row *)data + 1) - layout->row_bytes;
 }
 
@@ -64,7 +100,9 @@ static enum status make_one(struct window_def *def, const struct domain_set *dom
                             bool one_partition, struct metrics *metrics, struct error *err)
 {
     def->window = window;
-    def->step_ms = window->kind == WINDOW_SLIDING ? window->slide_ms : window->size_ms;
+    def->session = window->kind == WINDOW_SESSION;
+    def->step_ms = def->session ? window->gap_ms : window->kind == WINDOW_SLIDING ? window->slide_ms : window->size_ms;
+    def->reach_ms = def->session ? 3 * window->gap_ms : window->size_ms;
     def->local = one_partition || has_visitor(domains, window);
     def->updates = window->emit & WINDOW_EMIT_UPDATE;
     def->closes = window->emit & WINDOW_EMIT_CLOSE;
@@ -76,7 +114,8 @@ static enum status make_one(struct window_def *def, const struct domain_set *dom
     if (s != OK)
         return s;
     def->kind = (struct keyed_kind){ .id = window->id,
-                                     .row_bytes = (uint32_t)sizeof(struct window_row) + def->layout.row_bytes,
+                                     .row_bytes = (uint32_t)sizeof(struct window_row) + def->layout.row_bytes +
+                                                  (def->session ? (uint32_t)sizeof(struct window_session) : 0),
                                      .encode = row_encode,
                                      .decode = row_decode,
                                      .release = def->layout.has_pointers ? row_release : NULL,

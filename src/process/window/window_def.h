@@ -8,18 +8,29 @@
 #include "process/aggregate/aggregate.h"
 #include "process/state/keyed.h"
 
-/* A row of keyed state: what one key has in one slice. The accumulators follow. */
+/* A row of keyed state: what one key has in one slice. The accumulators follow, then in a session window its part. */
 struct window_row {
     uint64_t events;  /* counted in it */
     uint32_t pending; /* an update waits to be written (not stored: the pane says it for all of its rows) */
     uint32_t reserved;
 };
 
+/* Behind the accumulators of a session window's row (window_session.c). */
+struct window_session {
+    int64_t first_ms,
+        last_ms;     /* its first and last event; the first may lie in slices that were folded into this one */
+    int64_t told_ms; /* where the session that was last told of it begins; WINDOW_UNTOLD: none was */
+    bool final;      /* that result was final */
+};
+#define WINDOW_UNTOLD INT64_MIN
+
 struct window_def {
     struct keyed_kind kind; /* first: rows' functions get it and cast */
     const struct window *window;
     struct aggregate_layout layout;
-    int64_t step_ms;       /* of its slices: the slide, or the size when it is tumbling */
+    int64_t step_ms;  /* of its slices: the slide, the size when it is tumbling, the gap of sessions */
+    int64_t reach_ms; /* from a slice's start until nothing in time can change a result that it is part of */
+    bool session;
     bool local;            /* every key belongs to the partition of its events: the visitor is part of it */
     bool updates, closes;  /* what is written */
     int64_t updated_at_ms; /* wall clock of the last updates */
@@ -52,4 +63,8 @@ static inline struct window_row *window_row_of(struct keyed_row *row)
 static inline void *window_row_accumulators(struct window_row *row)
 {
     return row + 1;
+}
+static inline struct window_session *window_row_session(const struct window_def *def, struct window_row *row)
+{
+    return (struct window_session *)(void *)((char *)(row + 1) + def->layout.row_bytes);
 }

@@ -33,7 +33,10 @@ enum status window_emit(struct stage_window *stage, struct window_def *def, uint
     buf_reset(&stage->key_json);
     buf_reset(&stage->measures_json);
     window_key_add_json(def->window, result->key, &stage->key_json);
-    window_measures_add_json(def->window, &def->layout, result->accumulators, &stage->measures_json);
+    if (result->accumulators)
+        window_measures_add_json(def->window, &def->layout, result->accumulators, &stage->measures_json);
+    else
+        buf_add_text(&stage->measures_json, "{}");
     const struct window_record record = { .customer_id = customer_id,
                                           .placement = mark->placement,
                                           .window = def->window->name,
@@ -45,7 +48,8 @@ enum status window_emit(struct stage_window *stage, struct window_def *def, uint
                                           .events = result->events,
                                           .revision = result->revision,
                                           .kind = record_kind(def->window),
-                                          .final = result->final };
+                                          .final = result->final,
+                                          .removed = !result->accumulators };
     bool whole = !stage->key_json.full && !stage->measures_json.full;
     char *to = whole ? process_stream_record(stream, window_record_size(&record)) : NULL;
     if (!to)
@@ -127,6 +131,8 @@ static enum status update(struct stage_window *stage, struct keyed_pane *pane, s
     struct window_def *def = window_def_of_pane(pane);
     struct window_row *data = window_row_of(row);
     const bool closed = pane->words[PANE_FLAGS] & PANE_CLOSED;
+    if (def->session)
+        return window_session_update(stage, row, err);
     data->pending = 0;
     row->revision++;
     keyed_row_touch(stage->options.rows, row);

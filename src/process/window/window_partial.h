@@ -16,7 +16,7 @@
 struct window_partial {
     uint16_t from; /* the partition that sends it */
     uint64_t definition;
-    int64_t start_ms, end_ms; /* of the slice; of a session: of its first and last event */
+    int64_t start_ms, end_ms; /* both the slice's start; of a session window: the first and the last event in it */
     int64_t watermark_ms;     /* of the tenant in the sending partition, before these events */
     uint64_t events;
     struct slice customer_id, placement, key;

@@ -1,6 +1,6 @@
 /* The inside of the window stage, shared by its files: stage_window.c (life, what happens once a commit),
  * window_count.c (events into slices), window_emit.c (results, updates), window_close.c (what the watermark has
- * passed). Owner: the task; one thread. */
+ * passed), window_session.c (sessions, put together from slices). Owner: the task; one thread. */
 #pragma once
 #include "base/arena.h"
 #include "process/process_output.h"
@@ -18,7 +18,7 @@
 #define WATERMARK_INTERVAL_MS 100 /* between two words to the other partitions */
 
 /* A pane's words. */
-enum { PANE_FLAGS, PANE_CURSOR_LO, PANE_CURSOR_HI, PANE_END };
+enum { PANE_FLAGS, PANE_CURSOR_LO, PANE_CURSOR_HI, PANE_END, PANE_NEXT_LOOK = PANE_END /* of sessions */ };
 enum pane_flags {
     PANE_CLOSED = 1,  /* its (last) window's result was written: what comes now amends it */
     PANE_PENDING = 2, /* updates wait: a restart writes all of its rows again, before anything is closed */
@@ -37,7 +37,8 @@ struct window_hit {
     uint16_t key_n;
     struct keyed_pane *pane; /* NULL: another partition's key */
     uint16_t owner;
-    int64_t start_ms;
+    int64_t start_ms; /* of its slice */
+    int64_t time_ms;
     struct id128 id;
     const char *key; /* in the batch's arena */
 };
@@ -85,7 +86,7 @@ struct window_result {
     uint32_t revision;
     bool final;
     struct slice key;
-    const void *accumulators;
+    const void *accumulators; /* NULL: there is no such window any more */
 };
 MUST_CHECK enum status window_emit(struct stage_window *stage, struct window_def *def, uint32_t tenant,
                                    const struct window_result *result, struct error *err);
@@ -102,8 +103,21 @@ MUST_CHECK enum status window_emit_sliding(struct stage_window *stage, struct wi
                                            struct id128 id, struct slice key, int64_t end_ms, bool final,
                                            struct error *err);
 
+/* window_session.c */
+/* The row of a session window was given events from first_ms to last_ms (is_new: the first ones of the row): how far
+ * its sessions reach, and what that changes in results, now or soon. */
+MUST_CHECK enum status window_session_count(struct stage_window *stage, struct keyed_row *row, bool is_new,
+                                            int64_t first_ms, int64_t last_ms, const struct watermark *mark,
+                                            struct error *err);
+/* Writes the session that the row is part of, as window_note_change promises. */
+MUST_CHECK enum status window_session_update(struct stage_window *stage, struct keyed_row *row, struct error *err);
+/* The pane is due: sessions that are over by complete_ms are written, and once nothing in time can change it any more
+ * it is folded into the next one. */
+MUST_CHECK enum status window_session_close(struct stage_window *stage, struct window_def *def, struct keyed_pane *pane,
+                                            int64_t complete_ms, bool *out_done, struct error *err);
+
 /* window_close.c */
-/* A new pane: when it is to be looked at; it may be one that closed already and is amended. */
+/* A new pane, not of sessions: when it is to be looked at; it may be one that closed already and is amended. */
 void window_pane_opened(struct stage_window *stage, struct window_def *def, struct keyed_pane *pane,
                         const struct watermark *mark);
 /* Everything of the tenant that its watermark has passed, as far as one commit can take it. */
