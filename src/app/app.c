@@ -191,6 +191,7 @@ static enum status start_task(struct app *app, uint16_t partition, struct error 
     parts_process_options(app->settings, app->state_path, app->journal->partitions, &options);
     options.domains = app->domains;
     options.kv_pool = app->kv_pool;
+    options.catalog = app->catalog;
     app->tasks[partition] = process_task_new(&options, app->journal, partition, app->metrics, app->live, app->world);
     struct role role = process_task_role(app->tasks[partition]);
     role.nice = LATER_NICE;

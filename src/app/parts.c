@@ -76,6 +76,7 @@ void parts_process_options(const struct settings *settings, const char *state_pa
         .checkpoint_interval_ms = settings->process_checkpoint_interval_ms,
         .state_memory_bytes_max = (uint64_t)settings->process_state_memory_bytes_max / partitions,
         .kv = &kv_rocksdb,
+        .retention_days = (int32_t)settings->retention_days,
     };
 }
 

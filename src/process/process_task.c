@@ -19,6 +19,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "process/process_retention.h"
 #include "world/disk.h"
 #include "world/world.h"
 
@@ -76,9 +77,13 @@ static void make_stream_states(struct process_task *task, const char *path, stru
                                         .kind_count = task->windows.count,
                                         .memory_bytes_max = options->state_memory_bytes_max / 3 * 2 };
     task->rows = keyed_new(&rows, task->kv, world);
+    if (options->catalog)
+        task->retention = process_retention_new(options->catalog, options->retention_days);
     const struct session_state_options sessions = { .gap_ms = options->session_gap_ms,
                                                     .memory_bytes_max = options->state_memory_bytes_max / 3,
-                                                    .kv = task->kv };
+                                                    .kv = task->kv,
+                                                    .kept_ms = task->retention ? process_retention_ms : NULL,
+                                                    .kept_self = task->retention };
     task->sessions = session_state_new(&sessions);
     const struct watermarks_options watermarks = {
         .disorder_ms = options->disorder_ms,
@@ -153,6 +158,7 @@ void process_task_free(struct process_task *task)
     state_base_free(task->base);
     dedup_free(task->dedup);
     session_state_free(task->sessions);
+    process_retention_free(task->retention);
     watermarks_free(task->watermarks);
     keyed_free(task->rows);
     state_kv_free(task->kv);

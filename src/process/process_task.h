@@ -12,6 +12,7 @@
 #include "base/role.h"
 #include "journal/journal.h"
 
+struct catalog;
 struct domain_set;
 struct kv_backend;
 struct kv_pool;
@@ -40,6 +41,8 @@ struct process_options {
     const struct kv_backend *kv;      /* where state beyond memory lies; no default */
     struct kv_pool *kv_pool;          /* shared by all tasks; outlives them */
     const struct domain_set *domains; /* windows and transforms; outlives the task. NULL: none */
+    struct catalog *catalog;          /* tenants' retention; outlives the task. NULL: everything is kept for ever */
+    int32_t retention_days;           /* of tenants that name none; 0, -1: for ever */
     bool accept_lost_state; /* start although state cannot be rebuilt: repeats of old events may count twice */
 };
 

@@ -39,6 +39,7 @@ struct process_task {
     struct state_kv *kv;
     struct keyed *rows;
     struct session_state *sessions;
+    struct process_retention *retention; /* NULL: everything is kept for ever */
     struct watermarks *watermarks;
     struct window_defs windows;
     struct state *states[PROCESS_STATES];

@@ -53,6 +53,8 @@ enum status stage_session_run(void *self, struct process_batch *batch, struct er
         if (!session_table_event(table, visitor, event->timestamp_ms, event->user_id, is_view(event)))
             return error_set(err, ERR_IO, "out of memory for the sessions of a visitor");
     }
+    if (batch->live_count)
+        session_state_received(stage->sessions, batch->events[batch->live[batch->live_count - 1]].received_ms);
     return OK;
 }
 

@@ -155,6 +155,11 @@ void kv_writer_prefetch_entry(const struct kv_writer *writer, struct slice key)
     }
 }
 
+bool kv_writer_has(const struct kv_writer *writer, struct slice key)
+{
+    return writer->slot_count && slot_of(writer, (uint32_t)XXH3_64bits(key.p, key.n), key)->at > writer->done;
+}
+
 size_t kv_writer_bytes(const struct kv_writer *writer)
 {
     return writer->waiting.n - writer->done;

@@ -29,6 +29,8 @@ void kv_writer_add(struct kv_writer *writer, struct slice key, struct slice valu
 /* Fetch what kv_writer_add of the key will look at: first this, then, some turns later, the entry. */
 void kv_writer_prefetch(const struct kv_writer *writer, struct slice key);
 void kv_writer_prefetch_entry(const struct kv_writer *writer, struct slice key);
+/* Whether something waits under the key. */
+bool kv_writer_has(const struct kv_writer *writer, struct slice key);
 size_t kv_writer_bytes(const struct kv_writer *writer); /* that wait */
 bool kv_writer_is_full(const struct kv_writer *writer);
 /* Writes about a MiB of what waits. *out_more: there is more. ERR_RETRY: the map is busy, again in a moment (with

@@ -5,6 +5,7 @@
 #include "process/state/session_state.h"
 
 #define TOLD_MAX 1024
+#define SESSION_KEY_BYTES 25 /* in the map */
 
 struct session_state {
     struct state state;
@@ -19,10 +20,16 @@ struct session_state {
         uint64_t queued, commit;
     } told[TOLD_MAX]; /* which commit is wholly written when so many entries are; a ring */
     size_t told_first, told_count;
-    uint64_t stored_commit; /* everything of the commits up to here is in the map */
-    uint64_t settle_queued; /* the checkpoint waits for so many entries */
-    size_t hand;            /* of the clock */
-    bool send_all;          /* a checkpoint waits for it */
+    uint64_t stored_commit;                  /* everything of the commits up to here is in the map */
+    uint64_t settle_queued;                  /* the checkpoint waits for so many entries */
+    size_t hand;                             /* of the clock */
+    bool send_all;                           /* a checkpoint waits for it */
+    struct session_forget {                  /* of what is older than the tenant's retention */
+        int64_t received_ms, next_ms;        /* of the last event; when that is to be for the next round */
+        uint8_t from[SESSION_KEY_BYTES + 1]; /* where the round is in the map */
+        size_t from_n;                       /* 0: none is on */
+        uint64_t forgotten;
+    } forget;
 };
 
 /* A change as it stands in the changelog. */
@@ -32,7 +39,12 @@ struct session_put {
     struct slice bytes; /* of the record */
 };
 
+/* session_forget.c */
+/* A bounded piece of a round through the map. */
+MUST_CHECK enum status session_forget_step(struct session_state *sessions, struct error *err);
+
 /* session_map.c */
+struct id128 session_map_key_id(struct slice key);
 /* Sets the session of the record in memory, with its visitor. send: as session_table_put. */
 MUST_CHECK enum status session_map_put(struct session_state *sessions, struct id128 id,
                                        const struct session_record *record, bool send, struct error *err);

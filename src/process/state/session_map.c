@@ -7,7 +7,7 @@
 
 #define EVICT_A_STEP 4096
 #define KEY_VISITOR_BYTES 17
-#define KEY_BYTES 25
+#define KEY_BYTES SESSION_KEY_BYTES
 
 static void put_big_endian(uint8_t *to, uint64_t value)
 {
@@ -23,7 +23,7 @@ static void key_make(uint8_t key[KEY_BYTES], struct id128 id, int64_t start_ms)
     put_big_endian(key + KEY_VISITOR_BYTES, (uint64_t)start_ms ^ (1ull << 63));
 }
 
-static struct id128 key_id(struct slice key)
+struct id128 session_map_key_id(struct slice key)
 {
     uint64_t halves[2];
     memcpy(halves, key.p + 1, sizeof halves);
@@ -62,7 +62,7 @@ static bool visit_stored(void *self, struct slice key, struct slice value)
     else
         visit->status = session_record_decode(value, &record, visit->err);
     if (visit->status == OK)
-        visit->status = session_map_put(visit->sessions, key_id(key), &record, false, visit->err);
+        visit->status = session_map_put(visit->sessions, session_map_key_id(key), &record, false, visit->err);
     return visit->status == OK;
 }
 

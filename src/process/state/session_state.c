@@ -236,8 +236,9 @@ static enum status sessions_maintain(struct state *state, bool *out_more, struct
     if (s != OK)
         return s;
     session_map_note_written(sessions);
+    s = session_forget_step(sessions, err);
     *out_more |= too_large && session_map_evict(sessions) && sessions->stored_commit == sessions->durable;
-    return OK;
+    return s;
 }
 
 static uint64_t sessions_pending_bytes(struct state *state)
@@ -298,6 +299,7 @@ static void sessions_empty(struct state *state)
     sessions->commits = sessions->durable = sessions->stored_commit = sessions->settle_queued = 0;
     sessions->told_first = sessions->told_count = 0;
     sessions->send_all = false;
+    sessions->forget = (struct session_forget){ 0 };
     sessions->first_offset = UINT64_MAX;
 }
 

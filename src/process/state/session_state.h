@@ -16,6 +16,9 @@ struct session_state_options {
     int64_t gap_ms;            /* a pause longer than this ends a session */
     uint64_t memory_bytes_max; /* visitors beyond it are in the map alone, until they come back; 0: 128 MiB */
     struct state_kv *kv;       /* stands before it in the task's list of states */
+    /* How long the tenant's events are kept; INT64_MAX: for ever. NULL: all are, and no session is ever forgotten. */
+    int64_t (*kept_ms)(void *self, struct slice customer_id);
+    void *kept_self;
 };
 
 /* Aborts when out of memory (start-up only). */
@@ -28,6 +31,10 @@ struct session_table *session_state_table(struct session_state *sessions);
  * could not be read: the task must stop. */
 MUST_CHECK enum status session_state_visitor(struct session_state *sessions, struct id128 id, const struct event *event,
                                              struct session_visitor **out, struct error *err);
+/* When the event that was taken last had been received: what nothing can change any more is forgotten by it
+ * (session_forget.c). */
+void session_state_received(struct session_state *sessions, int64_t received_ms);
+uint64_t session_state_forgotten(const struct session_state *sessions); /* since the start */
 /* What waits to be sent (session_table_unsent) is to go with the next commit: the task stops, or a checkpoint waits. */
 void session_state_hurry(struct session_state *sessions);
 bool session_state_hurries(const struct session_state *sessions);

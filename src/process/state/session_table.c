@@ -309,6 +309,15 @@ static void remove_at(struct session_table *table, struct session_visitor *visit
     table->sessions--;
 }
 
+bool session_table_forget(struct session_table *table, struct session_visitor *visitor, int64_t start_ms)
+{
+    const struct session *session = session_visitor_find(visitor, start_ms);
+    if (!session || session->flags & (SESSION_CHANGED | SESSION_UNSENT))
+        return false;
+    remove_at(table, visitor, (uint32_t)(session - visitor->sessions));
+    return true;
+}
+
 static void add_change(struct session_table *table, struct session_visitor *visitor, int64_t start_ms, bool removed)
 {
     assert(table->change_count < table->change_capacity); /* reserve saw to it */

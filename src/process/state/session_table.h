@@ -4,7 +4,8 @@
  *
  * Every change since the last session_table_clear_changes is listed, so that a commit writes changes, not state.
  * Owner: the task of one partition; one thread. Bounds: VISITOR_USERS_MAX distinct users a visitor (further ones are
- * not kept); sessions a visitor by the retention of events divided by the gap; visitors by the state's memory bound. */
+ * not kept); sessions a visitor by the retention of events divided by the gap (session_forget.c); visitors by the
+ * state's memory bound. */
 #pragma once
 #include "base/compiler.h"
 #include "base/slice.h"
@@ -76,6 +77,9 @@ MUST_CHECK bool session_table_event(struct session_table *table, struct session_
  * (again) where asked. `user` in the session is ignored, user_id says it. False: out of memory. */
 MUST_CHECK bool session_table_put(struct session_table *table, struct session_visitor *visitor,
                                   const struct session *session, struct slice user_id, bool send);
+/* Lets go of the session that begins at start_ms, of which nobody is told. False: it is not here, or has changes that
+ * are not yet told or sent. */
+bool session_table_forget(struct session_table *table, struct session_visitor *visitor, int64_t start_ms);
 MUST_CHECK bool session_table_remove(struct session_table *table, struct session_visitor *visitor, int64_t start_ms);
 
 /* The changes, oldest first; a session stands in them once, as SESSION_CHANGED says; one that was removed before
