@@ -78,6 +78,17 @@ static const struct stream_case CASES[] = {
       .by_visitor = true,
       .aim = 1e6,
       .peers = "Flink 2.3: 207k (282k) heap, 76k RocksDB + 1 s" },
+    { .name = "q11-window",
+      .what = "the same as a session window",
+      .domain = "windows:\n- {name: q11, kind: session, gap: 10s, by: [visitor_id], where: event_type == 'bid', "
+                "measures: {n: count()}, emit: close}\n",
+      .events = 5000000,
+      .events_per_ms = 100,
+      .make = make_nexmark,
+      .gap_ms = 10000,
+      .by_visitor = true,
+      .aim = 1e6,
+      .peers = "as q11" },
     { .name = "q12",
       .what = "Nexmark q12, bids per bidder, 10 s of processing time",
       .domain = "windows:\n- {name: q12, kind: tumbling, size: 10s, time: processing, "
