@@ -158,12 +158,14 @@ export function Chart({
   const latest = useRef<Latest>({ data, shown });
   latest.current = { data, shown };
 
+  const drawn = useRef(''); // the shape of the plot that stands there
   useEffect(() => {
     const element = box.current;
     if (!element) return;
     return afterPaint(() => {
       const before = plot.current;
       plot.current = new uPlot(options(element, series, height, latest, setTip), latest.current.data, element);
+      drawn.current = shape;
       before?.destroy(); // only now: the place is never empty
     });
     // The shape stands for the series; their values come by setData.
@@ -186,9 +188,10 @@ export function Chart({
     [],
   );
 
+  // Not into a plot that is about to go: a month of hours as bars takes the canvas 150 ms.
   useEffect(() => {
-    plot.current?.setData(data);
-  }, [data, shown]);
+    if (drawn.current === shape) plot.current?.setData(data);
+  }, [data, shown, shape]);
 
   const walk = (event: React.KeyboardEvent): void => {
     const u = plot.current;
