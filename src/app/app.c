@@ -48,9 +48,11 @@ struct app {
     struct kv_pool *kv_pool;
     struct process_task *tasks[PARTITIONS_MAX];
     struct role_thread *task_threads[PARTITIONS_MAX];
-    struct store *store;
-    struct sink *sink;
-    struct role_thread *sink_thread;
+    struct store *stores[PARTITIONS_MAX]; /* a sink waits within its store: one each */
+    struct sink *sinks[PARTITIONS_MAX];   /* one for each order of the journal's positions */
+    struct role_thread *sink_threads[PARTITIONS_MAX];
+    uint16_t sink_count;
+    int64_t sinks_at_us; /* not before, after a failure */
     struct gauge *memory;
     struct give_way give_way;
     int64_t task_restart_us;
@@ -114,8 +116,7 @@ static enum status open_journal(struct app *app, int *exit_code, struct error *e
 {
     struct journal_options options;
     parts_journal_options(app->settings, app->journal_path, &options);
-    const struct journal_backend *backend =
-        strcmp(app->settings->journal_backend, "memory") == 0 ? &journal_memory : &journal_file;
+    const struct journal_backend *backend = parts_journal_backend(app->settings);
     enum status s = backend->open(&options, app->world, app->metrics, &app->journal, err);
     *exit_code = s == ERR_INVALID ? EX_CONFIG : EX_IOERR;
     if (s != OK)
@@ -234,27 +235,57 @@ static enum status look_after_tasks(struct app *app, bool *out_all_ready, struct
     return OK;
 }
 
-/* Once the tables are there: before, an insert could only fail. */
-static enum status start_sink(struct app *app, struct error *err)
+static enum status open_store(struct app *app, struct error *err)
 {
     struct olap_user writer;
     engine_writer(app->engine, &writer);
-    struct store_options store_options = { .url = engine_url(app->engine),
-                                           .database = "weir",
-                                           .user = writer.name,
-                                           .password = writer.password,
-                                           .connect_wait_ms = 2000,
-                                           .insert_wait_ms = 60000 };
+    struct store_options options = { .url = engine_url(app->engine),
+                                     .database = "weir",
+                                     .user = writer.name,
+                                     .password = writer.password,
+                                     .connect_wait_ms = 2000,
+                                     .insert_wait_ms = 60000 };
+    return store_clickhouse.open(&options, app->world, &app->stores[app->sink_count], err);
+}
+
+static enum status start_sink(struct app *app, struct error *err)
+{
     struct sink_options options;
+    uint16_t i = app->sink_count;
     parts_sink_options(app->settings, &options);
-    enum status s = store_clickhouse.open(&store_options, app->world, &app->store, err);
+    if (app->journal->orders > 1)
+        options.partition = i;
+    enum status s = app->stores[i] ? OK : open_store(app, err);
     if (s == OK)
-        s = sink_open(&options, app->journal, app->store, app->metrics, app->world, &app->sink, err);
+        s = sink_open(&options, app->journal, app->stores[i], app->metrics, app->world, &app->sinks[i], err);
     if (s != OK)
         return error_wrap(err, s, "start the store's sink");
-    struct role role = sink_role(app->sink);
+    struct role role = sink_role(app->sinks[i]);
     role.nice = LATER_NICE;
-    return role_start(&role, app->world, &app->sink_thread, err);
+    s = role_start(&role, app->world, &app->sink_threads[i], err);
+    app->sink_count++;
+    return s;
+}
+
+static bool sinks_run(const struct app *app)
+{
+    return app->sink_count == app->journal->orders;
+}
+
+/* Once the tables are there: before, an insert could only fail. A journal that does not answer now is asked again. */
+static enum status start_sinks(struct app *app, struct error *err)
+{
+    enum status s = OK;
+    int64_t now_us = world_mono_us(app->world);
+    if (!engine_is_ready(app->engine) || now_us < app->sinks_at_us)
+        return OK;
+    while (s == OK && !sinks_run(app))
+        s = start_sink(app, err);
+    if (s != ERR_RETRY)
+        return s;
+    log_warn("store.start_waits", "%s", err->text);
+    app->sinks_at_us = now_us + TASK_RESTART_PAUSE_US;
+    return OK;
 }
 
 enum status app_start(const struct app_options *options, struct app **out, int *out_exit_code, struct error *err)
@@ -315,12 +346,17 @@ static void watch_memory(struct app *app)
 
 static void follow_load(struct app *app, int64_t *out_wait_ms)
 {
-    if (!app->sink_thread)
+    if (!sinks_run(app))
         return;
     if (*out_wait_ms > GIVE_WAY_EVERY_MS)
         *out_wait_ms = GIVE_WAY_EVERY_MS;
     give_way_look(&app->give_way, world_mono_us(app->world));
-    engine_give_way(app->engine, give_way_nice(&app->give_way, sink_lag_us(app->sink, world_wall_us(app->world))));
+    int64_t worst_us = 0, wall_us = world_wall_us(app->world);
+    for (uint16_t i = 0; i < app->sink_count; i++) {
+        int64_t lag_us = sink_lag_us(app->sinks[i], wall_us);
+        worst_us = lag_us > worst_us ? lag_us : worst_us;
+    }
+    engine_give_way(app->engine, give_way_nice(&app->give_way, worst_us));
 }
 
 enum status app_step(struct app *app, bool *out_ready, int64_t *out_wait_ms, int *out_exit_code, struct error *err)
@@ -331,10 +367,10 @@ enum status app_step(struct app *app, bool *out_ready, int64_t *out_wait_ms, int
         return s;
     *out_exit_code = EX_SOFTWARE;
     s = look_after_tasks(app, &tasks_ready, err);
-    if (s == OK && engine_is_ready(app->engine) && !app->sink_thread)
-        s = start_sink(app, err);
+    if (s == OK)
+        s = start_sinks(app, err);
     follow_load(app, out_wait_ms);
-    if (app->sink_thread && tasks_ready)
+    if (sinks_run(app) && tasks_ready)
         atomic_store(&app->ready, true);
     else if (*out_wait_ms > 20)
         *out_wait_ms = 20;
@@ -360,16 +396,17 @@ static void stop_processing(struct app *app)
     }
 }
 
-static void stop_sink(struct app *app)
+static void stop_sinks(struct app *app)
 {
-    if (!app->sink_thread)
-        return;
-    sink_drain(app->sink);
+    for (uint16_t i = 0; i < app->sink_count; i++)
+        sink_drain(app->sinks[i]);
     int64_t end_us = world_mono_us(app->world) + SINK_DRAIN_WAIT_MS * 1000;
-    while (!sink_is_drained(app->sink) && world_mono_us(app->world) < end_us)
-        usleep(2000);
-    app->store->backend->cancel(app->store);
-    role_stop(app->sink_thread);
+    for (uint16_t i = 0; i < app->sink_count; i++) {
+        while (!sink_is_drained(app->sinks[i]) && world_mono_us(app->world) < end_us)
+            usleep(2000);
+        app->stores[i]->backend->cancel(app->stores[i]);
+        role_stop(app->sink_threads[i]);
+    }
 }
 
 void app_stop(struct app *app)
@@ -379,14 +416,15 @@ void app_stop(struct app *app)
     if (app->ingest)
         ingest_stop(app->ingest);
     stop_processing(app);
-    stop_sink(app);
+    stop_sinks(app);
     if (app->serve)
         serve_stop(app->serve);
     if (app->journal)
         app->journal->backend->drain(app->journal);
     for (size_t i = 0; i < app->journal_role_count; i++)
         role_stop(app->journal_threads[i]);
-    sink_close(app->sink);
+    for (uint16_t i = 0; i < app->sink_count; i++)
+        sink_close(app->sinks[i]);
     for (size_t i = 0; i < PARTITIONS_MAX && app->tasks[i]; i++)
         process_task_free(app->tasks[i]);
     kv_pool_free(app->kv_pool);
@@ -394,7 +432,8 @@ void app_stop(struct app *app)
     serve_free(app->serve);
     if (app->journal)
         app->journal->backend->close(app->journal);
-    store_close(app->store);
+    for (uint16_t i = 0; i < PARTITIONS_MAX && app->stores[i]; i++)
+        store_close(app->stores[i]);
     engine_stop(app->engine);
     if (app->catalog)
         app->catalog->backend->close(app->catalog);

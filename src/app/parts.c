@@ -2,8 +2,18 @@
 
 #include "process/state/kv.h"
 
+const struct journal_backend *parts_journal_backend(const struct settings *settings)
+{
+    static const struct journal_backend *const BACKENDS[] = { &journal_file, &journal_kafka, &journal_memory };
+    for (size_t i = 0; i < COUNT_OF(BACKENDS); i++)
+        if (strcmp(settings->journal_backend, BACKENDS[i]->name) == 0)
+            return BACKENDS[i];
+    return &journal_file; /* the setting's row allows no other */
+}
+
 void parts_journal_options(const struct settings *settings, const char *path, struct journal_options *out)
 {
+    bool sasl = strncmp(settings->kafka_security, "sasl", 4) == 0;
     *out = (struct journal_options){
         .path = path,
         .partitions = (uint16_t)settings->journal_partitions,
@@ -13,6 +23,20 @@ void parts_journal_options(const struct settings *settings, const char *path, st
         .total_bytes_max = (uint64_t)settings->journal_total_bytes_max,
         .disk_reserve_bytes = (uint64_t)settings->journal_disk_reserve_bytes,
         .queue_bytes_max = (uint64_t)settings->journal_queue_bytes_max,
+        .kafka = { .brokers = settings->kafka_brokers,
+                   .prefix = settings->kafka_prefix,
+                   .replication = (int)settings->kafka_replication,
+                   .min_insync = (int)settings->kafka_min_insync,
+                   .compression = settings->kafka_compression,
+                   .linger_ms = (uint32_t)settings->kafka_linger_ms,
+                   .batch_bytes = (uint32_t)settings->kafka_batch_bytes,
+                   .security = settings->kafka_security,
+                   .sasl_mechanism = sasl ? settings->kafka_sasl_mechanism : "",
+                   .sasl_user = settings->kafka_sasl_user,
+                   .sasl_password = settings->kafka_sasl_password,
+                   .tls_ca = settings->kafka_tls_ca,
+                   .tls_certificate = settings->kafka_tls_certificate,
+                   .tls_key = settings->kafka_tls_key },
     };
 }
 

@@ -10,6 +10,8 @@
 
 struct engine;
 
+/* As journal.backend says. */
+const struct journal_backend *parts_journal_backend(const struct settings *settings);
 void parts_journal_options(const struct settings *settings, const char *path, struct journal_options *out);
 /* data_path is borrowed for the life of what is made with it; the same below. */
 void parts_ingest_options(const struct settings *settings, const char *data_path, struct ingest_options *out);

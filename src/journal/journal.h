@@ -2,7 +2,10 @@
  * positions) that move in the same atomic step as the records that were made from what was read.
  *
  * A commit is all or nothing: its records, in any number of topics and partitions, and its marks appear together or
- * never. Backends: file (default), memory (tests, simulation), kafka. This header names none of them. Threads: submit
+ * never. Backends: file (default), memory (tests, simulation), kafka. Beside their options this header names none.
+ * Far backends (kafka): of a commit without marks that failed, some chunks may be there; what a done said is seen by
+ * readers a moment later, with a wake; topics that are read together by one reader are events and rekeyed, changelog,
+ * or the others; each chunk has a position of its own. Threads: submit
  * from any; each reader is used by one thread at a time; everything else from any. Bounds: a commit holds at most
  * JOURNAL_COMMIT_BYTES_MAX; submitted but unfinished commits at most options.queue_bytes_max. */
 #pragma once
@@ -48,8 +51,10 @@ struct journal_chunk {
     uint32_t records;
     struct slice bytes;
     /* Set when read: */
-    uint64_t offset;    /* of the first record: counts the records of this topic and partition from 0, without gaps */
-    uint64_t position;  /* where the commit stands; grows from commit to commit over all partitions */
+    /* Of the first record: counts the records of this topic and partition from 0, without gaps. Of input, far backends
+     * only say that it grows. */
+    uint64_t offset;
+    uint64_t position;  /* grows from commit to commit over all partitions (journal.orders 1), or within each */
     int64_t written_us; /* wall clock of the commit */
 };
 
@@ -60,6 +65,7 @@ struct journal_mark {
     uint16_t partition; /* JOURNAL_ALL_PARTITIONS for readers of all */
     uint64_t position;
     struct slice note; /* the owner's own bytes, at most JOURNAL_NOTE_MAX: what it must know to go on */
+    uint16_t topic;    /* one of those that the position counts in; backends with one order for all ignore it */
 };
 #define JOURNAL_ALL_PARTITIONS 0xffff
 #define JOURNAL_MARK_DROP UINT64_MAX /* as a mark's position: the group is gone, forget its mark in this partition */
@@ -71,7 +77,7 @@ struct journal_commit {
     size_t chunk_count;
     const struct journal_mark *marks;
     size_t mark_count;
-    /* Called exactly once after a successful submit, on the journal's own thread; must not block.
+    /* Called exactly once after a successful submit, on a thread of the journal's; must not block.
      * OK: durable, will survive a power cut. ERR_FULL: disk full, nothing was written, try again later.
      * ERR_IO: the disk failed. Readers will not see the commit, unless the process dies before any later commit is OK:
      * then the next open may find it. Start again from the mark. ERR_CLOSED: unknown until the next open. */
@@ -79,6 +85,18 @@ struct journal_commit {
     void *context;
     struct journal_commit *next; /* the journal's, while it has the commit */
     int64_t submitted_us;
+};
+
+/* The texts are borrowed for the journal's life; empty ones are left to the client's defaults. */
+struct journal_kafka_options {
+    const char *brokers; /* HOST:PORT,… */
+    const char *prefix;  /* of topics, groups and transactional ids */
+    int replication, min_insync;
+    const char *compression; /* lz4, snappy, zstd, gzip, none */
+    uint32_t linger_ms, batch_bytes;
+    const char *security; /* plaintext, ssl, sasl_plaintext, sasl_ssl */
+    const char *sasl_mechanism, *sasl_user, *sasl_password;
+    const char *tls_ca, *tls_certificate, *tls_key;
 };
 
 struct journal_options {
@@ -97,6 +115,7 @@ struct journal_options {
     /* Opening refuses (ERR_CORRUPT) when acknowledged records at the end of the log are damaged. True: the damaged
      * files are kept beside it as *.damaged, the log is cut before the damage, and what stood behind it is lost. */
     bool cut_damaged;
+    struct journal_kafka_options kafka;
 };
 
 struct journal_read_options {
@@ -122,27 +141,36 @@ struct journal_status {
 };
 
 struct journal_backend {
-    const char *name; /* as in the settings: "file", "memory" */
+    const char *name; /* as in the settings: "file", "memory", "kafka" */
     enum status (*open)(const struct journal_options *, struct world *, struct metrics *, struct journal **,
                         struct error *);
     /* OK: done will be called. ERR_INVALID: too large or malformed. ERR_FULL: queue or disk is full now. ERR_CLOSED.
      * The file backend also bounds a commit by half a segment. */
     enum status (*submit)(struct journal *, struct journal_commit *, struct error *);
-    /* Up to about bytes_max (at least one commit). OK with chunk_count 0 only when nothing durable is left unread;
+    /* Up to about bytes_max (at least one chunk). OK with chunk_count 0 only when nothing durable is left unread;
      * next_position advances then too: mark it now and then, or what no reader wants is kept for its sake. Every reader
      * is woken when a segment is full, also when nothing in it matches.
-     * ERR_CORRUPT: stored bytes fail their checksum. ERR_NOT_FOUND: the position was deleted by retention. */
+     * ERR_CORRUPT: stored bytes fail their checksum. ERR_NOT_FOUND: the position was deleted by retention.
+     * ERR_RETRY: a far backend does not answer. It waits for an answer only until the reader has seen the end once. */
     enum status (*read)(struct journal_reader *, size_t bytes_max, struct journal_batch *, struct error *);
     enum status (*reader_open)(struct journal *, const struct journal_read_options *, struct journal_reader **,
                                struct error *);
     void (*reader_close)(struct journal_reader *);
+    /* From now on this process alone moves the group's mark in the partition: an unfinished commit of whoever did
+     * before is settled, and later ones of his fail (ERR_IO). Called before `mark` and before reading what goes with
+     * it, while no commit of the group and partition is under way. May wait for seconds; ERR_RETRY: try again after a
+     * pause. */
+    enum status (*own)(struct journal *, const char *group, uint16_t partition, struct error *);
     /* The mark of the group in the partition; ERR_NOT_FOUND when it has none. out->note is copied to note_buffer
      * (JOURNAL_NOTE_MAX bytes). */
     enum status (*mark)(struct journal *, const char *group, uint16_t partition, struct journal_mark *out,
                         char *note_buffer);
     void (*status)(struct journal *, struct journal_status *out);
+    /* Behind everything durable that a reader of the topic and partition gets. ERR_RETRY: cannot be known now. */
+    enum status (*end_position)(struct journal *, enum journal_topic topic, uint16_t partition, uint64_t *out,
+                                struct error *);
     /* The offset that the next durable record of the topic and partition gets: how many there have been. A reader's lag
-     * in records is this minus (the offset of the last chunk it read + its records). */
+     * in records is this minus (the offset of the last chunk it read + its records). 0: this backend does not know. */
     uint64_t (*end_offset)(struct journal *, enum journal_topic topic, uint16_t partition);
     /* The journal's own role (writes and flushes). The simulator steps it; production gives it a thread. Work that may
      * be slow (preparing segments, deleting old ones) is in a second role. Returns how many roles there are (at most
@@ -157,12 +185,13 @@ struct journal_backend {
 struct journal {
     const struct journal_backend *backend;
     uint16_t partitions;
+    uint16_t orders; /* 1: positions of all partitions are one order; `partitions`: each has its own, a reader each */
 };
 struct journal_reader {
     struct journal *journal;
 };
 
-extern const struct journal_backend journal_file, journal_memory;
+extern const struct journal_backend journal_file, journal_memory, journal_kafka;
 
 static inline enum status journal_submit(struct journal *journal, struct journal_commit *commit, struct error *err)
 {

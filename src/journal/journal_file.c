@@ -113,7 +113,7 @@ static struct journal_file *make(const struct journal_options *options, struct w
     struct journal_file *j = calloc(1, sizeof *j);
     if (!j)
         abort();
-    j->journal = (struct journal){ &journal_file, options->partitions };
+    j->journal = (struct journal){ &journal_file, options->partitions, 1 };
     j->options = *options;
     snprintf(j->path, sizeof j->path, "%s", options->path);
     j->options.path = j->path;
@@ -200,6 +200,21 @@ static enum status file_submit(struct journal *journal, struct journal_commit *c
     return OK;
 }
 
+/* The directory's lock keeps other processes out. */
+static enum status file_own(struct journal *journal, const char *group, uint16_t partition, struct error *err)
+{
+    (void)journal, (void)group, (void)partition, (void)err;
+    return OK;
+}
+
+static enum status file_end_position(struct journal *journal, enum journal_topic topic, uint16_t partition,
+                                     uint64_t *out, struct error *err)
+{
+    (void)topic, (void)partition, (void)err;
+    *out = atomic_load(&file_of(journal)->durable);
+    return OK;
+}
+
 static enum status file_mark(struct journal *journal, const char *group, uint16_t partition, struct journal_mark *out,
                              char *note_buffer)
 {
@@ -271,8 +286,10 @@ const struct journal_backend journal_file = {
     .read = file_read,
     .reader_open = file_reader_open,
     .reader_close = file_reader_close,
+    .own = file_own,
     .mark = file_mark,
     .status = file_status,
+    .end_position = file_end_position,
     .end_offset = file_end_offset,
     .roles = file_roles,
     .drain = file_drain,

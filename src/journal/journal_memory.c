@@ -68,7 +68,7 @@ static enum status memory_open(const struct journal_options *options, struct wor
     struct memory *memory = calloc(1, sizeof *memory);
     if (!memory)
         return error_set(err, ERR_FULL, "open journal: out of memory");
-    memory->journal = (struct journal){ &journal_memory, options->partitions };
+    memory->journal = (struct journal){ &journal_memory, options->partitions, 1 };
     memory->options = *options;
     memory->world = world;
     memory->bell = bell_new();
@@ -328,6 +328,23 @@ static enum status memory_read(struct journal_reader *self, size_t bytes_max, st
     return s;
 }
 
+static enum status memory_own(struct journal *journal, const char *group, uint16_t partition, struct error *err)
+{
+    (void)journal, (void)group, (void)partition, (void)err;
+    return OK; /* there is no other process */
+}
+
+static enum status memory_end_position(struct journal *journal, enum journal_topic topic, uint16_t partition,
+                                       uint64_t *out, struct error *err)
+{
+    struct memory *memory = memory_of(journal);
+    (void)topic, (void)partition, (void)err;
+    pthread_mutex_lock(&memory->mutex);
+    *out = memory->end;
+    pthread_mutex_unlock(&memory->mutex);
+    return OK;
+}
+
 static enum status memory_mark(struct journal *journal, const char *group, uint16_t partition, struct journal_mark *out,
                                char *note_buffer)
 {
@@ -394,8 +411,10 @@ const struct journal_backend journal_memory = {
     .read = memory_read,
     .reader_open = memory_reader_open,
     .reader_close = memory_reader_close,
+    .own = memory_own,
     .mark = memory_mark,
     .status = memory_status,
+    .end_position = memory_end_position,
     .end_offset = memory_end_offset,
     .roles = memory_roles,
     .drain = memory_drain,

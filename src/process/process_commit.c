@@ -46,9 +46,10 @@ static void on_done(struct journal_commit *done, enum status status, const char 
     atomic_fetch_sub(&commit->ringing, 1);
 }
 
-static struct journal_mark mark_of(const char *group, uint16_t partition, uint64_t position, struct slice note)
+static struct journal_mark mark_of(const char *group, enum journal_topic topic, uint16_t partition, uint64_t position,
+                                   struct slice note)
 {
-    struct journal_mark mark = { .partition = partition, .position = position, .note = note };
+    struct journal_mark mark = { .partition = partition, .position = position, .note = note, .topic = topic };
     snprintf(mark.group, sizeof mark.group, "%s", group);
     return mark;
 }
@@ -57,10 +58,11 @@ void process_commit_seal(struct process_commit *commit, uint16_t partition, cons
 {
     size_t marks = 0;
     process_note_encode(&commit->note, commit->note_bytes);
-    commit->marks[marks++] =
-        mark_of(PROCESS_GROUP, partition, commit->position, slice_of(commit->note_bytes, PROCESS_NOTE_BYTES));
+    commit->marks[marks++] = mark_of(PROCESS_GROUP, TOPIC_EVENTS, partition, commit->position,
+                                     slice_of(commit->note_bytes, PROCESS_NOTE_BYTES));
     if (keep)
-        commit->marks[marks++] = mark_of(PROCESS_CHECKPOINT_GROUP, partition, *keep, (struct slice){ "", 0 });
+        commit->marks[marks++] =
+            mark_of(PROCESS_CHECKPOINT_GROUP, TOPIC_CHANGELOG, partition, *keep, (struct slice){ "", 0 });
     commit->commit = (struct journal_commit){ .chunks = commit->chunks,
                                               .chunk_count = process_outputs_chunks(&commit->outputs, commit->chunks),
                                               .marks = commit->marks,

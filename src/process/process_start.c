@@ -9,7 +9,10 @@ static enum status read_mark(struct process_task *task, struct world *world, str
 {
     struct journal_mark mark;
     char bytes[JOURNAL_NOTE_MAX];
-    enum status s = task->journal->backend->mark(task->journal, PROCESS_GROUP, task->partition, &mark, bytes);
+    enum status s = task->journal->backend->own(task->journal, PROCESS_GROUP, task->partition, err);
+    if (s != OK)
+        return s;
+    s = task->journal->backend->mark(task->journal, PROCESS_GROUP, task->partition, &mark, bytes);
     if (s == ERR_NOT_FOUND) {
         task->restore.note = (struct process_note){ 0 };
         world->random(world, &task->restore.note.seed, sizeof task->restore.note.seed);

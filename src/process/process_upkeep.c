@@ -57,11 +57,17 @@ static void checkpoint_failed(struct process_task *task, struct world *world, en
 }
 
 /* The older of two checkpoints holds the journal back: when that is full, another one sets room free, news or not. */
-static bool is_worth_it(const struct process_task *task, const struct journal_status *status)
+static bool is_worth_it(const struct process_task *task, uint64_t end)
 {
-    return task->durable_next != task->last_point.changelog_offset ||
-           status->end_position - task->last_point.position >= MARK_BYTES ||
-           (status->full && task->keep < task->last_point.position);
+    struct journal_status status;
+    task->journal->backend->status(task->journal, &status);
+    return task->durable_next != task->last_point.changelog_offset || end - task->last_point.position >= MARK_BYTES ||
+           (status.full && task->keep < task->last_point.position);
+}
+
+static enum status changelog_end(struct process_task *task, uint64_t *out, struct error *err)
+{
+    return task->journal->backend->end_position(task->journal, TOPIC_CHANGELOG, task->partition, out, err);
 }
 
 /* In its time, or as soon as the journal has no room. */
@@ -74,7 +80,8 @@ static bool is_due(struct process_task *task, int64_t now_us)
         return false;
     task->room_at_us = now_us + ROOM_INTERVAL_US;
     task->journal->backend->status(task->journal, &status);
-    return status.full && is_worth_it(task, &status);
+    uint64_t end;
+    return status.full && changelog_end(task, &end, NULL) == OK && is_worth_it(task, end);
 }
 
 bool process_upkeep_checkpoint(struct process_task *task, struct world *world, int64_t *wake_us)
@@ -86,19 +93,24 @@ bool process_upkeep_checkpoint(struct process_task *task, struct world *world, i
     }
     if (task->flying && atomic_load(&task->at_journal))
         return false; /* its answer rings the bell */
-    struct journal_status status;
     struct error err = { 0 };
-    task->journal->backend->status(task->journal, &status);
-    if (!state_base_is_settling(task->base) && !is_worth_it(task, &status)) {
+    uint64_t end;
+    enum status s = changelog_end(task, &end, &err);
+    if (s != OK) {
+        checkpoint_failed(task, world, s == ERR_RETRY ? ERR_IO : s, &err);
+        process_wake_at(wake_us, task->checkpoint_at_us);
+        return false;
+    }
+    if (!state_base_is_settling(task->base) && !is_worth_it(task, end)) {
         task->checkpoint_at_us = now_us + task->options.checkpoint_interval_ms * 1000;
         process_wake_at(wake_us, task->checkpoint_at_us);
         return false;
     }
-    struct state_point point = { status.end_position, task->durable_next, true };
+    struct state_point point = { end, task->durable_next, true };
     if (!state_base_is_settling(task->base))
         task->checkpoint_began_us = now_us;
     uint64_t keep = JOURNAL_BEGIN;
-    enum status s = state_base_checkpoint(task->base, task->seed, &point, &keep, &err);
+    s = state_base_checkpoint(task->base, task->seed, &point, &keep, &err);
     if (s != OK) {
         checkpoint_failed(task, world, s, &err);
         process_wake_at(wake_us, task->checkpoint_at_us);

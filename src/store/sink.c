@@ -25,6 +25,7 @@
 void sink_options_default(struct sink_options *out)
 {
     *out = (struct sink_options){
+        .partition = JOURNAL_ALL_PARTITIONS,
         .batch = { .rows_max = 100000, .bytes_max = 64u << 20 },
         .pace = { .linger_ms = 3, .interval_min_ms = 40, .interval_max_ms = 400, .rows_per_s_max = 100000 },
         .retry_first_ms = 50,
@@ -58,7 +59,7 @@ static void metrics_init(struct sink_metrics *out, struct metrics *metrics)
 enum status sink_reader_reopen(struct sink *sink, uint64_t position, struct error *err)
 {
     struct journal_read_options options = { .topics = sink_topics(),
-                                            .partition = JOURNAL_ALL_PARTITIONS,
+                                            .partition = sink->options.partition,
                                             .position = position,
                                             .waker = bell_waker(sink->bell) };
     if (sink->reader)
@@ -77,13 +78,14 @@ enum status sink_open(const struct sink_options *options, struct journal *journa
     sink->journal = journal;
     sink->store = store;
     sink->bell = sink->awaited.bell = sink->unawaited.bell = bell_new();
+    sink->awaited.partition = sink->unawaited.partition = options->partition;
     sink->retry = (struct retry){ .first_ms = options->retry_first_ms, .most_ms = options->retry_most_ms };
     sink->idle_since_us = world_mono_us(world);
     atomic_store(&sink->oldest_written_us, INT64_MAX);
     metrics_init(&sink->metrics, metrics);
     pace_init(&sink->pace, &options->pace);
     sink_batch_init(&sink->batch, &options->batch);
-    enum status s = sink_mark_read(journal, &sink->marked, &sink->note, &sink->replaying, err);
+    enum status s = sink_mark_read(journal, options->partition, &sink->marked, &sink->note, &sink->replaying, err);
     if (s == OK)
         s = sink_reader_reopen(sink, sink->marked, err);
     if (s != OK) {

@@ -26,6 +26,7 @@ struct world;
 #define SINK_BLOCKS_UNMARKED 8000
 
 struct sink_options {
+    uint16_t partition;              /* what this sink moves; JOURNAL_ALL_PARTITIONS where they have one order */
     struct sink_batch_options batch; /* rows_max 100000, bytes_max 64 MiB */
     struct pace_options pace;        /* linger 3 ms, interval 40 to 400 ms, longest at 100000 rows a second */
     uint32_t retry_first_ms;         /* first pause after a failed insert; 50 */

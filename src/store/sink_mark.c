@@ -28,7 +28,8 @@ enum status sink_mark_submit(struct sink_mark *mark, struct journal *journal, ui
                      note->row, note->lettered);
     assert(n >= 0 && (size_t)n < sizeof mark->note);
     mark->mark = (struct journal_mark){ .group = SINK_GROUP,
-                                        .partition = JOURNAL_ALL_PARTITIONS,
+                                        .topic = TOPIC_ENRICHED,
+                                        .partition = mark->partition,
                                         .position = position,
                                         .note = { mark->note, (size_t)n } };
     mark->commit = (struct journal_commit){ .chunks = chunks,
@@ -56,13 +57,16 @@ enum status sink_mark_take(struct sink_mark *mark, struct error *err)
     return mark->status == OK ? OK : error_set(err, mark->status, "commit the store's mark: %s", mark->reason);
 }
 
-enum status sink_mark_read(struct journal *journal, uint64_t *out_position, struct sink_note *out_note,
-                           bool *out_has_note, struct error *err)
+enum status sink_mark_read(struct journal *journal, uint16_t partition, uint64_t *out_position,
+                           struct sink_note *out_note, bool *out_has_note, struct error *err)
 {
     char bytes[JOURNAL_NOTE_MAX + 1];
     struct journal_mark mark;
-    enum status s = journal->backend->mark(journal, SINK_GROUP, JOURNAL_ALL_PARTITIONS, &mark, bytes);
     *out_has_note = false;
+    enum status s = journal->backend->own(journal, SINK_GROUP, partition, err);
+    if (s != OK)
+        return s;
+    s = journal->backend->mark(journal, SINK_GROUP, partition, &mark, bytes);
     if (s == ERR_NOT_FOUND) {
         *out_position = JOURNAL_BEGIN;
         return OK;

@@ -198,7 +198,7 @@ enum status rig_mark_all_read(struct rig *rig)
 {
     struct journal_status status;
     rig->backend->status(rig->journal, &status);
-    struct journal_mark mark = { "store", JOURNAL_ALL_PARTITIONS, status.end_position, { "", 0 } };
+    struct journal_mark mark = { "store", JOURNAL_ALL_PARTITIONS, status.end_position, { "", 0 }, 0 };
     struct journal_commit commit = { .marks = &mark, .mark_count = 1 };
     return commit_and_wait(rig, &commit);
 }

@@ -1,0 +1,171 @@
+/* The journal on Apache Kafka. Three Kafka topics hold all of ours, each with journal.partitions partitions, so that
+ * what is read together lies in one partition and a position is one number (decision 0060):
+ *
+ *     PREFIX.input      events (ingestion, idempotent), rekeyed (processing, transactions)
+ *     PREFIX.changelog  changelog
+ *     PREFIX.output     everything else
+ *
+ * A chunk is one message: key = struct kafka_key (kafka.h), value = the chunk's bytes as they are, timestamp = when it
+ * was written. So Kafka's cost per message is paid per chunk, not per event, and nothing is copied or parsed on the
+ * way.
+ *
+ * A commit with marks is one transaction (kafka_writer.c): its records and its marks (offsets of consumer groups,
+ * kafka_marks.c) become visible together or never. A commit without marks is acknowledged by all replicas in sync
+ * (kafka_input.c). */
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "journal/kafka.h"
+#include "world/world.h"
+
+static void kafka_close(struct journal *journal)
+{
+    struct kafka *kafka = kafka_of(journal);
+    if (!kafka)
+        return;
+    kafka_writers_close(kafka);
+    kafka_input_close(kafka);
+    if (kafka->probe)
+        rd_kafka_destroy(kafka->probe);
+    bell_free(kafka->bell);
+    free(kafka);
+}
+
+static enum status open_probe(struct kafka *kafka, struct error *err)
+{
+    char group[KAFKA_NAME_MAX];
+    kafka_group_name(kafka, "probe", 0, group, sizeof group);
+    const struct kafka_setting settings[] = { { "group.id", group },
+                                              { "isolation.level", "read_committed" },
+                                              { "enable.auto.commit", "false" },
+                                              { NULL, NULL } };
+    return kafka_client_new(kafka, RD_KAFKA_CONSUMER, settings, NULL, kafka, &kafka->probe, err);
+}
+
+static enum status kafka_open(const struct journal_options *options, struct world *world, struct metrics *metrics,
+                              struct journal **out, struct error *err)
+{
+    (void)metrics;
+    if (options->partitions == 0 || options->partitions == JOURNAL_ALL_PARTITIONS)
+        return error_set(err, ERR_INVALID, "open journal: partitions must be 1 to 65534");
+    if (!options->kafka.brokers || !options->kafka.brokers[0])
+        return error_set(err, ERR_INVALID, "journal.backend is kafka: kafka.brokers must name HOST:PORT,…");
+    struct kafka *kafka = calloc(1, sizeof *kafka);
+    if (!kafka)
+        return error_set(err, ERR_FULL, "open journal: out of memory");
+    kafka->journal = (struct journal){ &journal_kafka, options->partitions, options->partitions };
+    kafka->options = *options;
+    kafka->world = world;
+    kafka->bell = bell_new();
+    static const char *const LANE_NAMES[LANES] = { "input", "changelog", "output" };
+    for (size_t i = 0; i < LANES; i++)
+        snprintf(kafka->topics[i], sizeof kafka->topics[i], "%s.%s", options->kafka.prefix, LANE_NAMES[i]);
+    enum status s = open_probe(kafka, err);
+    if (s == OK)
+        s = kafka_topics_ready(kafka, err);
+    if (s == OK)
+        s = kafka_input_open(kafka, err);
+    if (s != OK)
+        kafka_close(&kafka->journal);
+    else
+        *out = &kafka->journal;
+    return s;
+}
+
+static enum status kafka_submit(struct journal *journal, struct journal_commit *commit, struct error *err)
+{
+    struct kafka *kafka = kafka_of(journal);
+    enum status s = commit_check(commit, journal->partitions, JOURNAL_COMMIT_BYTES_MAX, err);
+    if (s != OK)
+        return s;
+    atomic_fetch_add(&kafka->unfinished, 1); /* before the look at draining: the role waits for it, or it is refused */
+    size_t n = commit_bytes(commit), before = atomic_fetch_add(&kafka->queued_bytes, n);
+    if (atomic_load(&kafka->draining))
+        s = error_set(err, ERR_CLOSED, "commit: the journal is shutting down");
+    else if (before && before + n > kafka->options.queue_bytes_max)
+        s = error_set(err, ERR_FULL, "commit: %zu bytes are waiting already, at most %llu may", before,
+                      (unsigned long long)kafka->options.queue_bytes_max);
+    commit->submitted_us = world_mono_us(kafka->world);
+    if (s == OK)
+        s = commit->mark_count ? kafka_writer_submit(kafka, commit, err) : kafka_input_submit(kafka, commit, err);
+    if (s != OK) {
+        atomic_fetch_sub(&kafka->queued_bytes, n);
+        atomic_fetch_sub(&kafka->unfinished, 1);
+    }
+    return s;
+}
+
+static enum status kafka_own(struct journal *journal, const char *group, uint16_t partition, struct error *err)
+{
+    return kafka_writer_claim(kafka_of(journal), group, partition, err);
+}
+
+static enum status kafka_mark(struct journal *journal, const char *group, uint16_t partition, struct journal_mark *out,
+                              char *note_buffer)
+{
+    struct error err;
+    return kafka_mark_read(kafka_of(journal), group, partition, out, note_buffer, NULL, &err);
+}
+
+/* Positions of several partitions have no common begin or end: end_position says them. */
+static void kafka_status_of(struct journal *journal, struct journal_status *out)
+{
+    (void)journal;
+    *out = (struct journal_status){ 0 };
+}
+
+static enum status kafka_end_position(struct journal *journal, enum journal_topic topic, uint16_t partition,
+                                      uint64_t *out, struct error *err)
+{
+    return kafka_end(kafka_of(journal), kafka_lane_of(topic), partition, out, err);
+}
+
+/* Kafka counts chunks, not records: its own tools tell a group's lag. */
+static uint64_t kafka_end_offset(struct journal *journal, enum journal_topic topic, uint16_t partition)
+{
+    (void)journal;
+    (void)topic;
+    (void)partition;
+    return 0;
+}
+
+static bool kafka_step(void *self, struct world *world, int64_t *wake_us)
+{
+    struct kafka *kafka = self;
+    (void)world;
+    (void)wake_us;
+    bool finishing = atomic_load(&kafka->draining) && atomic_load(&kafka->unfinished);
+    kafka_input_step(kafka, finishing ? 20 : 0);
+    return finishing;
+}
+
+static size_t kafka_roles(struct journal *journal, struct role *out_roles)
+{
+    struct kafka *kafka = kafka_of(journal);
+    out_roles[0] = (struct role){ "journal", kafka, kafka_step, kafka->bell, 0 };
+    return 1;
+}
+
+static void kafka_drain(struct journal *journal)
+{
+    struct kafka *kafka = kafka_of(journal);
+    atomic_store(&kafka->draining, true);
+    bell_ring(kafka->bell);
+}
+
+const struct journal_backend journal_kafka = {
+    .name = "kafka",
+    .open = kafka_open,
+    .submit = kafka_submit,
+    .read = kafka_reader_read,
+    .reader_open = kafka_reader_open,
+    .reader_close = kafka_reader_close,
+    .own = kafka_own,
+    .mark = kafka_mark,
+    .status = kafka_status_of,
+    .end_position = kafka_end_position,
+    .end_offset = kafka_end_offset,
+    .roles = kafka_roles,
+    .drain = kafka_drain,
+    .close = kafka_close,
+};

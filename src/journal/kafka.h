@@ -1,0 +1,136 @@
+/* The inside of the Kafka backend, shared by its files: kafka_client.c (handles and what librdkafka says),
+ * kafka_topics.c (made and checked), kafka_input.c (commits without marks), kafka_writer.c (commits with marks: one
+ * transaction each), kafka_marks.c (marks as a group's offsets), kafka_reader.c. journal_kafka.c ties them together and
+ * draws how a commit lies in Kafka. Nobody else includes this.
+ *
+ * Bounds: KAFKA_WRITERS_MAX groups × partitions that this process commits for; librdkafka's own queues by
+ * options.queue_bytes_max (out) and FETCH_BYTES (in, for each reader). */
+#pragma once
+#include <librdkafka/rdkafka.h>
+#include <stdatomic.h>
+
+#include "base/role.h"
+#include "journal/commit.h"
+#include "journal/wakers.h"
+
+#define KAFKA_WRITERS_MAX 4096
+#define KAFKA_WAIT_MS 10000          /* for one question to the brokers */
+#define KAFKA_DELIVERY_WAIT_MS 15000 /* after which a commit is answered with a failure */
+#define KAFKA_NAME_MAX 128
+
+/* What is read together lies in one Kafka topic, so that a reader's position is one number. */
+enum kafka_lane { LANE_INPUT, LANE_CHANGELOG, LANE_OUTPUT, LANES };
+
+/* Before each chunk, as the message's key; little-endian. */
+struct kafka_key {
+    uint8_t version, topic;
+    uint16_t reserved;
+    uint32_t records;
+    uint64_t offset; /* of the first record, where one writer alone numbers them; else KAFKA_UNNUMBERED */
+};
+_Static_assert(sizeof(struct kafka_key) == 16, "a message's key is 16 bytes");
+#define KAFKA_KEY_VERSION 1
+#define KAFKA_UNNUMBERED UINT64_MAX
+
+struct kafka_writer;
+
+struct kafka {
+    struct journal journal;
+    struct journal_options options;
+    char topics[LANES][KAFKA_NAME_MAX];
+    struct world *world;
+    struct bell *bell;
+    _Atomic size_t queued_bytes;
+    _Atomic size_t unfinished; /* commits submitted and not done */
+    _Atomic bool draining;
+
+    rd_kafka_t *input; /* the idempotent producer */
+    rd_kafka_queue_t *input_events;
+    struct commit_list refused; /* commits without marks that the producer's queue did not take whole */
+    rd_kafka_t *probe;          /* asks: offsets, marks */
+
+    struct kafka_writer *_Atomic writers[KAFKA_WRITERS_MAX];
+};
+
+static inline struct kafka *kafka_of(struct journal *journal)
+{
+    return (struct kafka *)journal;
+}
+
+static inline enum kafka_lane kafka_lane_of(unsigned topic)
+{
+    if (topic == TOPIC_EVENTS || topic == TOPIC_REKEYED)
+        return LANE_INPUT;
+    return topic == TOPIC_CHANGELOG ? LANE_CHANGELOG : LANE_OUTPUT;
+}
+
+/* JOURNAL_BEGIN is no message's: a position is Kafka's offset and one. */
+static inline uint64_t kafka_position(int64_t offset)
+{
+    return offset < 0 ? JOURNAL_BEGIN : (uint64_t)offset + 1;
+}
+static inline int64_t kafka_offset(uint64_t position)
+{
+    return position == JOURNAL_BEGIN ? RD_KAFKA_OFFSET_BEGINNING : (int64_t)position - 1;
+}
+
+/* kafka_client.c */
+struct kafka_setting {
+    const char *name, *value;
+};
+/* A handle with the options' brokers and security and these settings (a list that ends with a NULL name). self is what
+ * callbacks get. */
+MUST_CHECK enum status kafka_client_new(const struct kafka *kafka, rd_kafka_type_t type,
+                                        const struct kafka_setting *settings,
+                                        void (*delivered)(rd_kafka_t *, const rd_kafka_message_t *, void *), void *self,
+                                        rd_kafka_t **out, struct error *err);
+/* What the program can do next after librdkafka's code. */
+enum status kafka_status(rd_kafka_resp_err_t code);
+/* error_set with kafka_status and librdkafka's words, and what to do. */
+PRINTF_LIKE(3, 4)
+enum status kafka_error(struct error *err, rd_kafka_resp_err_t code, const char *format, ...);
+/* The same of an error object, which is freed; OK for NULL. */
+enum status kafka_error_take(struct error *err, rd_kafka_error_t *error, const char *what);
+
+/* kafka_topics.c: makes what is missing and checks what is there. */
+MUST_CHECK enum status kafka_topics_ready(struct kafka *kafka, struct error *err);
+
+/* kafka_input.c */
+MUST_CHECK enum status kafka_input_open(struct kafka *kafka, struct error *err);
+MUST_CHECK enum status kafka_input_submit(struct kafka *kafka, struct journal_commit *commit, struct error *err);
+/* Serves answers: of the journal's role. */
+void kafka_input_step(struct kafka *kafka, int wait_ms);
+void kafka_input_close(struct kafka *kafka);
+/* The chunk as a message of the producer's queue; its bytes are not copied. numbered: KAFKA_UNNUMBERED, or the offset
+ * of its first record. */
+rd_kafka_resp_err_t kafka_produce(rd_kafka_t *producer, const struct kafka *kafka, const struct journal_chunk *chunk,
+                                  uint64_t numbered, void *opaque);
+/* Counts the commit out and calls its done. */
+void kafka_finish(struct kafka *kafka, struct journal_commit *commit, enum status s, const char *reason);
+
+/* kafka_writer.c */
+MUST_CHECK enum status kafka_writer_submit(struct kafka *kafka, struct journal_commit *commit, struct error *err);
+MUST_CHECK enum status kafka_writer_claim(struct kafka *kafka, const char *group, uint16_t partition,
+                                          struct error *err);
+void kafka_writers_close(struct kafka *kafka);
+
+/* kafka_marks.c. numbers: what the next record of each topic is numbered, kept beside the first mark of a commit. */
+#define KAFKA_METADATA_MAX 2600
+void kafka_group_name(const struct kafka *kafka, const char *group, uint16_t partition, char *to, size_t n);
+/* The mark as an offset to commit. False: out of memory. */
+void kafka_mark_write(const struct kafka *kafka, const struct journal_mark *mark, const uint64_t *numbers,
+                      rd_kafka_topic_partition_list_t *list);
+/* ERR_NOT_FOUND: none. note_buffer and numbers may be NULL. */
+MUST_CHECK enum status kafka_mark_read(struct kafka *kafka, const char *group, uint16_t partition,
+                                       struct journal_mark *out, char *note_buffer, uint64_t *numbers,
+                                       struct error *err);
+/* Where the lane's partition ends for readers of what is committed. */
+MUST_CHECK enum status kafka_end(struct kafka *kafka, enum kafka_lane lane, uint16_t partition, uint64_t *out,
+                                 struct error *err);
+
+/* kafka_reader.c */
+enum status kafka_reader_open(struct journal *journal, const struct journal_read_options *options,
+                              struct journal_reader **out, struct error *err);
+enum status kafka_reader_read(struct journal_reader *reader, size_t bytes_max, struct journal_batch *out,
+                              struct error *err);
+void kafka_reader_close(struct journal_reader *reader);

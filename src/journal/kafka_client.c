@@ -1,0 +1,168 @@
+/* Handles of librdkafka, and its words as ours. Everything that is the same for producers and consumers is set here;
+ * what librdkafka would log goes to our log, rate-limited by itself. */
+#include <stdarg.h>
+#include <stdio.h>
+
+#include "base/log.h"
+#include "journal/kafka.h"
+
+static void on_log(const rd_kafka_t *client, int level, const char *facility, const char *text)
+{
+    (void)client;
+    if (level <= 3)
+        log_warn("kafka.client", "facility=%s %s", facility, text);
+    else
+        log_debug("kafka.client", "facility=%s %s", facility, text);
+}
+
+/* Connections that come and go are logged above; who waits for an answer gets its own error. */
+static void on_error(rd_kafka_t *client, int code, const char *reason, void *self)
+{
+    (void)client;
+    (void)self;
+    if (code == RD_KAFKA_RESP_ERR__FATAL)
+        log_error("kafka.fatal", "%s", reason);
+    else
+        log_debug("kafka.error", "%s: %s", rd_kafka_err2name((rd_kafka_resp_err_t)code), reason);
+}
+
+static enum status set(rd_kafka_conf_t *conf, const char *name, const char *value, struct error *err)
+{
+    char why[300];
+    if (!value || !value[0])
+        return OK;
+    if (rd_kafka_conf_set(conf, name, value, why, sizeof why) == RD_KAFKA_CONF_OK)
+        return OK;
+    return error_set(err, ERR_INVALID, "kafka: %s: %s", name, why);
+}
+
+static enum status set_all(const struct kafka *kafka, rd_kafka_conf_t *conf, const struct kafka_setting *settings,
+                           struct error *err)
+{
+    const struct journal_kafka_options *options = &kafka->options.kafka;
+    const struct kafka_setting common[] = {
+        { "bootstrap.servers", options->brokers },
+        { "client.id", "weir" },
+        { "security.protocol", options->security },
+        { "sasl.mechanisms", options->sasl_mechanism },
+        { "sasl.username", options->sasl_user },
+        { "sasl.password", options->sasl_password },
+        { "ssl.ca.location", options->tls_ca },
+        { "ssl.certificate.location", options->tls_certificate },
+        { "ssl.key.location", options->tls_key },
+        { "socket.keepalive.enable", "true" },
+        { "reconnect.backoff.ms", "50" },
+        { "reconnect.backoff.max.ms", "1000" },
+        { "retry.backoff.ms", "20" },
+        { "message.max.bytes", "33554432" },
+        { "receive.message.max.bytes", "104857600" },
+        { "topic.metadata.refresh.interval.ms", "30000" },
+        { NULL, NULL },
+    };
+    enum status s = OK;
+    for (const struct kafka_setting *setting = common; setting->name && s == OK; setting++)
+        s = set(conf, setting->name, setting->value, err);
+    for (const struct kafka_setting *setting = settings; setting->name && s == OK; setting++)
+        s = set(conf, setting->name, setting->value, err);
+    return s;
+}
+
+enum status kafka_client_new(const struct kafka *kafka, rd_kafka_type_t type, const struct kafka_setting *settings,
+                             void (*delivered)(rd_kafka_t *, const rd_kafka_message_t *, void *), void *self,
+                             rd_kafka_t **out, struct error *err)
+{
+    char why[300];
+    rd_kafka_conf_t *conf = rd_kafka_conf_new();
+    enum status s = set_all(kafka, conf, settings, err);
+    if (s != OK) {
+        rd_kafka_conf_destroy(conf);
+        return s;
+    }
+    rd_kafka_conf_set_log_cb(conf, on_log);
+    rd_kafka_conf_set_error_cb(conf, on_error);
+    rd_kafka_conf_set_opaque(conf, self);
+    if (delivered)
+        rd_kafka_conf_set_dr_msg_cb(conf, delivered);
+    rd_kafka_t *client = rd_kafka_new(type, conf, why, sizeof why);
+    if (!client) {
+        rd_kafka_conf_destroy(conf);
+        return error_set(err, ERR_INVALID, "kafka: %s", why);
+    }
+    *out = client;
+    return OK;
+}
+
+enum status kafka_status(rd_kafka_resp_err_t code)
+{
+    switch ((int)code) {
+    case RD_KAFKA_RESP_ERR_NO_ERROR:
+        return OK;
+    case RD_KAFKA_RESP_ERR__QUEUE_FULL:
+        return ERR_FULL;
+    case RD_KAFKA_RESP_ERR__FENCED:
+    case RD_KAFKA_RESP_ERR_PRODUCER_FENCED:
+    case RD_KAFKA_RESP_ERR_INVALID_PRODUCER_EPOCH:
+        return ERR_CLOSED;
+    case RD_KAFKA_RESP_ERR__AUTHENTICATION:
+    case RD_KAFKA_RESP_ERR_SASL_AUTHENTICATION_FAILED:
+    case RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED:
+    case RD_KAFKA_RESP_ERR_GROUP_AUTHORIZATION_FAILED:
+    case RD_KAFKA_RESP_ERR_CLUSTER_AUTHORIZATION_FAILED:
+    case RD_KAFKA_RESP_ERR_TRANSACTIONAL_ID_AUTHORIZATION_FAILED:
+    case RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE:
+    case RD_KAFKA_RESP_ERR_POLICY_VIOLATION:
+    case RD_KAFKA_RESP_ERR_INVALID_REPLICATION_FACTOR:
+        return ERR_INVALID;
+    case RD_KAFKA_RESP_ERR_OFFSET_OUT_OF_RANGE:
+    case RD_KAFKA_RESP_ERR__AUTO_OFFSET_RESET:
+        return ERR_NOT_FOUND;
+    default:
+        return ERR_RETRY;
+    }
+}
+
+static const char *advice(rd_kafka_resp_err_t code)
+{
+    switch ((int)code) {
+    case RD_KAFKA_RESP_ERR__AUTHENTICATION:
+    case RD_KAFKA_RESP_ERR_SASL_AUTHENTICATION_FAILED:
+        return ": check kafka.sasl_user and kafka.sasl_password";
+    case RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED:
+        return ": the user needs the rights Create, Describe, Read and Write on the topics kafka.prefix.*";
+    case RD_KAFKA_RESP_ERR_GROUP_AUTHORIZATION_FAILED:
+        return ": the user needs the right Read on the groups kafka.prefix.*";
+    case RD_KAFKA_RESP_ERR_CLUSTER_AUTHORIZATION_FAILED:
+        return ": the user needs the rights Create and IdempotentWrite on the cluster";
+    case RD_KAFKA_RESP_ERR_TRANSACTIONAL_ID_AUTHORIZATION_FAILED:
+        return ": the user needs the rights Describe and Write on the transactional ids kafka.prefix.*";
+    case RD_KAFKA_RESP_ERR__FENCED:
+    case RD_KAFKA_RESP_ERR_PRODUCER_FENCED:
+    case RD_KAFKA_RESP_ERR_INVALID_PRODUCER_EPOCH:
+        return ": another process has taken this partition over";
+    case RD_KAFKA_RESP_ERR_INVALID_REPLICATION_FACTOR:
+        return ": there are fewer brokers than kafka.replication";
+    default:
+        return "";
+    }
+}
+
+enum status kafka_error(struct error *err, rd_kafka_resp_err_t code, const char *format, ...)
+{
+    char what[300];
+    va_list list;
+    va_start(list, format);
+    vsnprintf(what, sizeof what, format, list);
+    va_end(list);
+    return error_set(err, kafka_status(code), "kafka: %s: %s%s", what, rd_kafka_err2str(code), advice(code));
+}
+
+enum status kafka_error_take(struct error *err, rd_kafka_error_t *error, const char *what)
+{
+    if (!error)
+        return OK;
+    rd_kafka_resp_err_t code = rd_kafka_error_code(error);
+    enum status s =
+        error_set(err, kafka_status(code), "kafka: %s: %s%s", what, rd_kafka_error_string(error), advice(code));
+    rd_kafka_error_destroy(error);
+    return s;
+}

@@ -1,0 +1,141 @@
+/* Commits without marks: what ingestion accepted. One idempotent producer for all of them; a chunk is a message, and
+ * the commit is done when the brokers have acknowledged each (acks=all). They are not a transaction: that would cost
+ * every client tens of milliseconds, and buy nothing, since a client whose request failed sends it again and repeats
+ * are known by their ids. So of a commit that failed, some chunks may be there. */
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "journal/kafka.h"
+#include "world/world.h"
+
+struct sent { /* a commit on its way */
+    struct kafka *kafka;
+    struct journal_commit *commit;
+    _Atomic size_t unanswered;
+    enum status status; /* the journal's thread alone */
+    rd_kafka_resp_err_t code;
+};
+
+void kafka_finish(struct kafka *kafka, struct journal_commit *commit, enum status s, const char *reason)
+{
+    size_t n = commit_bytes(commit);
+    commit->done(commit, s, reason); /* its memory is the submitter's again */
+    atomic_fetch_sub(&kafka->queued_bytes, n);
+    atomic_fetch_sub(&kafka->unfinished, 1);
+}
+
+static void on_delivered(rd_kafka_t *producer, const rd_kafka_message_t *message, void *self)
+{
+    (void)producer;
+    (void)self;
+    struct sent *sent = message->_private;
+    if (message->err) {
+        sent->code = message->err;
+        sent->status = message->err == RD_KAFKA_RESP_ERR__QUEUE_FULL ? ERR_FULL : ERR_IO;
+    }
+    if (atomic_fetch_sub(&sent->unanswered, 1) > 1)
+        return;
+    char reason[200] = "";
+    if (sent->status != OK)
+        snprintf(reason, sizeof reason, "kafka: %s", rd_kafka_err2str(sent->code));
+    kafka_finish(sent->kafka, sent->commit, sent->status, sent->status == OK ? NULL : reason);
+    free(sent);
+}
+
+static void on_events(rd_kafka_t *producer, void *self)
+{
+    (void)producer;
+    bell_ring(((struct kafka *)self)->bell);
+}
+
+enum status kafka_input_open(struct kafka *kafka, struct error *err)
+{
+    char linger[24], batch[24], wait[24], queue[24];
+    snprintf(linger, sizeof linger, "%u", kafka->options.kafka.linger_ms);
+    snprintf(batch, sizeof batch, "%u", kafka->options.kafka.batch_bytes);
+    snprintf(wait, sizeof wait, "%d", KAFKA_DELIVERY_WAIT_MS);
+    uint64_t kilobytes = kafka->options.queue_bytes_max / 1024 + 65536; /* our own bound is met first */
+    snprintf(queue, sizeof queue, "%llu", (unsigned long long)(kilobytes > 2000000 ? 2000000 : kilobytes));
+    const struct kafka_setting settings[] = { { "enable.idempotence", "true" },
+                                              { "acks", "all" },
+                                              { "compression.type", kafka->options.kafka.compression },
+                                              { "linger.ms", linger },
+                                              { "batch.size", batch },
+                                              { "message.timeout.ms", wait },
+                                              { "queue.buffering.max.kbytes", queue },
+                                              { NULL, NULL } };
+    enum status s = kafka_client_new(kafka, RD_KAFKA_PRODUCER, settings, on_delivered, kafka, &kafka->input, err);
+    if (s != OK)
+        return s;
+    kafka->input_events = rd_kafka_queue_get_main(kafka->input);
+    rd_kafka_queue_cb_event_enable(kafka->input_events, on_events, kafka);
+    return OK;
+}
+
+rd_kafka_resp_err_t kafka_produce(rd_kafka_t *producer, const struct kafka *kafka, const struct journal_chunk *chunk,
+                                  uint64_t numbered, void *opaque)
+{
+    struct kafka_key key = { KAFKA_KEY_VERSION, (uint8_t)chunk->topic, 0, chunk->records, numbered };
+    const rd_kafka_vu_t parts[] = {
+        { .vtype = RD_KAFKA_VTYPE_TOPIC, .u.cstr = kafka->topics[kafka_lane_of(chunk->topic)] },
+        { .vtype = RD_KAFKA_VTYPE_PARTITION, .u.i32 = chunk->partition },
+        { .vtype = RD_KAFKA_VTYPE_KEY, .u.mem = { &key, sizeof key } },
+        { .vtype = RD_KAFKA_VTYPE_VALUE, .u.mem = { (void *)(uintptr_t)chunk->bytes.p, chunk->bytes.n } },
+        { .vtype = RD_KAFKA_VTYPE_OPAQUE, .u.ptr = opaque },
+    };
+    rd_kafka_error_t *error = rd_kafka_produceva(producer, parts, COUNT_OF(parts));
+    rd_kafka_resp_err_t code = error ? rd_kafka_error_code(error) : RD_KAFKA_RESP_ERR_NO_ERROR;
+    rd_kafka_error_destroy(error);
+    return code;
+}
+
+enum status kafka_input_submit(struct kafka *kafka, struct journal_commit *commit, struct error *err)
+{
+    struct sent *sent = malloc(sizeof *sent);
+    if (!sent)
+        return error_set(err, ERR_FULL, "commit: out of memory");
+    size_t n = commit->chunk_count, i = 0;
+    *sent = (struct sent){ .kafka = kafka, .commit = commit, .unanswered = n };
+    rd_kafka_resp_err_t code = kafka_produce(kafka->input, kafka, &commit->chunks[0], KAFKA_UNNUMBERED, sent);
+    if (code) {
+        free(sent);
+        return kafka_error(err, code, "commit");
+    }
+    for (i = 1; i < n && !code; i++)
+        code = kafka_produce(kafka->input, kafka, &commit->chunks[i], KAFKA_UNNUMBERED, sent);
+    if (!code)
+        return OK;
+    /* Chunks from i - 1 on have no answer to wait for. The commit is refused when the others' answers are there; done
+     * is never called from within a submit. */
+    size_t missing = n - (i - 1);
+    if (atomic_fetch_sub(&sent->unanswered, missing) == missing) {
+        bool was_empty;
+        free(sent);
+        commit_list_push(&kafka->refused, commit, &was_empty);
+        bell_ring(kafka->bell);
+    }
+    return OK;
+}
+
+void kafka_input_step(struct kafka *kafka, int wait_ms)
+{
+    struct journal_commit *commit = commit_list_take(&kafka->refused), *next;
+    for (; commit; commit = next) {
+        next = commit->next;
+        kafka_finish(kafka, commit, ERR_FULL, "kafka: the producer's queue is full");
+    }
+    rd_kafka_poll(kafka->input, wait_ms);
+}
+
+void kafka_input_close(struct kafka *kafka)
+{
+    if (!kafka->input)
+        return;
+    rd_kafka_purge(kafka->input, RD_KAFKA_PURGE_F_QUEUE | RD_KAFKA_PURGE_F_INFLIGHT);
+    rd_kafka_flush(kafka->input, 1000);
+    if (kafka->input_events) {
+        rd_kafka_queue_cb_event_enable(kafka->input_events, NULL, NULL);
+        rd_kafka_queue_destroy(kafka->input_events);
+    }
+    rd_kafka_destroy(kafka->input);
+}

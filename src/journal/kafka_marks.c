@@ -1,0 +1,174 @@
+/* Marks are offsets of consumer groups, so that Kafka's own tools show how far each group is, and so that they move in
+ * the transaction that carries the records. What belongs to a mark besides is in the offset's metadata, as text:
+ *
+ *     "weir1 NOTE topic=number topic=number …"     NOTE: base64, "-" when empty; number: of the topic's next record
+ *     "drop"                                       the mark was dropped: Kafka forgets no offset within a transaction
+ *
+ * A mark for all partitions is a group of its own, "….all", and counts in partition 0. */
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/encode.h"
+#include "journal/kafka.h"
+#include "world/world.h"
+
+#define UNSTABLE_WAIT_MS 5
+
+void kafka_group_name(const struct kafka *kafka, const char *group, uint16_t partition, char *to, size_t n)
+{
+    snprintf(to, n, "%s.%s%s", kafka->options.kafka.prefix, group, partition == JOURNAL_ALL_PARTITIONS ? ".all" : "");
+}
+
+static size_t write_metadata(const struct journal_mark *mark, const uint64_t *numbers, char *to)
+{
+    char note[BASE64_ENCODED_BYTES(JOURNAL_NOTE_MAX) + 1] = "-";
+    if (mark->note.n) {
+        base64_encode(mark->note, note);
+        note[BASE64_ENCODED_BYTES(mark->note.n)] = '\0';
+    }
+    int n = snprintf(to, KAFKA_METADATA_MAX, "weir1 %s", note);
+    for (size_t i = 0; numbers && i < JOURNAL_TOPICS; i++)
+        if (numbers[i])
+            n += snprintf(to + n, KAFKA_METADATA_MAX - (size_t)n, " %zu=%" PRIu64, i, numbers[i]);
+    assert(n > 0 && n < KAFKA_METADATA_MAX);
+    return (size_t)n;
+}
+
+void kafka_mark_write(const struct kafka *kafka, const struct journal_mark *mark, const uint64_t *numbers,
+                      rd_kafka_topic_partition_list_t *list)
+{
+    char text[KAFKA_METADATA_MAX] = "drop";
+    bool drop = mark->position == JOURNAL_MARK_DROP;
+    size_t n = drop ? 4 : write_metadata(mark, numbers, text);
+    int32_t partition = mark->partition == JOURNAL_ALL_PARTITIONS ? 0 : mark->partition;
+    rd_kafka_topic_partition_t *place =
+        rd_kafka_topic_partition_list_add(list, kafka->topics[kafka_lane_of(mark->topic)], partition);
+    place->offset = drop || mark->position == JOURNAL_BEGIN ? 0 : kafka_offset(mark->position);
+    place->metadata = malloc(n + 1); /* the list's: freed with it */
+    if (!place->metadata)
+        abort();
+    memcpy(place->metadata, text, n + 1);
+    place->metadata_size = n;
+}
+
+static enum status read_metadata(const char *text, struct journal_mark *out, char *note_buffer, uint64_t *numbers,
+                                 struct error *err)
+{
+    char note[BASE64_ENCODED_BYTES(JOURNAL_NOTE_MAX) + 1];
+    int at = 0;
+    if (sscanf(text, "weir1 %1368s%n", note, &at) != 1)
+        return error_set(err, ERR_CORRUPT, "kafka: the offset of a group has metadata that is not ours: '%.80s'", text);
+    size_t n = 0;
+    char bytes[BASE64_DECODED_BYTES_MAX(sizeof note)];
+    if (strcmp(note, "-") != 0 && (!base64_decode(slice_from(note), bytes, &n) || n > JOURNAL_NOTE_MAX))
+        return error_set(err, ERR_CORRUPT, "kafka: a mark's note is not base64: '%.80s'", note);
+    if (note_buffer) {
+        memcpy(note_buffer, bytes, n);
+        out->note = slice_of(note_buffer, n);
+    }
+    unsigned topic;
+    uint64_t number;
+    int used;
+    for (text += at; sscanf(text, " %u=%" SCNu64 "%n", &topic, &number, &used) == 2; text += used)
+        if (numbers && topic < JOURNAL_TOPICS)
+            numbers[topic] = number;
+    return OK;
+}
+
+/* Asks for the group's offsets in the partition of each lane: the one that it has is the mark. */
+static enum status ask(struct kafka *kafka, const char *group, int32_t partition, rd_kafka_event_t **out,
+                       const rd_kafka_topic_partition_list_t **out_offsets, struct error *err)
+{
+    rd_kafka_topic_partition_list_t *places = rd_kafka_topic_partition_list_new(LANES);
+    for (size_t i = 0; i < LANES; i++)
+        rd_kafka_topic_partition_list_add(places, kafka->topics[i], partition);
+    rd_kafka_ListConsumerGroupOffsets_t *question = rd_kafka_ListConsumerGroupOffsets_new(group, places);
+    rd_kafka_AdminOptions_t *options =
+        rd_kafka_AdminOptions_new(kafka->probe, RD_KAFKA_ADMIN_OP_LISTCONSUMERGROUPOFFSETS);
+    rd_kafka_error_destroy(rd_kafka_AdminOptions_set_require_stable_offsets(options, 1));
+    rd_kafka_queue_t *queue = rd_kafka_queue_new(kafka->probe);
+    rd_kafka_ListConsumerGroupOffsets(kafka->probe, &question, 1, options, queue);
+    rd_kafka_event_t *event = rd_kafka_queue_poll(queue, KAFKA_WAIT_MS);
+    rd_kafka_resp_err_t code = event ? rd_kafka_event_error(event) : RD_KAFKA_RESP_ERR__TIMED_OUT;
+    if (!code) {
+        size_t n = 0;
+        const rd_kafka_group_result_t **groups =
+            rd_kafka_ListConsumerGroupOffsets_result_groups(rd_kafka_event_ListConsumerGroupOffsets_result(event), &n);
+        const rd_kafka_error_t *error = n ? rd_kafka_group_result_error(groups[0]) : NULL;
+        code = error ? rd_kafka_error_code(error) : RD_KAFKA_RESP_ERR_NO_ERROR;
+        *out_offsets = n ? rd_kafka_group_result_partitions(groups[0]) : NULL;
+    }
+    if (code == RD_KAFKA_RESP_ERR_GROUP_ID_NOT_FOUND) {
+        code = RD_KAFKA_RESP_ERR_NO_ERROR;
+        *out_offsets = NULL;
+    }
+    *out = event;
+    rd_kafka_queue_destroy(queue);
+    rd_kafka_AdminOptions_destroy(options);
+    rd_kafka_ListConsumerGroupOffsets_destroy(question);
+    rd_kafka_topic_partition_list_destroy(places);
+    return code ? kafka_error(err, code, "read the mark of group %s", group) : OK;
+}
+
+/* The mark among the offsets of the lanes. ERR_RETRY with *out_unstable: a transaction that moves it is being ended. */
+static enum status look(const rd_kafka_topic_partition_list_t *offsets, struct journal_mark *mark, char *note_buffer,
+                        uint64_t *numbers, bool *out_unstable, struct error *err)
+{
+    for (int i = 0; offsets && i < offsets->cnt; i++) {
+        const rd_kafka_topic_partition_t *place = &offsets->elems[i];
+        *out_unstable = place->err == RD_KAFKA_RESP_ERR_UNSTABLE_OFFSET_COMMIT;
+        if (place->err)
+            return kafka_error(err, place->err, "read the mark of group %s", mark->group);
+        char text[KAFKA_METADATA_MAX]; /* librdkafka's has no end of its own */
+        size_t n = place->metadata_size < sizeof text ? place->metadata_size : sizeof text - 1;
+        if (place->offset < 0 || !place->metadata)
+            continue;
+        memcpy(text, place->metadata, n);
+        text[n] = '\0';
+        if (strcmp(text, "drop") == 0)
+            continue;
+        mark->position = kafka_position(place->offset);
+        return read_metadata(text, mark, note_buffer, numbers, err);
+    }
+    return ERR_NOT_FOUND;
+}
+
+enum status kafka_mark_read(struct kafka *kafka, const char *group, uint16_t partition, struct journal_mark *out,
+                            char *note_buffer, uint64_t *numbers, struct error *err)
+{
+    char name[KAFKA_NAME_MAX];
+    struct journal_mark mark = { .partition = partition };
+    snprintf(mark.group, sizeof mark.group, "%s", group);
+    kafka_group_name(kafka, group, partition, name, sizeof name);
+    enum status s = ERR_RETRY;
+    bool unstable = true;
+    int64_t end_us = world_mono_us(kafka->world) + KAFKA_WAIT_MS * 1000LL;
+    while (s == ERR_RETRY && unstable && world_mono_us(kafka->world) < end_us) {
+        rd_kafka_event_t *event = NULL;
+        const rd_kafka_topic_partition_list_t *offsets = NULL;
+        unstable = false;
+        s = ask(kafka, name, partition == JOURNAL_ALL_PARTITIONS ? 0 : partition, &event, &offsets, err);
+        if (s == OK)
+            s = look(offsets, &mark, note_buffer, numbers, &unstable, err);
+        if (event)
+            rd_kafka_event_destroy(event);
+        if (unstable)
+            rd_kafka_poll(kafka->probe, UNSTABLE_WAIT_MS);
+    }
+    if (s == OK)
+        *out = mark;
+    return s;
+}
+
+enum status kafka_end(struct kafka *kafka, enum kafka_lane lane, uint16_t partition, uint64_t *out, struct error *err)
+{
+    int64_t low, high;
+    rd_kafka_resp_err_t code =
+        rd_kafka_query_watermark_offsets(kafka->probe, kafka->topics[lane], partition, &low, &high, KAFKA_WAIT_MS);
+    if (code)
+        return kafka_error(err, code, "ask where %s/%u ends", kafka->topics[lane], partition);
+    *out = kafka_position(high);
+    return OK;
+}

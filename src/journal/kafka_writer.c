@@ -1,0 +1,248 @@
+/* Commits with marks: one transaction each, from a producer of the group and partition whose mark comes first. Its
+ * transactional id is theirs, so Kafka itself sees to it that one process alone commits for them: whoever claims them
+ * later ends the transaction of who had them, and fences him.
+ *
+ * A writer is a thread, since librdkafka's transactions block. After any failure its producer is thrown away before the
+ * commit is answered: then nothing of it is in flight any more, and the next claim settles with the brokers what became
+ * of it. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "journal/kafka.h"
+#include "world/world.h"
+
+struct kafka_writer {
+    struct kafka *kafka;
+    char group[JOURNAL_GROUP_MAX + 1];
+    uint16_t partition;
+    char id[KAFKA_NAME_MAX];
+    struct bell *bell;
+    struct role_thread *thread;
+    struct commit_list submitted;
+    /* Of whoever claims, while nothing is submitted; else of the thread. */
+    rd_kafka_t *producer; /* NULL: not claimed */
+    uint64_t numbers[JOURNAL_TOPICS];
+};
+
+/* One writer alone numbers these topics' records in its partition. */
+static bool is_numbered(unsigned topic)
+{
+    return topic != TOPIC_EVENTS && topic != TOPIC_REKEYED && topic != TOPIC_DEAD_LETTERS;
+}
+
+static void give_up(struct kafka_writer *writer)
+{
+    if (writer->producer)
+        rd_kafka_destroy(writer->producer);
+    writer->producer = NULL;
+}
+
+static enum status claim(struct kafka_writer *writer, struct error *err)
+{
+    struct kafka *kafka = writer->kafka;
+    char batch[24];
+    snprintf(batch, sizeof batch, "%u", kafka->options.kafka.batch_bytes);
+    const struct kafka_setting settings[] = { { "transactional.id", writer->id },
+                                              { "transaction.timeout.ms", "30000" },
+                                              { "message.timeout.ms", "20000" },
+                                              { "compression.type", kafka->options.kafka.compression },
+                                              { "linger.ms", "0" }, /* a commit is produced whole, then flushed */
+                                              { "batch.size", batch },
+                                              { "queue.buffering.max.kbytes", "65536" },
+                                              { NULL, NULL } };
+    give_up(writer);
+    enum status s = kafka_client_new(kafka, RD_KAFKA_PRODUCER, settings, NULL, writer, &writer->producer, err);
+    if (s == OK)
+        s = kafka_error_take(err, rd_kafka_init_transactions(writer->producer, KAFKA_WAIT_MS),
+                             "take over the partition");
+    memset(writer->numbers, 0, sizeof writer->numbers);
+    if (s == OK) {
+        struct journal_mark mark;
+        s = kafka_mark_read(kafka, writer->group, writer->partition, &mark, NULL, writer->numbers, err);
+        s = s == ERR_NOT_FOUND ? OK : s;
+    }
+    if (s != OK)
+        give_up(writer);
+    return s;
+}
+
+static enum status produce(struct kafka_writer *writer, const struct journal_chunk *chunk, uint64_t *numbers,
+                           struct error *err)
+{
+    bool own = is_numbered(chunk->topic) && chunk->partition == writer->partition;
+    uint64_t number = own ? numbers[chunk->topic] : KAFKA_UNNUMBERED;
+    rd_kafka_resp_err_t code;
+    int64_t end_us = world_mono_us(writer->kafka->world) + KAFKA_DELIVERY_WAIT_MS * 1000LL;
+    while ((code = kafka_produce(writer->producer, writer->kafka, chunk, number, NULL)) ==
+               RD_KAFKA_RESP_ERR__QUEUE_FULL &&
+           world_mono_us(writer->kafka->world) < end_us)
+        rd_kafka_poll(writer->producer, 10);
+    if (code)
+        return kafka_error(err, code, "commit to topic %s", journal_topic_name((enum journal_topic)chunk->topic));
+    if (own)
+        numbers[chunk->topic] += chunk->records;
+    return OK;
+}
+
+static enum status send_mark(struct kafka_writer *writer, const struct journal_mark *mark, const uint64_t *numbers,
+                             struct error *err)
+{
+    char name[KAFKA_NAME_MAX];
+    kafka_group_name(writer->kafka, mark->group, mark->partition, name, sizeof name);
+    rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new(1);
+    kafka_mark_write(writer->kafka, mark, numbers, list);
+    rd_kafka_consumer_group_metadata_t *group = rd_kafka_consumer_group_metadata_new(name);
+    rd_kafka_error_t *error;
+    int64_t end_us = world_mono_us(writer->kafka->world) + KAFKA_DELIVERY_WAIT_MS * 1000LL;
+    while ((error = rd_kafka_send_offsets_to_transaction(writer->producer, list, group, KAFKA_WAIT_MS)) &&
+           rd_kafka_error_is_retriable(error) && world_mono_us(writer->kafka->world) < end_us)
+        rd_kafka_error_destroy(error);
+    rd_kafka_consumer_group_metadata_destroy(group);
+    rd_kafka_topic_partition_list_destroy(list);
+    return kafka_error_take(err, error, "move the mark");
+}
+
+static enum status end_transaction(struct kafka_writer *writer, struct error *err)
+{
+    rd_kafka_error_t *error;
+    int64_t end_us = world_mono_us(writer->kafka->world) + 2 * KAFKA_DELIVERY_WAIT_MS * 1000LL;
+    while ((error = rd_kafka_commit_transaction(writer->producer, KAFKA_WAIT_MS)) &&
+           rd_kafka_error_is_retriable(error) && world_mono_us(writer->kafka->world) < end_us)
+        rd_kafka_error_destroy(error);
+    return kafka_error_take(err, error, "commit the transaction");
+}
+
+static enum status transact(struct kafka_writer *writer, const struct journal_commit *commit, struct error *err)
+{
+    uint64_t numbers[JOURNAL_TOPICS];
+    enum status s = writer->producer ? OK : claim(writer, err);
+    if (s != OK)
+        return s;
+    memcpy(numbers, writer->numbers, sizeof numbers);
+    s = kafka_error_take(err, rd_kafka_begin_transaction(writer->producer), "begin a transaction");
+    for (size_t i = 0; i < commit->chunk_count && s == OK; i++)
+        s = produce(writer, &commit->chunks[i], numbers, err);
+    for (size_t i = 0; i < commit->mark_count && s == OK; i++)
+        s = send_mark(writer, &commit->marks[i], i == 0 ? numbers : NULL, err);
+    if (s == OK)
+        s = end_transaction(writer, err);
+    if (s == OK)
+        memcpy(writer->numbers, numbers, sizeof numbers);
+    return s;
+}
+
+static bool writer_step(void *self, struct world *world, int64_t *wake_us)
+{
+    struct kafka_writer *writer = self;
+    (void)world;
+    (void)wake_us;
+    struct journal_commit *commit = commit_list_take(&writer->submitted), *next;
+    bool worked = commit != NULL;
+    for (; commit; commit = next) {
+        struct error err = { 0 };
+        next = commit->next;
+        bool claimed = writer->producer != NULL;
+        enum status s = transact(writer, commit, &err);
+        if (s != OK) {
+            log_warn("kafka.commit_failed", "group=%s partition=%u error=\"%s\"", writer->group, writer->partition,
+                     err.text);
+            give_up(writer);
+            /* Not claimed: nothing was written. Else the next claim settles what became of it. */
+            s = claimed || s == ERR_CLOSED ? ERR_IO : ERR_FULL;
+        }
+        kafka_finish(writer->kafka, commit, s, s == OK ? NULL : err.text);
+    }
+    return worked;
+}
+
+static struct kafka_writer *writer_new(struct kafka *kafka, const char *group, uint16_t partition)
+{
+    struct kafka_writer *writer = calloc(1, sizeof *writer);
+    if (!writer)
+        return NULL;
+    writer->kafka = kafka;
+    writer->partition = partition;
+    snprintf(writer->group, sizeof writer->group, "%s", group);
+    char name[KAFKA_NAME_MAX];
+    kafka_group_name(kafka, group, partition, name, sizeof name);
+    snprintf(writer->id, sizeof writer->id, "%.100s.%u", name, partition);
+    writer->bell = bell_new();
+    return writer;
+}
+
+static void writer_free(struct kafka_writer *writer)
+{
+    role_stop(writer->thread);
+    give_up(writer);
+    bell_free(writer->bell);
+    free(writer);
+}
+
+/* The writer of the group and partition, made at first use. Of two threads that make one, the slower one takes the
+ * other's. */
+static enum status writer_of(struct kafka *kafka, const char *group, uint16_t partition, struct kafka_writer **out,
+                             struct error *err)
+{
+    struct kafka_writer *made = NULL;
+    for (size_t i = 0; i < KAFKA_WRITERS_MAX; i++) {
+        struct kafka_writer *there = atomic_load(&kafka->writers[i]);
+        if (!there) {
+            if (!made) {
+                made = writer_new(kafka, group, partition);
+                struct role role = { "kafka-writer", made, writer_step, made ? made->bell : NULL, 0 };
+                enum status s = made ? role_start(&role, kafka->world, &made->thread, err)
+                                     : error_set(err, ERR_FULL, "commit: out of memory");
+                if (s != OK) {
+                    if (made)
+                        writer_free(made);
+                    return s;
+                }
+            }
+            if (atomic_compare_exchange_strong(&kafka->writers[i], &there, made)) {
+                *out = made;
+                return OK;
+            }
+        }
+        if (there->partition == partition && strcmp(there->group, group) == 0) {
+            if (made)
+                writer_free(made);
+            *out = there;
+            return OK;
+        }
+    }
+    if (made)
+        writer_free(made);
+    return error_set(err, ERR_FULL, "commit: at most %d groups and partitions have a writer", KAFKA_WRITERS_MAX);
+}
+
+enum status kafka_writer_submit(struct kafka *kafka, struct journal_commit *commit, struct error *err)
+{
+    struct kafka_writer *writer;
+    bool was_empty;
+    enum status s = writer_of(kafka, commit->marks[0].group, commit->marks[0].partition, &writer, err);
+    if (s != OK)
+        return s;
+    commit_list_push(&writer->submitted, commit, &was_empty);
+    if (was_empty)
+        bell_ring(writer->bell);
+    return OK;
+}
+
+enum status kafka_writer_claim(struct kafka *kafka, const char *group, uint16_t partition, struct error *err)
+{
+    struct kafka_writer *writer;
+    enum status s = writer_of(kafka, group, partition, &writer, err);
+    return s == OK ? claim(writer, err) : s;
+}
+
+void kafka_writers_close(struct kafka *kafka)
+{
+    for (size_t i = 0; i < KAFKA_WRITERS_MAX; i++) {
+        struct kafka_writer *writer = atomic_load(&kafka->writers[i]);
+        if (!writer)
+            return;
+        writer_free(writer);
+    }
+}

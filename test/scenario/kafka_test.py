@@ -1,0 +1,81 @@
+"""Kafka as the journal, with real brokers: the port's contract, the data files end to end, kill -9 of weir, the broker gone and back."""
+import json, os, subprocess, time
+
+from crash_test import Load, check
+from data_test import DATA, send_file
+from kafka import Kafka
+from scenarios import Skip
+from weir import ROOT, Weir
+
+
+def test_the_journal_keeps_its_contract_on_a_real_broker():
+    binary = os.path.join(ROOT, "build-debug", "test_contract_journal_contract_test_c")
+    if not os.path.exists(binary):
+        raise Skip("make debug builds the contract test")
+    with Kafka() as kafka:
+        done = subprocess.run([binary], cwd=ROOT, env={**os.environ, "WEIR_TEST_KAFKA": kafka.address}, capture_output=True, text=True, timeout=300)
+        assert done.returncode == 0, (done.stdout + done.stderr)[-6000:]
+        assert "backend kafka" in done.stdout + done.stderr
+
+
+def test_what_cannot_work_is_refused_with_one_clear_error():
+    def refused(yaml, *words):
+        weir = Weir(yaml=yaml).spawn()
+        try:
+            assert weir.process.wait(60) != 0
+            text = weir.log_text()
+            assert all(word in text for word in words), text[-2000:]
+        finally:
+            weir.close()
+
+    refused("journal.backend: kafka\n", "kafka.brokers")
+    refused("journal.backend: kafka\nkafka.brokers: 127.0.0.1:1\n", "no broker of 127.0.0.1:1 answers")
+    with Kafka() as kafka:
+        refused(kafka.yaml("kafka.replication: 3\n").replace("kafka.replication: 1\n", ""), "fewer brokers than kafka.replication")
+        with Weir(yaml=kafka.yaml("journal.partitions: 2\n")):
+            pass
+        refused(kafka.yaml("journal.partitions: 3\n"), "has 2 partitions", "journal.partitions says 3")
+
+
+def test_the_data_files_give_what_is_expected_through_kafka_also_across_kill_9():
+    if not os.path.isdir(DATA):
+        raise Skip("the data files are not here")
+    expected = json.load(open(os.path.join(DATA, "expected.json")))
+    with Kafka() as kafka, Weir(yaml=kafka.yaml()) as weir:
+        keys = {name: weir.tenant(name) for name in expected}
+        for number, (name, e) in enumerate(expected.items()):
+            assert send_file(weir, name, keys[name]["write_key"]) == e["events"]
+            if number % 2 == 0:  # in the middle of what was just sent
+                weir.kill9()
+                weir.start()
+        for name, e in expected.items():
+            read = keys[name]["read_key"]
+            weir.settle("SELECT sum(event_count) FROM events_hourly", e["events"], read)
+            weir.settle("SELECT sum(event_count) FROM sessions", e["events"], read)
+            assert int(weir.one("SELECT count() FROM events_raw", read)) == e["events"]
+            assert int(weir.one("SELECT uniqExact(visitor_id) FROM events_raw", read)) == e["visitors"]
+            by_type = "SELECT event_type, sum(event_count) FROM events_daily GROUP BY event_type"
+            assert {r[0]: int(r[1]) for r in weir.sql(by_type, read)} == e["by_type"]
+            assert int(weir.one("SELECT count() FROM sessions", read)) == e["sessions_gap_30m"]
+        assert weir.stop() == 0
+
+
+def test_weir_killed_and_the_broker_gone_and_back_lose_and_double_nothing():
+    with Kafka() as kafka, Weir(yaml=kafka.yaml()) as weir:
+        key = weir.tenant("crash")
+        load = Load(weir, key["write_key"])
+        for turn in range(4):
+            time.sleep(1)
+            if turn % 2 == 0:
+                weir.kill9()
+                weir.start()
+            else:
+                (kafka.kill if turn == 1 else kafka.stop)()
+                time.sleep(1)
+                kafka.again()
+        time.sleep(3)
+        load.stop()
+        assert len(load.acknowledged) > 500, "only %d acknowledged" % len(load.acknowledged)
+        note = check(weir, key["read_key"], load.acknowledged)
+        assert weir.stop() == 0
+        return note

@@ -1,0 +1,47 @@
+"""Real brokers of a test's own, by tools/kafka/kafka.sh."""
+import os, shutil, subprocess, tempfile
+
+from weir import ROOT
+
+SCRIPT = os.path.join(ROOT, "tools", "kafka", "kafka.sh")
+
+
+class Kafka:
+    def __init__(self, brokers=1):
+        self.brokers, self.directory, self.address = brokers, tempfile.mkdtemp(prefix="weir-kafka-"), None
+
+    def run(self, *words, timeout=300):
+        done = subprocess.run([SCRIPT, words[0], self.directory, *map(str, words[1:])], capture_output=True, text=True, timeout=timeout)
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout.strip()
+
+    def start(self):
+        self.address = self.run("start", self.brokers)
+        return self
+
+    def stop(self, *broker):
+        self.run("stop", *broker)
+
+    def kill(self, *broker):
+        self.run("kill", *broker)
+
+    def again(self, *broker):
+        self.run("again", *broker)
+
+    def yaml(self, more=""):
+        copies = min(self.brokers, 3)
+        return "journal.backend: kafka\nkafka.brokers: %s\nkafka.replication: %d\nkafka.min_insync: %d\n%s" % (
+            self.address, copies, (copies + 1) // 2, more)
+
+    def __enter__(self):
+        try:
+            return self.start()
+        except BaseException:
+            self.__exit__()
+            raise
+
+    def __exit__(self, *what):
+        try:
+            self.run("kill")
+        finally:
+            shutil.rmtree(self.directory, ignore_errors=True)
