@@ -1,5 +1,5 @@
 /* The journal on Apache Kafka. Three Kafka topics hold all of ours, each with journal.partitions partitions, so that
- * what is read together lies in one partition and a position is one number (decision 0060):
+ * what is read together lies in one partition and a position is one number (decision 0022):
  *
  *     PREFIX.input      events (ingestion, idempotent), rekeyed (processing, transactions)
  *     PREFIX.changelog  changelog
