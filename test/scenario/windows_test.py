@@ -22,7 +22,7 @@ windows:
     kind: session
     by: [visitor_id]
     measures: {n: count()}
-    lateness: 7d
+    lateness: 3650d
   - name: type_busy
     kind: session
     gap: 10m
@@ -75,7 +75,7 @@ def compare(weir, events, read):
 def test_windows_over_27_years_in_arrival_order_equal_sql_and_counted_and_late_are_all():
     if not os.path.isdir(DATA):
         raise Skip("the data files are not here")
-    expected, late = json.load(open(os.path.join(DATA, "expected.json"))), {}
+    expected, late, late_visits = json.load(open(os.path.join(DATA, "expected.json"))), {}, {}
     weir = with_domain().start()
     try:
         keys = {name: weir.tenant(name) for name in expected}
@@ -84,8 +84,14 @@ def test_windows_over_27_years_in_arrival_order_equal_sql_and_counted_and_late_a
         for name, e in expected.items():
             weir.settle("SELECT count() FROM events_raw", e["events"], keys[name]["read_key"])
             compare(weir, e["events"], keys[name]["read_key"])
+            visits = weir.one("SELECT concat(toString(count()), ' ', toString(max(dateDiff('second', window_start, window_end)))) FROM windows WHERE window = 'visits'",
+                              keys[name]["read_key"])
+            late_visits[name] = int(weir.one("SELECT count() FROM late_events WHERE window = 'visits'", keys[name]["read_key"]))
+            if not late_visits[name]:
+                assert visits == "%d %d" % (e["sessions_gap_30m"], e["longest_session_s"]), (name, visits)
             late[name] = int(weir.one("SELECT count() FROM late_events WHERE window = 'by_hour'", keys[name]["read_key"]))
             assert 0 < late[name] <= e["arrived_over_10m_behind_tenant_max"], (name, late[name])
+        assert 0 in late_visits.values(), late_visits
         assert weir.stop() == 0
     finally:
         weir.close()
