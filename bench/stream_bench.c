@@ -23,26 +23,36 @@
 #include "bench/stream_run.h"
 #include "bench/stream_visible.h"
 
+/* What the peers count, and nothing beside it. */
+#define ALONE "sessions: {enabled: false}\n"
 #define VISITOR_WINDOW                                                                                                 \
     "windows:\n- {name: per_visitor, kind: tumbling, size: 1d, by: [visitor_id], where: "                              \
     "event_type == 'bid', "                                                                                            \
     "measures: {n: count()}, emit: close}\n"
 #define VISITOR_CASE                                                                                                   \
-    .make = make_uniform, .domain = VISITOR_WINDOW, .size_ms = DAY_MS, .slide_ms = DAY_MS, .by_visitor = true
+    .make = make_uniform, .size_ms = DAY_MS, .slide_ms = DAY_MS, .by_visitor = true
 
 static const struct stream_case CASES[] = {
     { .name = "visitor",
       .what = "tumbling count per visitor",
       VISITOR_CASE,
+      .domain = ALONE VISITOR_WINDOW,
       .events = 20000000,
       .keys = 10000000,
       .events_per_ms = 1000,
       .aim = 1e6,
       .peers = "Flink 1.20, 1 M keys: 88k (95k) heap, 27k RocksDB; Kafka "
                "Streams 32k" },
+    { .name = "visitor-sessions",
+      .what = "the same, and all visitors' sessions",
+      VISITOR_CASE,
+      .domain = VISITOR_WINDOW,
+      .events = 20000000,
+      .keys = 10000000,
+      .events_per_ms = 1000 },
     { .name = "campaign",
       .what = "count per one of 1,000 campaigns per 10 s",
-      .domain = "windows:\n- {name: per_campaign, kind: tumbling, size: 10s, by: [{item: "
+      .domain = ALONE "windows:\n- {name: per_campaign, kind: tumbling, size: 10s, by: [{item: "
                 "properties.item}], where: event_type == "
                 "'bid', measures: {n: count()}, emit: close}\n",
       .events = 10000000,
@@ -56,7 +66,7 @@ static const struct stream_case CASES[] = {
       .peers = "Flink 1.20, YSB 100 campaigns: 208k (285k)" },
     { .name = "q5",
       .what = "Nexmark q5, bids per auction, 10 s every 2 s",
-      .domain = "windows:\n- {name: q5, kind: sliding, size: 10s, slide: 2s, by: [{item: "
+      .domain = ALONE "windows:\n- {name: q5, kind: sliding, size: 10s, slide: 2s, by: [{item: "
                 "properties.item}], where: event_type == "
                 "'bid', measures: {n: count()}, emit: close}\n",
       .events = 5000000,
@@ -91,7 +101,7 @@ static const struct stream_case CASES[] = {
       .peers = "as q11" },
     { .name = "q12",
       .what = "Nexmark q12, bids per bidder, 10 s of processing time",
-      .domain = "windows:\n- {name: q12, kind: tumbling, size: 10s, time: processing, "
+      .domain = ALONE "windows:\n- {name: q12, kind: tumbling, size: 10s, time: processing, "
                 "by: [visitor_id], where: event_type == "
                 "'bid', measures: {n: count()}, emit: close}\n",
       .events = 5000000,
@@ -103,7 +113,7 @@ static const struct stream_case CASES[] = {
       .peers = "Flink 2.3: 260k (459k) heap" },
     { .name = "q18",
       .what = "Nexmark q18, last bid per bidder and auction",
-      .domain = "windows:\n- {name: q18, kind: tumbling, size: 1d, by: [visitor_id, {item: "
+      .domain = ALONE "windows:\n- {name: q18, kind: tumbling, size: 1d, by: [visitor_id, {item: "
                 "properties.item}], where: event_type == "
                 "'bid', measures: {price: last(properties.price)}, emit: close}\n",
       .events = 5000000,
@@ -117,30 +127,35 @@ static const struct stream_case CASES[] = {
     { .name = "keys-10k",
       .what = "cost curve, count per visitor",
       VISITOR_CASE,
+      .domain = ALONE VISITOR_WINDOW,
       .events = 5000000,
       .keys = 10000,
       .events_per_ms = 1000 },
     { .name = "keys-100k",
       .what = "cost curve, count per visitor",
       VISITOR_CASE,
+      .domain = ALONE VISITOR_WINDOW,
       .events = 5000000,
       .keys = 100000,
       .events_per_ms = 1000 },
     { .name = "keys-1m",
       .what = "cost curve, count per visitor",
       VISITOR_CASE,
+      .domain = ALONE VISITOR_WINDOW,
       .events = 5000000,
       .keys = 1000000,
       .events_per_ms = 1000 },
     { .name = "keys-10m",
       .what = "cost curve, count per visitor",
       VISITOR_CASE,
+      .domain = ALONE VISITOR_WINDOW,
       .events = 20000000,
       .keys = 10000000,
       .events_per_ms = 1000 },
     { .name = "keys-100m",
       .what = "cost curve, count per visitor",
       VISITOR_CASE,
+      .domain = ALONE VISITOR_WINDOW,
       .events = 100000000,
       .keys = 100000000,
       .events_per_ms = 2000 },
@@ -420,7 +435,7 @@ static void bench_recovery(struct bench *bench)
     char dir[DISK_PATH_MAX / 2], what[128], beside[128];
     struct stream_case of = sized(bench, &CASES[0]);
     struct stream_report report;
-    of.domain = "windows:\n- {name: per_visitor, kind: tumbling, size: 1d, by: "
+    of.domain = ALONE "windows:\n- {name: per_visitor, kind: tumbling, size: 1d, by: "
                 "[visitor_id], where: event_type == 'bid', "
                 "measures: {n: count()}, emit: update}\n";
     of.updates = true;
@@ -449,7 +464,7 @@ static void bench_visible(struct bench *bench)
     int result[2];
     if (bench->campaign_rate <= 0)
         bench_case(bench, CAMPAIGN);
-    of.domain = "windows:\n- {name: per_campaign, kind: tumbling, size: 10s, by: [{item: "
+    of.domain = ALONE "windows:\n- {name: per_campaign, kind: tumbling, size: 10s, by: [{item: "
                 "properties.item}], where: event_type == "
                 "'bid', measures: {n: count()}, emit: update}\n";
     make_dir(bench, dir, sizeof dir);

@@ -101,6 +101,7 @@ struct domain_set {
     size_t transform_count;
     const struct field_plan *fields; /* of all windows' expressions */
     int64_t session_gap_ms;          /* default 30 minutes */
+    bool without_sessions;           /* visits are not told apart */
     int64_t out_of_orderness_ms;     /* how far a watermark stays behind the newest event; default 10 minutes */
 };
 

@@ -43,6 +43,21 @@ static void read_gap(struct domain_reader *reader, void *object, struct fy_node 
         agree(reader, value, "sessions.gap", ms, &reader->build->session_gap_ms);
 }
 
+/* Told as 1 (no) or 2 (yes), 0 being: nobody said. */
+static void read_enabled(struct domain_reader *reader, void *object, struct fy_node *key, struct fy_node *value)
+{
+    static const char *const choices[] = { "false", "true" };
+    (void)object;
+    size_t choice;
+    int *io_said = &reader->build->sessions_enabled;
+    if (!domain_choice(reader, key, value, choices, COUNT_OF(choices), &choice))
+        return;
+    if (*io_said && *io_said != (int)choice + 1)
+        yaml_problem_at(&reader->file, value, "sessions.enabled is %s in another domain: it holds for all of them",
+                        choices[!choice]);
+    *io_said = (int)choice + 1;
+}
+
 static void read_out_of_orderness(struct domain_reader *reader, void *object, struct fy_node *key,
                                   struct fy_node *value)
 {
@@ -115,6 +130,8 @@ static const struct domain_key TOP_KEYS[] = {
 };
 static const struct domain_key SESSIONS_KEYS[] = {
     { "gap", "30m", "A visit ends when its visitor does nothing for so long; 1s to 7d.", read_gap },
+    { "enabled", "true", "false: visits are not told apart at all, and the table sessions gets nothing new.",
+      read_enabled },
 };
 static const struct domain_key TIME_KEYS[] = {
     { "out_of_orderness", "10m", "A window is held open so long behind the newest event of its tenant; up to 7d.",

@@ -110,6 +110,7 @@ static struct domain_set *finish(struct loading *loading)
         .transform_count = build->transform_count,
         .fields = &owned->fields,
         .session_gap_ms = build->session_gap_ms ? build->session_gap_ms : DEFAULT_SESSION_GAP_MS,
+        .without_sessions = build->sessions_enabled == 1,
         .out_of_orderness_ms = build->out_of_orderness_ms ? build->out_of_orderness_ms : DEFAULT_OUT_OF_ORDERNESS_MS,
     };
     loading->owned = NULL;

@@ -17,6 +17,7 @@ struct domain_build {
     struct transform *transforms;
     size_t domain_count, window_count, transform_count;
     int64_t session_gap_ms, out_of_orderness_ms; /* 0: nobody said so yet */
+    int sessions_enabled;                        /* 1: no, 2: yes */
 };
 
 struct domain_reader {

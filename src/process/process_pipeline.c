@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "config/domain.h"
 #include "event/dead_letter.h"
 #include "event/event_json.h"
 #include "process/stage_dedup.h"
@@ -56,6 +57,7 @@ struct process_pipeline *process_pipeline_new(const struct process_pipeline_opti
     pipeline->sessions.sessions = memory->sessions;
     pipeline->sessions.seed = options->seed;
     pipeline->sessions.partition = options->partition;
+    pipeline->sessions.is_off = options->domains && options->domains->without_sessions;
     const struct stage_window_options windows = { .defs = options->windows,
                                                   .rows = memory->rows,
                                                   .watermarks = memory->watermarks,

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "base/test.h"
+#include "config/domain.h"
 #include "event/dead_letter.h"
 #include "event/event.h"
 #include "event/event_json.h"
@@ -69,6 +70,19 @@ static void test_every_event_comes_out_once_in_order_of_arrival(void **state)
     assert_true(rig_metric(&rig, "events_processed_total") == 17500);
     assert_int_equal(rig.accepted_live, 7500);
     assert_int_equal(rig.duplicates_live, 10000);
+}
+
+static void test_a_domain_may_do_without_sessions(void **state)
+{
+    static struct domain_set domains = { .without_sessions = true, .session_gap_ms = 1000, .out_of_orderness_ms = 1 };
+    (void)state;
+    rig_down(&rig);
+    rig.options.domains = &domains;
+    assert_int_equal(rig_up(&rig, NULL), OK);
+    assert_int_equal(rig_send(&rig, "acme", 0, 100), OK);
+    rig_run(&rig, 2000);
+    expect_each_once(100);
+    assert_int_equal(rig_numbers(&rig, TOPIC_SESSIONS, NULL, 0), 0); /* fails at the first record */
 }
 
 static void test_the_same_id_of_two_tenants_is_two_events(void **state)
@@ -294,6 +308,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_a_lone_event_is_committed_without_waiting, setup, teardown),
         cmocka_unit_test_setup_teardown(test_an_empty_batch_commits_nothing, setup, teardown),
         cmocka_unit_test_setup_teardown(test_every_event_comes_out_once_in_order_of_arrival, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_a_domain_may_do_without_sessions, setup, teardown),
         cmocka_unit_test_setup_teardown(test_the_same_id_of_two_tenants_is_two_events, setup, teardown),
         cmocka_unit_test_setup_teardown(test_bytes_that_are_no_event_become_a_dead_letter_with_the_bytes, setup,
                                         teardown),

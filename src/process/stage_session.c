@@ -37,6 +37,8 @@ enum status stage_session_run(void *self, struct process_batch *batch, struct er
     struct stage_session *stage = self;
     struct session_table *table = session_state_table(stage->sessions);
     stage->now_ms = batch->now_ms;
+    if (stage->is_off)
+        return OK;
     hash_visitors(stage, batch);
     for (size_t n = 0; n < batch->live_count && n < AHEAD; n++)
         session_table_prefetch(table, stage->ids[n]);
