@@ -2,7 +2,7 @@
  * partition takes a second and a CPU-second (of all its threads, the kernel's part included), memory, and whether
  * every result is what plain counting gives.
  *
- * usage: stream_bench [--json] [--events N] [--keys N] [--memory MIB] [--dir DIR] [CASE…]
+ * usage: stream_bench [--json] [--events N] [--keys N] [--memory MIB] [--checkpoint MS] [--dir DIR] [CASE…]
  *
  * Each case writes its events with a seeded generator in a process of its own, then a new process opens the journal
  * and runs the task that `weir up` runs; a third one reads the results and compares. Files are under DIR (default: a
@@ -29,8 +29,7 @@
     "windows:\n- {name: per_visitor, kind: tumbling, size: 1d, by: [visitor_id], where: "                              \
     "event_type == 'bid', "                                                                                            \
     "measures: {n: count()}, emit: close}\n"
-#define VISITOR_CASE                                                                                                   \
-    .make = make_uniform, .size_ms = DAY_MS, .slide_ms = DAY_MS, .by_visitor = true
+#define VISITOR_CASE .make = make_uniform, .size_ms = DAY_MS, .slide_ms = DAY_MS, .by_visitor = true
 
 static const struct stream_case CASES[] = {
     { .name = "visitor",
@@ -53,8 +52,8 @@ static const struct stream_case CASES[] = {
     { .name = "campaign",
       .what = "count per one of 1,000 campaigns per 10 s",
       .domain = ALONE "windows:\n- {name: per_campaign, kind: tumbling, size: 10s, by: [{item: "
-                "properties.item}], where: event_type == "
-                "'bid', measures: {n: count()}, emit: close}\n",
+                      "properties.item}], where: event_type == "
+                      "'bid', measures: {n: count()}, emit: close}\n",
       .events = 10000000,
       .keys = 1000,
       .events_per_ms = 20,
@@ -67,8 +66,8 @@ static const struct stream_case CASES[] = {
     { .name = "q5",
       .what = "Nexmark q5, bids per auction, 10 s every 2 s",
       .domain = ALONE "windows:\n- {name: q5, kind: sliding, size: 10s, slide: 2s, by: [{item: "
-                "properties.item}], where: event_type == "
-                "'bid', measures: {n: count()}, emit: close}\n",
+                      "properties.item}], where: event_type == "
+                      "'bid', measures: {n: count()}, emit: close}\n",
       .events = 5000000,
       .events_per_ms = 100,
       .make = make_nexmark,
@@ -102,8 +101,8 @@ static const struct stream_case CASES[] = {
     { .name = "q12",
       .what = "Nexmark q12, bids per bidder, 10 s of processing time",
       .domain = ALONE "windows:\n- {name: q12, kind: tumbling, size: 10s, time: processing, "
-                "by: [visitor_id], where: event_type == "
-                "'bid', measures: {n: count()}, emit: close}\n",
+                      "by: [visitor_id], where: event_type == "
+                      "'bid', measures: {n: count()}, emit: close}\n",
       .events = 5000000,
       .events_per_ms = 100,
       .make = make_nexmark,
@@ -114,8 +113,8 @@ static const struct stream_case CASES[] = {
     { .name = "q18",
       .what = "Nexmark q18, last bid per bidder and auction",
       .domain = ALONE "windows:\n- {name: q18, kind: tumbling, size: 1d, by: [visitor_id, {item: "
-                "properties.item}], where: event_type == "
-                "'bid', measures: {price: last(properties.price)}, emit: close}\n",
+                      "properties.item}], where: event_type == "
+                      "'bid', measures: {price: last(properties.price)}, emit: close}\n",
       .events = 5000000,
       .events_per_ms = 1, /* no two at the same time */
       .make = make_nexmark,
@@ -164,6 +163,7 @@ static const struct stream_case CASES[] = {
 struct bench {
     bool json, any_wrong, any_row;
     uint64_t events, keys, memory_mib;
+    int64_t checkpoint_ms;
     const char *dir;
     double table_rate;    /* updates a second of the bare table */
     double campaign_rate; /* events a second by the clock */
@@ -422,7 +422,7 @@ static void bench_case(struct bench *bench, const struct stream_case *given)
     struct stream_case of = sized(bench, given);
     struct stream_report report;
     make_dir(bench, dir, sizeof dir);
-    const struct stream_options options = { &of, dir, bench->memory_mib, base_of_time() };
+    const struct stream_options options = { &of, dir, bench->memory_mib, bench->checkpoint_ms, base_of_time() };
     generate_apart(&options);
     run_apart(&options, 0, &report);
     print_report(bench, &of, &report, check_apart(&options));
@@ -436,11 +436,11 @@ static void bench_recovery(struct bench *bench)
     struct stream_case of = sized(bench, &CASES[0]);
     struct stream_report report;
     of.domain = ALONE "windows:\n- {name: per_visitor, kind: tumbling, size: 1d, by: "
-                "[visitor_id], where: event_type == 'bid', "
-                "measures: {n: count()}, emit: update}\n";
+                      "[visitor_id], where: event_type == 'bid', "
+                      "measures: {n: count()}, emit: update}\n";
     of.updates = true;
     make_dir(bench, dir, sizeof dir);
-    const struct stream_options options = { &of, dir, bench->memory_mib, base_of_time() };
+    const struct stream_options options = { &of, dir, bench->memory_mib, bench->checkpoint_ms, base_of_time() };
     generate_apart(&options);
     run_apart(&options, of.events / 10 * 9, NULL);
     run_apart(&options, 0, &report);
@@ -465,10 +465,11 @@ static void bench_visible(struct bench *bench)
     if (bench->campaign_rate <= 0)
         bench_case(bench, CAMPAIGN);
     of.domain = ALONE "windows:\n- {name: per_campaign, kind: tumbling, size: 10s, by: [{item: "
-                "properties.item}], where: event_type == "
-                "'bid', measures: {n: count()}, emit: update}\n";
+                      "properties.item}], where: event_type == "
+                      "'bid', measures: {n: count()}, emit: update}\n";
     make_dir(bench, dir, sizeof dir);
-    const struct stream_options options = { &of, dir, bench->memory_mib, base_of_time() + 2 * DAY_MS };
+    const struct stream_options options = { &of, dir, bench->memory_mib, bench->checkpoint_ms,
+                                            base_of_time() + 2 * DAY_MS };
     if (pipe(result) != 0)
         abort();
     pid_t child = fork_part();
@@ -522,7 +523,7 @@ static bool bench_named(struct bench *bench, const char *name)
 static void usage(void)
 {
     fprintf(stderr, "usage: stream_bench [--json] [--events N] [--keys N] "
-                    "[--memory MIB] [--dir DIR] [CASE…]\ncases: table "
+                    "[--memory MIB] [--checkpoint MS] [--dir DIR] [CASE…]\ncases: table "
                     "recovery visible");
     for (size_t i = 0; i < COUNT_OF(CASES); i++)
         fprintf(stderr, " %s", CASES[i].name);
@@ -532,11 +533,13 @@ static void usage(void)
 
 static void read_options(struct bench *bench, int argc, char **argv)
 {
-    static const struct option names[] = {
-        { "json", no_argument, NULL, 'j' },       { "events", required_argument, NULL, 'e' },
-        { "keys", required_argument, NULL, 'k' }, { "memory", required_argument, NULL, 'm' },
-        { "dir", required_argument, NULL, 'd' },  { NULL, 0, NULL, 0 }
-    };
+    static const struct option names[] = { { "json", no_argument, NULL, 'j' },
+                                           { "events", required_argument, NULL, 'e' },
+                                           { "keys", required_argument, NULL, 'k' },
+                                           { "memory", required_argument, NULL, 'm' },
+                                           { "dir", required_argument, NULL, 'd' },
+                                           { "checkpoint", required_argument, NULL, 'c' },
+                                           { NULL, 0, NULL, 0 } };
     for (int c; (c = getopt_long(argc, argv, "", names, NULL)) != -1;) {
         if (c == 'j')
             bench->json = true;
@@ -546,6 +549,8 @@ static void read_options(struct bench *bench, int argc, char **argv)
             bench->keys = strtoull(optarg, NULL, 10);
         else if (c == 'm')
             bench->memory_mib = strtoull(optarg, NULL, 10);
+        else if (c == 'c')
+            bench->checkpoint_ms = (int64_t)strtoull(optarg, NULL, 10);
         else if (c == 'd')
             bench->dir = optarg;
         else

@@ -1,6 +1,7 @@
 #include "app/parts.h"
 
 #include "process/state/kv.h"
+#include "world/world.h"
 
 const struct journal_backend *parts_journal_backend(const struct settings *settings)
 {
@@ -87,6 +88,16 @@ void parts_sink_options(const struct settings *settings, struct sink_options *ou
     out->pace.interval_max_ms = (uint32_t)settings->store_linger_load_ms;
 }
 
+#define STATE_MEMORY_BYTES_MIN (16u << 20) /* below it every event would go to the disk */
+
+static uint64_t state_memory_bytes(const struct settings *settings)
+{
+    uint64_t bytes = (uint64_t)settings->process_state_memory_bytes_max;
+    if (bytes == 0)
+        bytes = world_memory_bytes() / 8;
+    return bytes < STATE_MEMORY_BYTES_MIN ? STATE_MEMORY_BYTES_MIN : bytes;
+}
+
 void parts_process_options(const struct settings *settings, const char *state_path, uint16_t partitions,
                            struct process_options *out)
 {
@@ -98,7 +109,8 @@ void parts_process_options(const struct settings *settings, const char *state_pa
         .dedup_memory_bytes_max = (uint64_t)settings->process_dedup_memory_bytes_max,
         .dedup_disk_bytes_max = (uint64_t)settings->process_dedup_bytes_max,
         .checkpoint_interval_ms = settings->process_checkpoint_interval_ms,
-        .state_memory_bytes_max = (uint64_t)settings->process_state_memory_bytes_max / partitions,
+        .checkpoint_bytes = (uint64_t)settings->process_checkpoint_bytes,
+        .state_memory_bytes_max = state_memory_bytes(settings) / partitions,
         .kv = &kv_rocksdb,
         .retention_days = (int32_t)settings->retention_days,
     };

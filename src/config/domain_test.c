@@ -231,8 +231,10 @@ static void test_what_only_makes_sense_together_is_checked(void **state)
 static void test_names_are_unique_over_all_files_and_shared_settings_agree(void **state)
 {
     (void)state;
-    put("a.yaml", "domain: a\nsessions: {gap: 10m, enabled: true}\nwindows:\n  - {name: w, size: 1m, measures: {n: count()}}\n");
-    put("b.yaml", "domain: a\nsessions: {gap: 20m, enabled: false}\nwindows:\n  - {name: w, size: 1m, measures: {n: count()}}\n");
+    put("a.yaml",
+        "domain: a\nsessions: {gap: 10m, enabled: true}\nwindows:\n  - {name: w, size: 1m, measures: {n: count()}}\n");
+    put("b.yaml",
+        "domain: a\nsessions: {gap: 20m, enabled: false}\nwindows:\n  - {name: w, size: 1m, measures: {n: count()}}\n");
     assert_int_equal(load(), ERR_INVALID);
     expect_problem("b.yaml:1:9: the domain a is described by /c/domains/a.yaml already");
     expect_problem("b.yaml:4:12: there is a window w already, in domain a");

@@ -144,11 +144,13 @@ static const struct option ROWS[] = {
           "Disk of one partition's remembered ids; beyond it the oldest are forgotten early, with a warning."),
     DURATION("process.checkpoint_interval", process_checkpoint_interval_ms, "60s", 100, DAY,
              "Time between checkpoints of the state: bounds the replay after a crash."),
+    BYTES("process.checkpoint_size", process_checkpoint_bytes, "128 MiB", MIB, TIB,
+          "Changes of one partition's state after which a checkpoint begins before its time: bounds the replay under "
+          "load. A MiB is some 15,000 changed keys and some 10 ms of replay."),
 
-    BYTES(
-        "process.state_memory", process_state_memory_bytes_max, "512 MiB", 16 * MIB, 1024 * TIB,
-        "Memory for windows and sessions of all partitions; what has not been touched for longest lies on disk beyond "
-        "it."),
+    BYTES("process.state_memory", process_state_memory_bytes_max, "0", 0, 1024 * TIB,
+          "Most memory for windows and sessions of all partitions; what has not been touched for longest lies on disk "
+          "beyond it. 0: an eighth of the machine's (or the control group's) memory."),
 
     INTEGER("store.rows_max", store_rows_max, "100000", 1, 10000000, "Most rows in one insert."),
     DURATION("store.linger", store_linger_ms, "40ms", 0, MINUTE, "Least time between two small inserts."),

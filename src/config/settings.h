@@ -31,7 +31,7 @@ struct settings {
     int64_t kafka_replication, kafka_min_insync, kafka_linger_ms, kafka_batch_bytes;
 
     int64_t process_dedup_horizon_ms, process_dedup_bytes_max, process_dedup_memory_bytes_max,
-        process_checkpoint_interval_ms, process_state_memory_bytes_max;
+        process_checkpoint_interval_ms, process_checkpoint_bytes, process_state_memory_bytes_max;
 
     int64_t store_rows_max, store_linger_ms, store_linger_load_ms;
 

@@ -40,6 +40,7 @@ static void options_complete(struct process_options *options)
                                               .dedup_memory_bytes_max = 128u << 20,
                                               .dedup_disk_bytes_max = 4ull << 30,
                                               .checkpoint_interval_ms = 60000,
+                                              .checkpoint_bytes = 128u << 20,
                                               .session_gap_ms = 30 * 60 * 1000LL,
                                               .disorder_ms = 10 * 60 * 1000LL,
                                               .state_memory_bytes_max = 256u << 20 };
@@ -56,6 +57,7 @@ static void options_complete(struct process_options *options)
     COMPLETE(dedup_memory_bytes_max);
     COMPLETE(dedup_disk_bytes_max);
     COMPLETE(checkpoint_interval_ms);
+    COMPLETE(checkpoint_bytes);
     COMPLETE(session_gap_ms);
     COMPLETE(disorder_ms);
     COMPLETE(state_memory_bytes_max);
@@ -215,6 +217,7 @@ struct durable_visit {
 static void make_durable(void *self, struct slice record, uint64_t offset)
 {
     struct process_task *task = ((struct durable_visit *)self)->task;
+    task->changed_bytes += record.n;
     for (size_t i = 0; i < PROCESS_STATES; i++)
         if ((uint8_t)record.p[0] == task->states[i]->ops->id)
             task->states[i]->ops->durable(task->states[i], record, offset);

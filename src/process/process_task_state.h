@@ -64,7 +64,8 @@ struct process_task {
     bool must_mark;                /* commit marks even without events */
 
     int64_t checkpoint_at_us, checkpoint_began_us;
-    int64_t room_at_us; /* when to look at the journal's room again */
+    uint64_t changed_bytes; /* in the changelog since the last checkpoint began: what a replay would read */
+    int64_t room_at_us;     /* when to look at the journal's room again */
     struct retry checkpoint_retry;
     struct log_limit checkpoint_log;
     struct state_point last_point;

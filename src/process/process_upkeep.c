@@ -13,29 +13,51 @@
 #define ROOM_INTERVAL_US 1000000
 #define LOG_INTERVAL_US 10000000
 #define UPKEEP_WAIT_US 20000
+#define PIECES_MAX 8
+
+/* One bounded piece of each state's own. */
+static enum status maintain_all(struct process_task *task, bool *out_more, struct error *err)
+{
+    *out_more = false;
+    for (size_t i = 0; i < PROCESS_STATES; i++) {
+        bool more_here;
+        enum status s = task->states[i]->ops->maintain(task->states[i], &more_here, err);
+        if (s != OK && s != ERR_RETRY)
+            return s;
+        *out_more |= more_here;
+    }
+    return OK;
+}
+
+/* How many pieces in a row: a checkpoint that falls behind the changes takes a larger share of the task, so that a
+ * replay stays short, however fast events come. */
+static unsigned pieces(const struct process_task *task)
+{
+    if (!state_base_is_settling(task->base))
+        return 1;
+    uint64_t late = task->changed_bytes * PIECES_MAX * 2 / task->options.checkpoint_bytes;
+    return 1 + (late < PIECES_MAX ? (unsigned)late : PIECES_MAX);
+}
 
 bool process_upkeep_maintain(struct process_task *task, struct world *world, int64_t *wake_us)
 {
     struct error err = { 0 };
-    bool more = false;
+    bool more = true;
     int64_t now_us = world_mono_us(world);
     if (now_us < task->maintain_at_us) {
         process_wake_at(wake_us, task->maintain_at_us);
         return false;
     }
-    for (size_t i = 0; i < PROCESS_STATES; i++) {
-        bool more_here;
-        enum status s = task->states[i]->ops->maintain(task->states[i], &more_here, &err);
-        if (s != OK && s != ERR_RETRY) {
-            task->maintain_at_us = retry_next_us(&task->maintain_retry, world);
-            process_wake_at(wake_us, task->maintain_at_us);
-            uint64_t skipped;
-            if (log_limit_pass(&task->checkpoint_log, now_us, LOG_INTERVAL_US, &skipped))
-                log_warn("process.upkeep_failed", "partition=%u skipped=%llu error=\"%s\"", task->partition,
-                         (unsigned long long)skipped, err.text);
-            return false;
-        }
-        more |= more_here;
+    for (unsigned left = pieces(task); left > 0 && more; left--) {
+        if (maintain_all(task, &more, &err) == OK)
+            continue;
+        uint64_t skipped;
+        task->maintain_at_us = retry_next_us(&task->maintain_retry, world);
+        process_wake_at(wake_us, task->maintain_at_us);
+        if (log_limit_pass(&task->checkpoint_log, now_us, LOG_INTERVAL_US, &skipped))
+            log_warn("process.upkeep_failed", "partition=%u skipped=%llu error=\"%s\"", task->partition,
+                     (unsigned long long)skipped, err.text);
+        return false;
     }
     retry_reset(&task->maintain_retry);
     return more;
@@ -70,11 +92,14 @@ static enum status changelog_end(struct process_task *task, uint64_t *out, struc
     return task->journal->backend->end_position(task->journal, TOPIC_CHANGELOG, task->partition, out, err);
 }
 
-/* In its time, or as soon as the journal has no room. */
+/* In its time, when much has changed, or as soon as the journal has no room. */
 static bool is_due(struct process_task *task, int64_t now_us)
 {
     struct journal_status status;
     if (now_us >= task->checkpoint_at_us)
+        return true;
+    if (task->changed_bytes >= task->options.checkpoint_bytes && !state_base_is_settling(task->base) &&
+        task->checkpoint_retry.attempts == 0)
         return true;
     if (now_us < task->room_at_us)
         return false;
@@ -110,7 +135,10 @@ bool process_upkeep_checkpoint(struct process_task *task, struct world *world, i
     if (!state_base_is_settling(task->base))
         task->checkpoint_began_us = now_us;
     uint64_t keep = JOURNAL_BEGIN;
+    bool begins = !state_base_is_settling(task->base);
     s = state_base_checkpoint(task->base, task->seed, &point, &keep, &err);
+    if (begins && (s == OK || state_base_is_settling(task->base)))
+        task->changed_bytes = 0;
     if (s != OK) {
         checkpoint_failed(task, world, s, &err);
         process_wake_at(wake_us, task->checkpoint_at_us);

@@ -13,7 +13,7 @@ struct stage_session {
     struct session_state *sessions;
     uint64_t seed; /* of the partition: nobody outside can make visitors collide */
     uint16_t partition;
-    bool is_off; /* the domains want none: only what an earlier configuration left is sent */
+    bool is_off;               /* the domains want none: only what an earlier configuration left is sent */
     int64_t now_ms, second_ms; /* wall clock; when the second in count began */
     size_t sent;               /* in that second */
     struct id128 ids[PROCESS_BATCH_MAX];

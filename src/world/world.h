@@ -16,6 +16,9 @@ struct world {
 /* The real one. Lives for ever, usable from any thread. */
 struct world *world_real(void);
 
+/* Memory that this process may expect to have: the machine's, or less where a control group says so. Never 0. */
+uint64_t world_memory_bytes(void);
+
 static inline int64_t world_wall_us(struct world *world)
 {
     return world->wall_us(world);

@@ -91,6 +91,7 @@ static void begin(struct story *story, uint64_t seed)
     options->batch_records_max = RECORDS[roll(story, 3)];
     options->batch_bytes_max = BYTES[roll(story, 2)];
     options->checkpoint_interval_ms = 20 + (int64_t)roll(story, 300);
+    options->checkpoint_bytes = options->checkpoint_interval_ms % 2 ? 4096 : 0; /* 0: by time alone, with so little */
     options->dedup_memory_bytes_max = 64u << 10;
     options->results_max = RESULTS[roll(story, 3)];
     story->tenants = 1 + (unsigned)roll(story, 4);

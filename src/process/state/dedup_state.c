@@ -141,6 +141,8 @@ static enum status replay_generation(struct dedup *dedup, uint32_t number, struc
     return s;
 }
 
+#define AHEAD 16 /* ids whose cache lines are on their way */
+
 static enum status dedup_apply(struct state *state, struct slice record, uint64_t offset, struct error *err)
 {
     struct dedup *dedup = dedup_of(state);
@@ -162,6 +164,10 @@ static enum status dedup_apply(struct state *state, struct slice record, uint64_
         return error_set(err, ERR_FULL, "out of memory for %zu more seen ids", count);
     for (size_t i = 0; i < count; i++) {
         struct id128 id;
+        if (i + AHEAD < count) {
+            memcpy(&id, ids.p + (i + AHEAD) * sizeof id, sizeof id);
+            id_table_prefetch(&active->table, id);
+        }
         memcpy(&id, ids.p + i * sizeof id, sizeof id);
         if (id_is_empty(id) || !id_table_add(&active->table, id))
             return error_set(err, ERR_CORRUPT, "the changelog holds an id twice");

@@ -374,22 +374,39 @@ static void apply_drop(struct keyed *keyed, uint64_t number)
     keyed_bury(keyed, pane);
 }
 
+static enum status apply_row(struct keyed *keyed, struct pane *pane, const struct row_entry *entry, struct error *err)
+{
+    struct keyed_row *row = keyed_table_find(&pane->table, entry->id);
+    if (!row)
+        row = keyed_row_new(keyed, pane, entry->id, entry->key);
+    else if (!row->key && entry->key.p)
+        keyed_row_set_key(keyed, row, entry->key);
+    enum status s = keyed_row_decode(keyed, row, entry->revision, entry->value, err);
+    keyed_row_set_behind(row, true);
+    return s;
+}
+
+/* Each row is somewhere else in memory: looking ahead by so many hides that. */
+#define AHEAD 16
+
 static enum status apply_rows(struct keyed *keyed, uint64_t number, uint32_t count, struct wire *rows,
                               struct error *err)
 {
     struct pane *pane = pane_by_number(keyed, number);
+    struct row_entry ring[AHEAD];
     enum status s = OK;
-    for (uint32_t i = 0; i < count && pane && s == OK; i++) {
-        struct row_entry entry = get_row(rows);
-        if (rows->bad)
-            return OK; /* seen by the caller */
-        struct keyed_row *row = keyed_table_find(&pane->table, entry.id);
-        if (!row)
-            row = keyed_row_new(keyed, pane, entry.id, entry.key);
-        else if (!row->key && entry.key.p)
-            keyed_row_set_key(keyed, row, entry.key);
-        s = keyed_row_decode(keyed, row, entry.revision, entry.value, err);
-        keyed_row_set_behind(row, true);
+    for (uint32_t i = 0; i < count + AHEAD && pane && s == OK; i++) {
+        struct row_entry *entry = &ring[i % AHEAD];
+        if (i >= AHEAD) /* the one that stood here for AHEAD turns */
+            s = apply_row(keyed, pane, entry, err);
+        if (i < count) {
+            *entry = get_row(rows);
+            if (rows->bad)
+                return OK; /* seen by the caller */
+            keyed_prefetch(&pane->pane, entry->id);
+        }
+        if (i >= AHEAD / 2 && i < count + AHEAD / 2)
+            keyed_prefetch_row(&pane->pane, ring[(i - AHEAD / 2) % AHEAD].id);
     }
     return s;
 }
