@@ -39,9 +39,13 @@ bench: ## the numbers, as ratios in one run
 fuzz: ## make fuzz T=name [SECONDS=60]
 	@tools/fuzz.sh "$(T)" "$(SECONDS)"
 
-sim: debug ## simulations: make sim SEED=7 repeats one run, SEEDS=5000 runs that many
-	@for test in build-debug/test_sim_*_test_c; do \
-	  env $(if $(SEED),SEED=$(SEED)) SEEDS=$(or $(SEEDS),2000) $$test || exit 1; done
+ifdef SEED
+sim: debug ## simulations: make sim runs thousands of seeds, SEEDS=100000 a night of them, SEED=7 repeats one with sanitizers
+	@for test in build-debug/test_sim_*_test_c; do SEED=$(SEED) $$test || exit 1; done
+else
+sim: build
+	@tools/sim.py $(if $(SEEDS),--seeds $(SEEDS))
+endif
 
 planted: ## mistakes that are kept as patches: the simulation must find each
 	@tools/planted.sh

@@ -18,6 +18,7 @@
 #include "process/state/keyed.h"
 #include "process/state/state_base.h"
 #include "process/state/state_kv.h"
+#include "test/support/seeds.h"
 #include "world/disk.h"
 #include "world/disk_sim.h"
 #include "world/world_sim.h"
@@ -29,7 +30,7 @@
 #define RECORDS_MAX 20000
 #define TEXT_MAX 60
 
-static uint64_t only_seed, only_cut, lives = 60;
+static uint64_t only_seed, only_cut;
 static const char SIM_PATH[] = "/data/state";
 
 /* ---- rows of the test: a number, and text of their own ---- */
@@ -574,14 +575,7 @@ static void run_lives(uint64_t seed)
 static void test_lives_that_end_badly_leave_the_last_commit(void **state)
 {
     (void)state;
-    uint64_t first = only_seed ? only_seed : 100, last = only_seed ? only_seed : first + lives - 1;
-    if (!only_seed)
-        run_lives(381); /* a value that a checkpoint which failed had waited for was written after a newer one */
-    for (uint64_t seed = first; seed <= last; seed++) {
-        if (seed % 20 == 0 || only_seed)
-            print_message("SEED=%lu\n", (unsigned long)seed);
-        run_lives(seed);
-    }
+    (void)seeds_run("keyed", 100, 60, run_lives);
 }
 
 /* The drop may never become durable: then its rows, which the hand passed over, are missing behind the checkpoint. */
@@ -792,12 +786,6 @@ static void test_a_rotten_block_ends_the_task_once_then_the_changelog_rebuilds_i
     assert_int_equal(system(command), 0);
 }
 
-static uint64_t number_from(const char *name, uint64_t otherwise)
-{
-    const char *text = getenv(name);
-    return text ? strtoull(text, NULL, 10) : otherwise;
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -808,8 +796,8 @@ int main(void)
         cmocka_unit_test(test_with_rocksdb_beneath_restarts_at_any_moment_leave_the_last_commit),
         cmocka_unit_test(test_a_rotten_block_ends_the_task_once_then_the_changelog_rebuilds_it),
     };
-    only_seed = number_from("SEED", 0);
-    only_cut = number_from("CUT", 0);
-    lives = number_from("SEEDS", lives);
+    only_seed = seeds_number("SEED", 0);
+    only_cut = seeds_number("CUT", 0);
+    seeds_choose_tests();
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -10,11 +10,12 @@
 #include "base/log.h"
 #include "base/test.h"
 #include "test/support/process_rig.h"
+#include "test/support/seeds.h"
 
 #define IDS 4000
 #define SEND_MAX 200
 
-static uint64_t only_seed, only_cut, lives = 16;
+static uint64_t only_seed, only_cut;
 
 struct story {
     struct rig rig;
@@ -231,11 +232,7 @@ static void run_lives(uint64_t seed)
 static void test_lives_that_end_badly_lose_and_double_nothing(void **state)
 {
     (void)state;
-    uint64_t first = only_seed ? only_seed : 100, last = only_seed ? only_seed : first + lives - 1;
-    for (uint64_t seed = first; seed <= last; seed++) {
-        print_message("SEED=%lu\n", (unsigned long)seed);
-        run_lives(seed);
-    }
+    (void)seeds_run("process", 100, 16, run_lives);
 }
 
 /* ---- rot ---- */
@@ -336,12 +333,6 @@ static void test_what_cannot_be_rebuilt_is_refused_with_the_reason(void **state)
     free(story);
 }
 
-static uint64_t number_from(const char *name, uint64_t otherwise)
-{
-    const char *text = getenv(name);
-    return text ? strtoull(text, NULL, 10) : otherwise;
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -351,9 +342,9 @@ int main(void)
         cmocka_unit_test(test_all_files_rotten_are_rebuilt_from_the_changelog),
         cmocka_unit_test(test_what_cannot_be_rebuilt_is_refused_with_the_reason),
     };
-    only_seed = number_from("SEED", 0);
-    only_cut = number_from("CUT", 0);
-    lives = number_from("SEEDS", lives);
+    only_seed = seeds_number("SEED", 0);
+    only_cut = seeds_number("CUT", 0);
+    seeds_choose_tests();
     log_set_level(only_seed ? LOG_DEBUG : LOG_ERROR + 1);
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

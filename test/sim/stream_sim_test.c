@@ -11,6 +11,7 @@
 
 #include "base/log.h"
 #include "base/test.h"
+#include "test/support/seeds.h"
 #include "test/support/stream_oracle.h"
 
 #define MINUTE_MS 60000LL
@@ -18,7 +19,7 @@
 #define HISTORY_MS (1262304000000LL) /* 2010 */
 #define LIVES 3
 
-static uint64_t only_seed, seeds = 20;
+static uint64_t only_seed;
 
 struct story {
     struct stream_rig rig;
@@ -322,29 +323,19 @@ static void run_story(uint64_t seed)
     free(story);
 }
 
-static void test_windows_and_sessions_equal_the_oracle_whatever_fails(void **state)
+static void test_windows_and_sessions_equal_the_oracle_through_all_lives(void **state)
 {
     (void)state;
-    uint64_t first = only_seed ? only_seed : 1, last = only_seed ? only_seed : seeds;
-    for (uint64_t seed = first; seed <= last; seed++) {
-        print_message("SEED=%" PRIu64 "\n", seed);
-        run_story(seed);
-    }
-}
-
-static uint64_t number_from(const char *name, uint64_t otherwise)
-{
-    const char *text = getenv(name);
-    return text ? strtoull(text, NULL, 10) : otherwise;
+    (void)seeds_run("stream", 1, 20, run_story);
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_windows_and_sessions_equal_the_oracle_whatever_fails),
+        cmocka_unit_test(test_windows_and_sessions_equal_the_oracle_through_all_lives),
     };
-    only_seed = number_from("SEED", 0);
-    seeds = number_from("SEEDS", seeds);
+    only_seed = seeds_number("SEED", 0);
+    seeds_choose_tests();
     log_set_level(only_seed ? LOG_DEBUG : LOG_ERROR + 1);
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -135,7 +135,9 @@ void session_map_note_written(struct session_state *sessions)
 bool session_map_evict(struct session_state *sessions)
 {
     bool some = false;
-    for (unsigned i = 0; i < EVICT_A_STEP; i++) {
+    /* Once around is enough: a few visitors in a wide table are far apart, and finding the next one is a walk. */
+    const size_t round = session_table_visitors(sessions->table);
+    for (size_t i = 0; i < EVICT_A_STEP && i < round; i++) {
         if (session_table_bytes(sessions->table) <= sessions->options.memory_bytes_max)
             return false;
         struct session_visitor *visitor = session_table_next(sessions->table, &sessions->hand);
