@@ -26,6 +26,8 @@ export class FakeStorage implements Storage {
   }
 }
 
+const RealDate = Date;
+
 export function define(name: string, value: unknown): void {
   Object.defineProperty(globalThis, name, { value, configurable: true, writable: true });
 }
@@ -34,4 +36,38 @@ export function freshStorage(): FakeStorage {
   const storage = new FakeStorage();
   define('localStorage', storage);
   return storage;
+}
+
+/** setTimeout and Date on a clock that tests turn. node's own mock of Date is too new for Debian's node. */
+export function freshClock(startMs: number): { tick(ms: number): void } {
+  let nowMs = startMs;
+  let made = 0;
+  const due = new Map<number, { at: number; run: () => void }>();
+  class FakeDate extends RealDate {
+    constructor(...args: [] | [number | string]) {
+      super(args[0] ?? nowMs);
+    }
+    static override now(): number {
+      return nowMs;
+    }
+  }
+  define('Date', FakeDate);
+  define('setTimeout', (run: () => void, ms = 0) => {
+    due.set(++made, { at: nowMs + ms, run });
+    return made;
+  });
+  define('clearTimeout', (id: number) => due.delete(id));
+  return {
+    tick(ms) {
+      const end = nowMs + ms;
+      for (;;) {
+        const [next] = [...due].filter(([, { at }]) => at <= end).sort(([a, x], [b, y]) => x.at - y.at || a - b);
+        if (!next) break;
+        due.delete(next[0]);
+        nowMs = Math.max(nowMs, next[1].at);
+        next[1].run();
+      }
+      nowMs = end;
+    },
+  };
 }

@@ -112,6 +112,28 @@ test('without storage, and when it is full, memory holds what it can', () => {
   assert.deepEqual(blocked.names('v'), ['v']);
 });
 
+test('two tabs that begin a session in the same instant, unaware of each other, begin the same one', () => {
+  define('location', { search: '', protocol: 'http:' });
+  const tabs = [freshStorage(), freshStorage()];
+  const both = (prepare: (store: Storage) => void, nowMs: number): string[] =>
+    tabs.map((storage) => {
+      define('localStorage', storage);
+      prepare(storage);
+      return openVisitor(openStore('weir.'), { key: 'wk_test' }).session(nowMs, true).id;
+    });
+  const seen = (last: number) => (storage: Storage): void => {
+    storage.setItem('weir.v', '01900000-0000-7abc-8def-0123456789ab');
+    storage.setItem('weir.s', JSON.stringify({ id: 'before', last }));
+  };
+  const ids = [...both(seen(1e12), 2e12), ...both(seen(3e12), 4e12)];
+  assert.equal(ids[0], '00e8d4a5-1000-8abc-8def-0123456789ab');
+  assert.deepEqual([ids[0] === ids[1], ids[2] === ids[3], ids[1] === ids[2]], [true, true, false]);
+  const first = both((storage) => storage.removeItem('weir.s'), 0x019000000000 + 20); // no session yet: the visitor is new
+  assert.deepEqual(first, Array(2).fill('01900000-0000-8abc-8def-0123456789ab'));
+  const lost = both((storage) => storage.removeItem('weir.s'), 0x019000000000 + 1e10); // an old visitor's was lost
+  assert.notEqual(lost[0], first[0]);
+});
+
 test('a session ends after the pause, is shared by tabs, and keeps its campaign', () => {
   freshStorage();
   define('location', { search: '?utm_source=news&utm_campaign=spring', protocol: 'https:' });

@@ -1,7 +1,7 @@
 /* The way out, against a server of few lines and a clock that tests turn. */
 import assert from 'node:assert/strict';
-import { beforeEach, mock, test } from 'node:test';
-import { define, freshStorage } from './fakes';
+import { beforeEach, test } from 'node:test';
+import { define, freshClock, freshStorage } from './fakes';
 import { openQueue, type Queue } from './queue';
 import { openStore } from './storage';
 import { openTransport, type Transport } from './transport';
@@ -15,6 +15,7 @@ let beacons: Body[];
 let steps: [Step, number, StepDetail][];
 let queue: Queue;
 let made = 0;
+let clock: ReturnType<typeof freshClock>;
 
 const ok = (): Response => Response.json({ accepted: 1, rejected: 0, results: [] });
 const status = (code: number, headers: Record<string, string> = {}) => (): Response => new Response('{}', { status: code, headers });
@@ -43,14 +44,13 @@ function put(transport: Transport, n = 1): void {
 
 /** Turns the clock and lets promises run. */
 async function pass(ms: number): Promise<void> {
-  mock.timers.tick(ms);
+  clock.tick(ms);
   for (let i = 0; i < 200; i++) await Promise.resolve();
   await new Promise((done) => setImmediate(done));
 }
 
 beforeEach(() => {
-  mock.timers.reset();
-  mock.timers.enable({ apis: ['setTimeout', 'Date'], now: 1760000000000 });
+  clock = freshClock(1760000000000);
   freshStorage();
   answers = [];
   bodies = [];

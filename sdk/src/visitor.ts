@@ -1,5 +1,7 @@
 /* Who and when: the visitor's id, the user's, the session by inactivity, and the campaign that brought the session here.
- * All of it in storage that the tabs share, so a second tab goes on with the first one's session. */
+ * All of it in storage that the tabs share, so a second tab goes on with the first one's session. Nothing orders what two
+ * tabs write in the same instant, and an event cannot wait for a lock: so the id of a new session follows from what both
+ * read, the visitor and the end of the session before. Whoever begins it gives it the same id. */
 import type { Store } from './storage';
 import type { Options, Properties } from './types';
 import { uuidv7 } from './uuid';
@@ -29,6 +31,13 @@ function campaignOf(): Properties | undefined {
   return Object.keys(found).length ? found : undefined;
 }
 
+/** UUIDv8: a moment as in a UUIDv7, then what is the visitor's own. A visitor's first session has the visitor's moment. */
+function sessionId(visitor: string, endedMs: number | undefined, pauseMs: number, nowMs: number): string {
+  const born = parseInt(visitor.slice(0, 8) + visitor.slice(9, 13), 16);
+  const moment = endedMs ?? (Math.abs(nowMs - born) <= pauseMs ? born : nowMs);
+  return moment.toString(16).padStart(12, '0').replace(/.{8}/, '$&-') + '-8' + visitor.slice(-21);
+}
+
 export function openVisitor(store: Store, options: Options): Visitor {
   const cookieName = 'weir_' + options.key.slice(-8).replace(/\W/g, '');
   const cookie = (value: string, days: number): void => {
@@ -44,8 +53,9 @@ export function openVisitor(store: Store, options: Options): Visitor {
     if (options.cookie) cookie(id, options.cookie.days ?? 390);
     return id;
   };
+  const id = (): string => fromCookie() ?? store.get('v') ?? keep(uuidv7(Date.now()));
   return {
-    id: () => fromCookie() ?? store.get('v') ?? keep(uuidv7(Date.now())),
+    id,
     user: () => store.get('u'),
     setUser: (id) => void store.set('u', id),
     session(nowMs, touch) {
@@ -57,7 +67,8 @@ export function openVisitor(store: Store, options: Options): Visitor {
       }
       const pause = options.sessionTimeoutMs ?? 1800000;
       const campaign = touch ? campaignOf() : undefined;
-      if (!session?.id || Math.abs(nowMs - session.last) > pause) session = { id: uuidv7(nowMs), last: nowMs };
+      if (!session?.id || Math.abs(nowMs - session.last) > pause)
+        session = { id: sessionId(id(), session?.last, pause, nowMs), last: nowMs };
       if (campaign) session.campaign = campaign;
       session.last = nowMs;
       if (touch) store.set('s', JSON.stringify(session));

@@ -166,6 +166,26 @@ test('two tabs: one visitor, one session, every event once', async () => {
   await one.close();
 });
 
+test('two tabs that begin a session in the same instant begin one', async () => {
+  const one = await visitor();
+  const tabs = [await one.go(), await one.go()];
+  await eventually('the page views left', () => waiting(tabs[0]), (n) => n === 0);
+  for (let round = 0; round < 5; round++) {
+    await tabs[0].evaluate(() => {
+      const name = 'weir.demo_write.s';
+      localStorage.setItem(name, JSON.stringify({ ...JSON.parse(localStorage.getItem(name)), last: Date.now() - 3600_000 }));
+    });
+    await sleep(200);
+    const instant = Date.now() + 150;
+    await Promise.all(tabs.map((tab) => tab.evaluate(([at, n]) => {
+      while (Date.now() < at);
+      window.weir.track('numbered', { n });
+    }, [instant, round])));
+  }
+  await weir.settle(`SELECT count(), uniqExact(session_id), uniqExact(session_id, JSONExtractInt(properties, 'n')) FROM events_raw WHERE ${one.where()} AND event_type = 'numbered'`, [[10, 5, 5]]);
+  await one.close();
+});
+
 test('without consent nothing is sent or stored; with it from then on; withdrawn, all is forgotten', async () => {
   const one = await visitor();
   let requests = 0;
