@@ -56,6 +56,19 @@ test('the numbers of the live page are those of SQL', async () => {
   await close();
 });
 
+test('the stream page shows each task as /v1/stream has it', async () => {
+  const { page, close } = await openPage(browser, `${weir.api}/stream`);
+  const rows = page.getByTestId('stream-tasks').locator('tbody tr');
+  const said = async () => (await (await fetch(`${weir.api}/v1/stream`, { headers: { Authorization: 'Bearer demo_read' } })).json()).partitions;
+  await eventually('tasks and their events', async () => [
+    (await rows.evaluateAll((list) => list.map((tr) => `${tr.cells[0].textContent} ${tr.cells[2].textContent.replaceAll(',', '')}`))).join(),
+    (await said()).map((p) => `${p.partition} ${p.events}`).join(),
+  ], ([a, b]) => a === b && a !== '', 10);
+  await eventually('a rate', () => rows.first().locator('td').nth(1).textContent(), (text) => /^[\d.,]+$/.test(text), 10);
+  assert.match(await page.locator('.topology').textContent(), /Sessions, windows[\d,]{6,}passed/);
+  await close();
+});
+
 test('explore gives what the raw table gives, for whole ranges, by type, by property and by day', async () => {
   const { page, close } = await openPage(browser, `${weir.api}/explore?range=7d`);
   const since = "toDate(timestamp) > toDate(now('UTC')) - 7";

@@ -108,3 +108,27 @@ export async function fetchWhoAmI(key: string): Promise<WhoAmI> {
     ...(body.retention_days ? { retentionDays: body.retention_days } : {}),
   };
 }
+
+/** A task of the stream: a partition, through which events of every tenant pass. What nobody has measured yet is absent. */
+export interface StreamTask {
+  partition: number;
+  events?: number;
+  lag_records?: number;
+  lag_seconds?: number;
+  state_bytes?: number;
+  state_disk_bytes?: number;
+  state_panes?: number;
+  commits?: number;
+}
+
+export interface StreamHealth {
+  at_ms: number;
+  partitions: StreamTask[];
+  store: { lag_seconds?: number; pending_rows?: number; queryable_seconds?: number };
+  /** How far this tenant's event time is behind the clock, by partition. */
+  watermarks: { partition: string; delay_seconds: number }[];
+}
+
+export async function fetchStream(key: string, signal: AbortSignal): Promise<StreamHealth> {
+  return (await request('/v1/stream', { headers: bearer(key), signal })) as StreamHealth;
+}

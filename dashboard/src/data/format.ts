@@ -47,6 +47,14 @@ export function duration(ms: number): string {
   return `${Math.floor(s / 86_400)} d ${Math.floor((s % 86_400) / 3600)} h`;
 }
 
+export function bytes(n: number | undefined): string {
+  if (n === undefined) return EMPTY;
+  const units = ['B', 'kB', 'MB', 'GB', 'TB'];
+  const power = Math.min(units.length - 1, Math.max(0, Math.floor(Math.log10(Math.max(1, n)) / 3)));
+  const scaled = n / 1000 ** power;
+  return `${power && scaled < 10 ? oneDigit.format(scaled) : whole.format(scaled)} ${units[power]}`;
+}
+
 export function ago(ms: number): string {
   if (ms < 1500) return 'just now';
   const s = Math.round(ms / 1000);

@@ -17,3 +17,15 @@ export function pretty(value: unknown): string {
     return value;
   }
 }
+
+/** The members of a JSON object as text, in order; none of what is not an object. */
+export function members(value: unknown): [name: string, text: string][] {
+  let object = value;
+  try {
+    if (typeof value === 'string') object = parseExact(value);
+  } catch {
+    return [];
+  }
+  if (typeof object !== 'object' || object === null || Array.isArray(object)) return [];
+  return Object.entries(object).map(([name, v]) => [name, typeof v === 'string' ? v : JSON.stringify(v)]);
+}

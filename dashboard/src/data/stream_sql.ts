@@ -37,6 +37,8 @@ ORDER BY received_at DESC
 LIMIT 50`;
 }
 
+export const LATE_COUNT_SQL = 'SELECT count() AS late\nFROM late_events';
+
 export const STORED_SQL = 'SELECT count() AS events\nFROM events_raw';
 
 /** The engine's way to say that a table isn't there. */

@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { toCsv } from './csv';
 import { pauseMs } from './feed';
 import * as format from './format';
-import { parseExact, pretty } from './json';
+import { members, parseExact, pretty } from './json';
 import { errorPlace } from './sql_place';
 import { sqlTokens } from './sql_tokens';
 import { SseParser } from './sse';
@@ -101,4 +101,13 @@ test('numbers and times in words', () => {
   expect(format.change(5, 0)).toBeUndefined();
   expect(format.duration(3_725_000)).toBe('1 h 2 min');
   expect(format.bucket(Date.parse('2026-11-25T20:00:00Z'), 'hour')).toBe('Wed 25 Nov, 20:00–21:00');
+});
+
+test('members of an object, and of nothing else', () => {
+  expect(members('{"page":"/a","views":12345678901234567890,"top":[1]}')).toEqual([
+    ['page', '/a'],
+    ['views', '12345678901234567890'],
+    ['top', '[1]'],
+  ]);
+  for (const other of ['', '{}', '[1]', '7', '{', null]) expect(members(other)).toEqual([]);
 });

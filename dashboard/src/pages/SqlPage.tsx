@@ -122,7 +122,7 @@ function Failure({
 function Tables(): ReactNode {
   return (
     <Card title="Tables" className="tables">
-      <dl>
+      <dl tabIndex={0} aria-label="Tables and their columns">
         {TABLES.map((t) => (
           <div key={t.name}>
             <dt>

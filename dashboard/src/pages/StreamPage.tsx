@@ -2,7 +2,7 @@ import type { ReactNode } from 'react';
 import { RangePicker, useRange } from '../app/RangePicker';
 import { useSqlKeeping } from '../app/session';
 import { count, dateTime, duration, percent } from '../data/format';
-import { pretty } from '../data/json';
+import { members } from '../data/json';
 import { parseUtc, type Range } from '../data/range';
 import {
   isMissingTable,
@@ -14,6 +14,7 @@ import {
 } from '../data/stream_sql';
 import { Card, PageHead } from '../ui/layout';
 import { Loaded, Note, SkeletonRows } from '../ui/states';
+import { Tasks } from './stream/Tasks';
 import { Topology } from './stream/Topology';
 
 export function StreamPage(): ReactNode {
@@ -24,6 +25,7 @@ export function StreamPage(): ReactNode {
         <RangePicker range={range} />
       </PageHead>
       <Topology />
+      <Tasks />
       <Sessions range={range} />
       <Windows range={range} />
       <Late range={range} />
@@ -179,9 +181,15 @@ function Windows({ range }: { range: Range }): ReactNode {
         <strong>{String(window)}</strong>,
         <span className="number">{dateTime(parseUtc(start)).slice(0, 19)}</span>,
         <span className="number">{dateTime(parseUtc(end)).slice(11, 19)}</span>,
-        key ? String(key) : <span className="dim">all</span>,
+        members(key)
+          .map(([, text]) => text)
+          .join(' · ') || <span className="dim">all</span>,
         count(Number(events)),
-        <span className="mono">{pretty(measures).replace(/\s+/g, ' ')}</span>,
+        members(measures).map(([name, text]) => (
+          <span key={name} className="measure">
+            <span className="dim">{name}</span> {text}
+          </span>
+        )),
         Number(isFinal) || isFinal === true ? (
           <span className="tag good">final</span>
         ) : (

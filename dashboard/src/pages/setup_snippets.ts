@@ -51,7 +51,7 @@ analytics.flush()`;
 weir send events.ndjson --url ${ingestUrl} --key ${key}
 
 # or a day of believable traffic, to look around
-weir generate --days 1 --tenant ${tenant} --start "$(date -u -d yesterday +%FT%TZ)" \\
+weir generate --days 1 --tenant ${tenant} --until now \\
   | weir send - --url ${ingestUrl} --key ${key}`;
   }
 }

@@ -55,8 +55,24 @@ export const TABLES: readonly { name: string; what: string; columns: string }[] 
   { name: 'events_hourly', what: 'by type and hour', columns: 'event_type, hour, event_count, unique_visitors' },
   { name: 'events_daily', what: 'by type and day', columns: 'event_type, day, event_count, unique_visitors' },
   {
+    name: 'sessions',
+    what: 'visits, by event time',
+    columns: 'session_id, visitor_id, user_id, started_at, ended_at, duration_seconds, event_count, page_views',
+  },
+  {
+    name: 'windows',
+    what: 'what domains declare',
+    columns: 'window, kind, window_start, window_end, key, measures, event_count, revision, is_final, definition',
+  },
+  {
+    name: 'late_events',
+    what: 'too late for their window',
+    columns:
+      'window, window_start, window_end, watermark, event_count, visitor_id, user_id, event_id, event_type, event_name, properties, timestamp, received_at',
+  },
+  {
     name: 'dead_letters',
     what: 'what was refused',
-    columns: 'stage, reason, message, field, original, event_id, received_at',
+    columns: 'id, stage, reason, message, field, original, event_id, received_at',
   },
 ];

@@ -1,7 +1,7 @@
 import type { ReactNode } from 'react';
 import { useFeed, useSql } from '../../app/session';
 import { count, milliseconds } from '../../data/format';
-import { STORED_SQL } from '../../data/stream_sql';
+import { LATE_COUNT_SQL, STORED_SQL } from '../../data/stream_sql';
 import { Card } from '../../ui/layout';
 
 interface Stage {
@@ -15,6 +15,7 @@ interface Stage {
 export function Topology(): ReactNode {
   const { state } = useFeed();
   const stored = useSql(STORED_SQL, { everyMs: 2000 });
+  const late = useSql(LATE_COUNT_SQL, { everyMs: 5000 }).answer?.rows[0]?.[0];
   const total = stored.answer?.rows[0]?.[0];
   const all = state && state.accepted + state.duplicates + state.dead_letters;
   const stages: Stage[] = [
@@ -33,11 +34,16 @@ export function Topology(): ReactNode {
     },
     {
       name: 'Sessions, windows',
-      value: state && count(state.lag_events),
-      what: 'not yet processed',
-      aside: state && `${milliseconds(state.lag_ms)} behind`,
+      value: state && count(Math.max(0, state.accepted - state.lag_events)),
+      what: state?.lag_events ? `passed, ${count(state.lag_events)} wait` : 'passed, none wait',
+      aside: late === undefined ? undefined : `${count(Number(late))} too late for a window`,
     },
-    { name: 'Store', value: total === undefined ? undefined : count(Number(total)), what: 'rows in all' },
+    {
+      name: 'Store',
+      value: total === undefined ? undefined : count(Number(total)),
+      what: 'rows in all',
+      aside: state?.queryable_ms ? `${milliseconds(state.queryable_ms)} until queryable` : undefined,
+    },
   ];
   return (
     <Card title="What an event passes" hint="since weir was started">

@@ -1,0 +1,83 @@
+import type { ReactNode } from 'react';
+import type { StreamHealth, StreamTask } from '../../data/api';
+import { bytes, count, duration, rate } from '../../data/format';
+import { taskRate } from '../../data/stream_rates';
+import { Card } from '../../ui/layout';
+import { SkeletonRows } from '../../ui/states';
+import { useStreamHealth } from './useStreamHealth';
+
+const BEHIND_S = 5;
+
+/** Task by task, as `GET /v1/stream` says. */
+export function Tasks(): ReactNode {
+  const { now, before } = useStreamHealth();
+  return (
+    <Card title="Tasks" hint="each takes its share of the visitors, of every tenant" flush>
+      {now ? (
+        <div className="table-box" tabIndex={0} role="region" aria-label="Tasks">
+          <table className="table" data-testid="stream-tasks">
+            <thead>
+              <tr>
+                <th scope="col">Task</th>
+                {[
+                  'Events / s',
+                  'Events',
+                  'Behind',
+                  'Watermark behind',
+                  'Memory',
+                  'Disk',
+                  'Windows open',
+                  'Commits',
+                ].map((name) => (
+                  <th key={name} scope="col" className="number">
+                    {name}
+                  </th>
+                ))}
+              </tr>
+            </thead>
+            <tbody>
+              {now.partitions.map((task) => (
+                <Row key={task.partition} task={task} now={now} before={before} />
+              ))}
+            </tbody>
+          </table>
+        </div>
+      ) : (
+        <div className="inset">
+          <SkeletonRows rows={2} />
+        </div>
+      )}
+    </Card>
+  );
+}
+
+function Row({
+  task,
+  now,
+  before,
+}: {
+  task: StreamTask;
+  now: StreamHealth;
+  before: StreamHealth | undefined;
+}): ReactNode {
+  const perSecond = taskRate(now, before, task.partition);
+  const own = now.watermarks.find((w) => Number(w.partition) === task.partition);
+  const isBehind = (task.lag_seconds ?? 0) >= BEHIND_S;
+  return (
+    <tr>
+      <td>
+        <span className={`tag ${isBehind ? 'warn' : 'good'}`}>{task.partition}</span>
+      </td>
+      <td className="number">{perSecond === undefined ? <span className="dim">–</span> : rate(perSecond)}</td>
+      <td className="number">{count(task.events)}</td>
+      <td className="number">
+        {task.lag_records ? `${count(task.lag_records)} · ${duration((task.lag_seconds ?? 0) * 1000)}` : 'nothing'}
+      </td>
+      <td className="number">{own ? duration(own.delay_seconds * 1000) : <span className="dim">–</span>}</td>
+      <td className="number">{bytes(task.state_bytes)}</td>
+      <td className="number">{bytes(task.state_disk_bytes)}</td>
+      <td className="number">{count(task.state_panes)}</td>
+      <td className="number">{count(task.commits)}</td>
+    </tr>
+  );
+}
