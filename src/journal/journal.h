@@ -79,8 +79,9 @@ struct journal_commit {
     size_t mark_count;
     /* Called exactly once after a successful submit, on a thread of the journal's; must not block.
      * OK: durable, will survive a power cut. ERR_FULL: disk full, nothing was written, try again later.
-     * ERR_IO: the disk failed. Readers will not see the commit, unless the process dies before any later commit is OK:
-     * then the next open may find it. Start again from the mark. ERR_CLOSED: unknown until the next open. */
+     * ERR_IO: the disk failed, or another process owns the group's mark now. Readers will not see the commit, unless
+     * the process dies before any later commit is OK: then the next open may find it. Start again from the mark.
+     * ERR_CLOSED: unknown until the next open. */
     void (*done)(struct journal_commit *commit, enum status status, const char *reason);
     void *context;
     struct journal_commit *next; /* the journal's, while it has the commit */

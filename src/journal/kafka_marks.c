@@ -14,7 +14,7 @@
 #include "journal/kafka.h"
 #include "world/world.h"
 
-#define UNSTABLE_WAIT_MS 5
+#define AGAIN_WAIT_MS 10
 
 void kafka_group_name(const struct kafka *kafka, const char *group, uint16_t partition, char *to, size_t n)
 {
@@ -78,51 +78,47 @@ static enum status read_metadata(const char *text, struct journal_mark *out, cha
 }
 
 /* Asks for the group's offsets in the partition of each lane: the one that it has is the mark. */
-static enum status ask(struct kafka *kafka, const char *group, int32_t partition, rd_kafka_event_t **out,
-                       const rd_kafka_topic_partition_list_t **out_offsets, struct error *err)
+static rd_kafka_resp_err_t ask(struct kafka *kafka, rd_kafka_t *client, const char *group, int32_t partition,
+                               rd_kafka_event_t **out, const rd_kafka_topic_partition_list_t **out_offsets)
 {
     rd_kafka_topic_partition_list_t *places = rd_kafka_topic_partition_list_new(LANES);
     for (size_t i = 0; i < LANES; i++)
         rd_kafka_topic_partition_list_add(places, kafka->topics[i], partition);
     rd_kafka_ListConsumerGroupOffsets_t *question = rd_kafka_ListConsumerGroupOffsets_new(group, places);
-    rd_kafka_AdminOptions_t *options =
-        rd_kafka_AdminOptions_new(kafka->probe, RD_KAFKA_ADMIN_OP_LISTCONSUMERGROUPOFFSETS);
+    rd_kafka_AdminOptions_t *options = rd_kafka_AdminOptions_new(client, RD_KAFKA_ADMIN_OP_LISTCONSUMERGROUPOFFSETS);
     rd_kafka_error_destroy(rd_kafka_AdminOptions_set_require_stable_offsets(options, 1));
-    rd_kafka_queue_t *queue = rd_kafka_queue_new(kafka->probe);
-    rd_kafka_ListConsumerGroupOffsets(kafka->probe, &question, 1, options, queue);
+    rd_kafka_queue_t *queue = rd_kafka_queue_new(client);
+    rd_kafka_ListConsumerGroupOffsets(client, &question, 1, options, queue);
     rd_kafka_event_t *event = rd_kafka_queue_poll(queue, KAFKA_WAIT_MS);
     rd_kafka_resp_err_t code = event ? rd_kafka_event_error(event) : RD_KAFKA_RESP_ERR__TIMED_OUT;
+    *out_offsets = NULL;
     if (!code) {
         size_t n = 0;
         const rd_kafka_group_result_t **groups =
             rd_kafka_ListConsumerGroupOffsets_result_groups(rd_kafka_event_ListConsumerGroupOffsets_result(event), &n);
         const rd_kafka_error_t *error = n ? rd_kafka_group_result_error(groups[0]) : NULL;
         code = error ? rd_kafka_error_code(error) : RD_KAFKA_RESP_ERR_NO_ERROR;
-        *out_offsets = n ? rd_kafka_group_result_partitions(groups[0]) : NULL;
-    }
-    if (code == RD_KAFKA_RESP_ERR_GROUP_ID_NOT_FOUND) {
-        code = RD_KAFKA_RESP_ERR_NO_ERROR;
-        *out_offsets = NULL;
+        *out_offsets = n && !error ? rd_kafka_group_result_partitions(groups[0]) : NULL;
     }
     *out = event;
     rd_kafka_queue_destroy(queue);
     rd_kafka_AdminOptions_destroy(options);
     rd_kafka_ListConsumerGroupOffsets_destroy(question);
     rd_kafka_topic_partition_list_destroy(places);
-    return code ? kafka_error(err, code, "read the mark of group %s", group) : OK;
+    return code == RD_KAFKA_RESP_ERR_GROUP_ID_NOT_FOUND ? RD_KAFKA_RESP_ERR_NO_ERROR : code;
 }
 
-/* The mark among the offsets of the lanes. ERR_RETRY with *out_unstable: a transaction that moves it is being ended. */
+/* The mark among the offsets of the lanes. *out_code: of the brokers, when a lane's offset cannot be had now. */
 static enum status look(const rd_kafka_topic_partition_list_t *offsets, struct journal_mark *mark, char *note_buffer,
-                        uint64_t *numbers, bool *out_unstable, struct error *err)
+                        uint64_t *numbers, rd_kafka_resp_err_t *out_code, struct error *err)
 {
     for (int i = 0; offsets && i < offsets->cnt; i++) {
         const rd_kafka_topic_partition_t *place = &offsets->elems[i];
-        *out_unstable = place->err == RD_KAFKA_RESP_ERR_UNSTABLE_OFFSET_COMMIT;
-        if (place->err)
-            return kafka_error(err, place->err, "read the mark of group %s", mark->group);
         char text[KAFKA_METADATA_MAX]; /* librdkafka's has no end of its own */
         size_t n = place->metadata_size < sizeof text ? place->metadata_size : sizeof text - 1;
+        *out_code = place->err;
+        if (place->err)
+            return ERR_RETRY;
         if (place->offset < 0 || !place->metadata)
             continue;
         memcpy(text, place->metadata, n);
@@ -135,6 +131,22 @@ static enum status look(const rd_kafka_topic_partition_list_t *offsets, struct j
     return ERR_NOT_FOUND;
 }
 
+/* A transaction that moves the mark is being ended, or the group is moving to another broker. */
+static bool passes(rd_kafka_resp_err_t code)
+{
+    return code == RD_KAFKA_RESP_ERR_UNSTABLE_OFFSET_COMMIT || code == RD_KAFKA_RESP_ERR_NOT_COORDINATOR ||
+           code == RD_KAFKA_RESP_ERR_COORDINATOR_NOT_AVAILABLE ||
+           code == RD_KAFKA_RESP_ERR_COORDINATOR_LOAD_IN_PROGRESS;
+}
+
+static enum status open_client(const struct kafka *kafka, rd_kafka_t **out, struct error *err)
+{
+    const struct kafka_setting settings[] = { { NULL, NULL } };
+    return kafka_client_new(kafka, RD_KAFKA_PRODUCER, settings, NULL, NULL, out, err);
+}
+
+/* By a client of its own: librdkafka (2.0) does not forget the broker that a group has left. Marks are read at starts
+ * only. */
 enum status kafka_mark_read(struct kafka *kafka, const char *group, uint16_t partition, struct journal_mark *out,
                             char *note_buffer, uint64_t *numbers, struct error *err)
 {
@@ -142,21 +154,27 @@ enum status kafka_mark_read(struct kafka *kafka, const char *group, uint16_t par
     struct journal_mark mark = { .partition = partition };
     snprintf(mark.group, sizeof mark.group, "%s", group);
     kafka_group_name(kafka, group, partition, name, sizeof name);
-    enum status s = ERR_RETRY;
-    bool unstable = true;
+    enum status s;
+    rd_kafka_resp_err_t code;
     int64_t end_us = world_mono_us(kafka->world) + KAFKA_WAIT_MS * 1000LL;
-    while (s == ERR_RETRY && unstable && world_mono_us(kafka->world) < end_us) {
+    do {
+        rd_kafka_t *client;
         rd_kafka_event_t *event = NULL;
         const rd_kafka_topic_partition_list_t *offsets = NULL;
-        unstable = false;
-        s = ask(kafka, name, partition == JOURNAL_ALL_PARTITIONS ? 0 : partition, &event, &offsets, err);
-        if (s == OK)
-            s = look(offsets, &mark, note_buffer, numbers, &unstable, err);
+        s = open_client(kafka, &client, err);
+        if (s != OK)
+            return s;
+        code = ask(kafka, client, name, partition == JOURNAL_ALL_PARTITIONS ? 0 : partition, &event, &offsets);
+        if (!code)
+            s = look(offsets, &mark, note_buffer, numbers, &code, err);
         if (event)
             rd_kafka_event_destroy(event);
-        if (unstable)
-            rd_kafka_poll(kafka->probe, UNSTABLE_WAIT_MS);
-    }
+        if (passes(code))
+            rd_kafka_poll(client, AGAIN_WAIT_MS);
+        rd_kafka_destroy(client);
+    } while (passes(code) && world_mono_us(kafka->world) < end_us);
+    if (code)
+        return kafka_error(err, code, "read the mark of group %s", name);
     if (s == OK)
         *out = mark;
     return s;

@@ -23,6 +23,7 @@ struct kafka_writer {
     struct commit_list submitted;
     /* Of whoever claims, while nothing is submitted; else of the thread. */
     rd_kafka_t *producer; /* NULL: not claimed */
+    bool lost;            /* it was, and a commit failed: only own() claims again, whoever asks for it reads the mark */
     uint64_t numbers[JOURNAL_TOPICS];
 };
 
@@ -65,6 +66,8 @@ static enum status claim(struct kafka_writer *writer, struct error *err)
     }
     if (s != OK)
         give_up(writer);
+    else
+        writer->lost = false;
     return s;
 }
 
@@ -117,6 +120,9 @@ static enum status end_transaction(struct kafka_writer *writer, struct error *er
 static enum status transact(struct kafka_writer *writer, const struct journal_commit *commit, struct error *err)
 {
     uint64_t numbers[JOURNAL_TOPICS];
+    if (writer->lost)
+        return error_set(err, ERR_IO, "kafka: an earlier commit of group %s failed: begin again at the mark",
+                         writer->group);
     enum status s = writer->producer ? OK : claim(writer, err);
     if (s != OK)
         return s;
@@ -143,14 +149,17 @@ static bool writer_step(void *self, struct world *world, int64_t *wake_us)
     for (; commit; commit = next) {
         struct error err = { 0 };
         next = commit->next;
-        bool claimed = writer->producer != NULL;
+        bool was_lost = writer->lost;
         enum status s = transact(writer, commit, &err);
         if (s != OK) {
-            log_warn("kafka.commit_failed", "group=%s partition=%u error=\"%s\"", writer->group, writer->partition,
-                     err.text);
+            if (!was_lost)
+                log_warn("kafka.commit_failed", "group=%s partition=%u error=\"%s\"", writer->group, writer->partition,
+                         err.text);
+            /* No producer: its first claim failed, nothing was written. Else the next claim settles what became of it.
+             */
+            writer->lost |= writer->producer != NULL;
             give_up(writer);
-            /* Not claimed: nothing was written. Else the next claim settles what became of it. */
-            s = claimed || s == ERR_CLOSED ? ERR_IO : ERR_FULL;
+            s = writer->lost ? ERR_IO : ERR_FULL;
         }
         kafka_finish(writer->kafka, commit, s, s == OK ? NULL : err.text);
     }

@@ -1,6 +1,6 @@
 /* One state machine, one step at a time:
  *
- *   GATHER ──full, or due by pace──► BOUND ──durable──► INSERT ──all tables──► FINISH ──► GATHER …
+ *   BEGIN ──► GATHER ──full, or due by pace──► BOUND ──durable──► INSERT ──all tables──► FINISH ──► GATHER …
  *                                                        │  ▲
  *                                                        ▼  │ durable
  *                                                      PROGRESS
@@ -8,8 +8,8 @@
  * begin with its end in the note; the same with how far the batch is, and dead letters; the mark at the batch's end
  * with the rest of the dead letters. A finish without letters is not waited for: the next BOUND says the same.
  *
- * A restart finds a note and gathers exactly [position, to) again: same records, same rows, same tokens. Dead letters
- * of refused rows are in the commit that settles their rows, so they too are written once.
+ * BEGIN reads the mark. A restart finds a note and gathers exactly [position, to) again: same records, same rows, same
+ * tokens. Dead letters of refused rows are in the commit that settles their rows, so they too are written once.
  *
  * A batch goes as a whole unless it would touch too many partitions or was refused; then as halves of halves (split.h),
  * which is safe since a refusal (ERR_INVALID) means that nothing was written. The insert blocks this role's thread.
@@ -68,6 +68,23 @@ enum status sink_reader_reopen(struct sink *sink, uint64_t position, struct erro
     return sink->journal->backend->reader_open(sink->journal, &options, &sink->reader, err);
 }
 
+enum status sink_begin(struct sink *sink, struct error *err)
+{
+    bool replaying;
+    uint64_t position;
+    struct sink_note note = { 0 };
+    enum status s = sink_mark_read(sink->journal, sink->options.partition, &position, &note, &replaying, err);
+    if (s == OK)
+        s = sink_reader_reopen(sink, position, err);
+    if (s != OK)
+        return s;
+    sink_gather_from(sink, position);
+    sink->marked = position;
+    sink->note = note;
+    sink->replaying = replaying;
+    return OK;
+}
+
 enum status sink_open(const struct sink_options *options, struct journal *journal, struct store *store,
                       struct metrics *metrics, struct world *world, struct sink **out, struct error *err)
 {
@@ -85,14 +102,11 @@ enum status sink_open(const struct sink_options *options, struct journal *journa
     metrics_init(&sink->metrics, metrics);
     pace_init(&sink->pace, &options->pace);
     sink_batch_init(&sink->batch, &options->batch);
-    enum status s = sink_mark_read(journal, options->partition, &sink->marked, &sink->note, &sink->replaying, err);
-    if (s == OK)
-        s = sink_reader_reopen(sink, sink->marked, err);
+    enum status s = sink_begin(sink, err);
     if (s != OK) {
         sink_close(sink);
         return error_wrap(err, s, "open the sink");
     }
-    sink_batch_reset(&sink->batch, sink->marked);
     *out = sink;
     return OK;
 }
@@ -196,6 +210,8 @@ static bool commit_phase(struct sink *sink, struct world *world, int64_t *wake_u
         break;
     }
     s = sink_mark_take(&sink->awaited, &err);
+    if (s == ERR_IO)
+        sink->phase = BEGIN; /* whether it is there or not: the mark says */
     if (s != OK)
         return sink_pause(sink, world, &err, wake_us);
     sink_healed(sink);
@@ -203,18 +219,41 @@ static bool commit_phase(struct sink *sink, struct world *world, int64_t *wake_u
     return true;
 }
 
+static bool begin_again(struct sink *sink, struct world *world, int64_t *wake_us)
+{
+    struct error err;
+    if (sink_mark_state(&sink->unawaited) == MARK_PENDING)
+        return false; /* its answer rings */
+    if (sink_begin(sink, &err) != OK)
+        return sink_pause(sink, world, &err, wake_us);
+    log_info("store.began_again", "from=%lu replaying=%d", sink->batch.from, sink->replaying);
+    return true;
+}
+
+/* The mark that nobody waits for: when it was refused, the next one says the same; when its end is in doubt, the
+ * journal takes no next one before the mark was read again. */
+static void look_at_late_mark(struct sink *sink)
+{
+    struct error err;
+    enum status s = sink_mark_take(&sink->unawaited, &err);
+    if (s != OK)
+        log_warn("store.mark_late", "%s", err.text);
+    if (s == ERR_IO && sink->phase == GATHER)
+        sink->phase = BEGIN;
+}
+
 static bool sink_step(void *self, struct world *world, int64_t *wake_us)
 {
     struct sink *sink = self;
-    struct error err;
     if (world_mono_us(world) < sink->not_before_us) {
         *wake_us = sink->not_before_us;
         return false;
     }
-    /* The mark that nobody waits for: when it failed, the next one says the same. */
-    if (sink_mark_state(&sink->unawaited) == MARK_DONE && sink_mark_take(&sink->unawaited, &err) != OK)
-        log_warn("store.mark_late", "%s", err.text);
+    if (sink_mark_state(&sink->unawaited) == MARK_DONE)
+        look_at_late_mark(sink);
     switch (sink->phase) {
+    case BEGIN:
+        return begin_again(sink, world, wake_us);
     case GATHER:
         return sink_gather(sink, world, wake_us);
     case INSERT:

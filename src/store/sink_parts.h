@@ -13,7 +13,7 @@
 #include "store/split.h"
 #include "world/world.h"
 
-enum sink_phase { GATHER, BOUND, INSERT, PROGRESS, FINISH };
+enum sink_phase { BEGIN, GATHER, BOUND, INSERT, PROGRESS, FINISH };
 
 /* A mark that lags so far behind what was read is moved even though nothing was stored: it holds the journal back. */
 #define MARK_LAG_MAX (16u << 20)
@@ -61,6 +61,8 @@ void sink_healed(struct sink *sink);
 void sink_note_lag(struct sink *sink, struct world *world);
 /* A new, empty batch from the position on. */
 void sink_gather_from(struct sink *sink, uint64_t position);
+/* Where the mark is: at open, and when a commit's end is in doubt or the mark was another process's meanwhile. */
+enum status sink_begin(struct sink *sink, struct error *err);
 /* The batch's bounds are durable: on to its first insert. */
 void sink_begin_inserting(struct sink *sink, struct world *world);
 

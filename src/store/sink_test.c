@@ -36,6 +36,8 @@ static struct {
     bool crash_loses;              /* what is not durable then */
     uint32_t events[PARTITIONS], unreadable, poisoned;
     uint32_t fail_percent;
+    uint32_t commit_fail_percent;
+    bool lost; /* a commit failed: none succeeds before the mark is owned again */
     struct {
         char token[STORE_TOKEN_MAX];
         uint64_t hash;
@@ -101,11 +103,42 @@ static enum store_fault on_insert(void *context, const struct store_insert *inse
     return dice() & 1 ? STORE_FAULT_BEFORE : STORE_FAULT_AFTER;
 }
 
+static enum status own(struct journal *journal, const char *group, uint16_t partition, struct error *err)
+{
+    assert_int_equal(t.held_count, 0);
+    t.lost = false;
+    return OK;
+}
+
+static void applied(struct journal_commit *commit, enum status status, const char *reason)
+{
+    assert_int_equal(status, OK);
+}
+
+/* The commit's end is in doubt: it may be there. */
+static void fail_commit(struct journal_commit *commit)
+{
+    struct journal_commit copy = *commit;
+    int64_t wake_us = WAKE_NEVER;
+    copy.done = applied;
+    if (!t.lost && (dice() & 1)) {
+        assert_int_equal(journal_memory.submit(t.journal, &copy, NULL), OK);
+        while (t.journal_role.step(t.journal_role.self, &t.world, &wake_us))
+            ;
+    }
+    t.lost = true;
+    commit->done(commit, ERR_IO, "the broker went away");
+}
+
 static void pass_on(void)
 {
     int64_t wake_us = WAKE_NEVER;
-    for (size_t i = 0; i < t.held_count; i++)
-        assert_int_equal(journal_memory.submit(t.journal, t.held[i], NULL), OK);
+    for (size_t i = 0; i < t.held_count; i++) {
+        if (t.lost || dice() % 100 < t.commit_fail_percent)
+            fail_commit(t.held[i]);
+        else
+            assert_int_equal(journal_memory.submit(t.journal, t.held[i], NULL), OK);
+    }
     t.held_count = 0;
     while (t.journal_role.step(t.journal_role.self, &t.world, &wake_us))
         ;
@@ -142,6 +175,7 @@ static int setup(void **state)
     assert_int_equal(journal_memory.open(&journal, &t.world, t.metrics, &t.journal, NULL), OK);
     t.backend = journal_memory;
     t.backend.submit = hold;
+    t.backend.own = own;
     t.journal->backend = &t.backend;
     journal_memory.roles(t.journal, &t.journal_role);
     assert_int_equal(store_memory.open(NULL, &t.world, &t.store, NULL), OK);
@@ -416,7 +450,7 @@ static void three_batches_broken_off_once_each(void)
         emit(i, 10 + i);
         t.fail_percent = 100;
         run_until_inserts(t.inserts + 1);
-        t.fail_percent = 0;
+        t.fail_percent = t.commit_fail_percent = 0;
         run();
     }
 }
@@ -616,6 +650,7 @@ static void test_seeded_faults_and_crashes(void **state)
         print_message("seed %lu\n", seed);
         t.seed = seed * 0x2545f4914f6cdd1d;
         t.fail_percent = (uint32_t)(dice() % 60);
+        t.commit_fail_percent = seed % 2 ? 0 : (uint32_t)(dice() % 30);
         t.options.batch.rows_max = 1 + (uint32_t)(dice() % 300);
         crash();
         for (int turn = 0; turn < 40; turn++) {

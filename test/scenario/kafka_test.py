@@ -1,9 +1,9 @@
-"""Kafka as the journal, with real brokers: the port's contract, the data files end to end, kill -9 of weir, the broker gone and back."""
-import json, os, subprocess, time
+"""Kafka as the journal, with real brokers: the port's contract, the data files end to end, kill -9 of weir, brokers gone and back."""
+import json, os, subprocess, threading, time
 
 from crash_test import Load, check
 from data_test import DATA, send_file
-from kafka import Kafka
+from kafka import Kafka, shared
 from scenarios import Skip
 from weir import ROOT, Weir
 
@@ -12,10 +12,9 @@ def test_the_journal_keeps_its_contract_on_a_real_broker():
     binary = os.path.join(ROOT, "build-debug", "test_contract_journal_contract_test_c")
     if not os.path.exists(binary):
         raise Skip("make debug builds the contract test")
-    with Kafka() as kafka:
-        done = subprocess.run([binary], cwd=ROOT, env={**os.environ, "WEIR_TEST_KAFKA": kafka.address}, capture_output=True, text=True, timeout=300)
-        assert done.returncode == 0, (done.stdout + done.stderr)[-6000:]
-        assert "backend kafka" in done.stdout + done.stderr
+    done = subprocess.run([binary], cwd=ROOT, env={**os.environ, "WEIR_TEST_KAFKA": shared().address}, capture_output=True, text=True, timeout=300)
+    assert done.returncode == 0, (done.stdout + done.stderr)[-6000:]
+    assert "backend kafka" in done.stdout + done.stderr
 
 
 def test_what_cannot_work_is_refused_with_one_clear_error():
@@ -30,18 +29,18 @@ def test_what_cannot_work_is_refused_with_one_clear_error():
 
     refused("journal.backend: kafka\n", "kafka.brokers")
     refused("journal.backend: kafka\nkafka.brokers: 127.0.0.1:1\n", "no broker of 127.0.0.1:1 answers")
-    with Kafka() as kafka:
-        refused(kafka.yaml("kafka.replication: 3\n").replace("kafka.replication: 1\n", ""), "fewer brokers than kafka.replication")
-        with Weir(yaml=kafka.yaml("journal.partitions: 2\n")):
-            pass
-        refused(kafka.yaml("journal.partitions: 3\n"), "has 2 partitions", "journal.partitions says 3")
+    refused(shared().yaml(copies=3), "fewer brokers than kafka.replication")
+    yaml = shared().yaml()
+    with Weir(yaml=yaml + "journal.partitions: 2\n"):
+        pass
+    refused(yaml + "journal.partitions: 3\n", "has 2 partitions", "journal.partitions says 3")
 
 
 def test_the_data_files_give_what_is_expected_through_kafka_also_across_kill_9():
     if not os.path.isdir(DATA):
         raise Skip("the data files are not here")
     expected = json.load(open(os.path.join(DATA, "expected.json")))
-    with Kafka() as kafka, Weir(yaml=kafka.yaml()) as weir:
+    with Weir(yaml=shared().yaml()) as weir:
         keys = {name: weir.tenant(name) for name in expected}
         for number, (name, e) in enumerate(expected.items()):
             assert send_file(weir, name, keys[name]["write_key"]) == e["events"]
@@ -79,3 +78,65 @@ def test_weir_killed_and_the_broker_gone_and_back_lose_and_double_nothing():
         note = check(weir, key["read_key"], load.acknowledged)
         assert weir.stop() == 0
         return note
+
+
+class Gaps(threading.Thread):
+    """One event after the other: how long senders had to wait at most since `begin`, and whether any was refused."""
+
+    def __init__(self, weir, key):
+        super().__init__(daemon=True)
+        self.weir, self.key, self.ended, self.last, self.longest, self.refused = weir, key, False, time.time(), 0, 0
+        self.start()
+
+    def begin(self):
+        self.longest = self.refused = 0
+
+    def run(self):
+        while not self.ended:
+            try:
+                status = self.weir.post("/track", {"visitor_id": "gap", "event_type": "gap", "event_name": "n"}, self.key, 30)[0]
+                self.refused += status == 503
+                if status == 200:
+                    self.longest, self.last = max(self.longest, time.time() - self.last), time.time()
+            except (OSError, ValueError):
+                pass
+            time.sleep(0.02)
+
+
+def test_three_brokers_one_killed_two_killed_and_weir_lose_and_double_nothing():
+    if not os.environ.get("WEIR_LONG"):
+        raise Skip("takes two minutes: WEIR_LONG=1 test/run_scenarios.py three_brokers")
+    with Kafka(3) as kafka, Weir(yaml=kafka.yaml()) as weir:
+        key, other = weir.tenant("crash"), weir.tenant("gaps")
+        load, gaps = Load(weir, key["write_key"]), Gaps(weir, other["write_key"])
+        time.sleep(2)
+        gaps.begin()
+        kafka.kill(1)
+        time.sleep(6)
+        one_killed_s = max(gaps.longest, time.time() - gaps.last)
+        kafka.again(1)
+        time.sleep(2)
+        weir.kill9()
+        weir.start()
+        time.sleep(2)
+        gaps.begin()
+        kafka.kill(2)
+        kafka.kill(3)
+        end = time.time() + 40
+        while gaps.refused == 0 and time.time() < end:
+            time.sleep(0.1)
+        assert gaps.refused, "two of three are gone and nobody was told 503"
+        kafka.again(2)
+        kafka.again(3)
+        end = time.time() + 40
+        while time.time() - gaps.last > 1 and time.time() < end:
+            time.sleep(0.1)
+        assert time.time() - gaps.last < 5, "all brokers are back and nothing is taken"
+        time.sleep(2)
+        gaps.ended = True
+        load.stop()
+        gaps.join(30)
+        assert len(load.acknowledged) > 500, "only %d acknowledged" % len(load.acknowledged)
+        note = check(weir, key["read_key"], load.acknowledged)
+        assert weir.stop() == 0
+        return "%s; one broker killed: senders waited %.1f s at most" % (note, one_killed_s)

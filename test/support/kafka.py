@@ -1,5 +1,5 @@
 """Real brokers of a test's own, by tools/kafka/kafka.sh."""
-import os, shutil, subprocess, tempfile
+import atexit, os, shutil, subprocess, tempfile, uuid
 
 from weir import ROOT
 
@@ -28,10 +28,11 @@ class Kafka:
     def again(self, *broker):
         self.run("again", *broker)
 
-    def yaml(self, more=""):
-        copies = min(self.brokers, 3)
-        return "journal.backend: kafka\nkafka.brokers: %s\nkafka.replication: %d\nkafka.min_insync: %d\n%s" % (
-            self.address, copies, (copies + 1) // 2, more)
+    def yaml(self, more="", copies=None):
+        """Settings for a journal of its own on these brokers."""
+        copies = copies or min(self.brokers, 3)
+        return "journal.backend: kafka\nkafka.brokers: %s\nkafka.replication: %d\nkafka.min_insync: %d\nkafka.prefix: t%s\n%s" % (
+            self.address, copies, (copies + 1) // 2, uuid.uuid4().hex[:8], more)
 
     def __enter__(self):
         try:
@@ -45,3 +46,15 @@ class Kafka:
             self.run("kill")
         finally:
             shutil.rmtree(self.directory, ignore_errors=True)
+
+
+_shared = []
+
+
+def shared():
+    """One broker for all tests that leave it alone; ends with the process."""
+    if not _shared:
+        kafka = Kafka()
+        atexit.register(kafka.__exit__)
+        _shared.append(kafka.start())
+    return _shared[0]
