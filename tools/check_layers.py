@@ -18,13 +18,14 @@ ALLOWED = {
     "ingest": {"base", "world", "event", "http", "journal", "catalog"},
     "process": {"base", "world", "config", "event", "expr", "script", "journal", "catalog"},
     "store": {"base", "world", "event", "journal"},
-    "serve": {"base", "world", "event", "http", "journal", "catalog", "process", "store"},
+    "replay": {"base", "world", "config", "event", "catalog", "process", "store"},  # the process folder's stage, run over the past
+    "serve": {"base", "world", "event", "http", "journal", "catalog", "process", "store", "replay"},
     "cli": {"base", "world", "config", "event", "expr", "catalog"},
-    "app": {"base", "world", "config", "event", "expr", "http", "journal", "catalog", "olap", "ingest", "process", "store", "serve", "cli"},
+    "app": {"base", "world", "config", "event", "expr", "http", "journal", "catalog", "olap", "ingest", "process", "store", "replay", "serve", "cli"},
 }
 # Of another stage only these headers may be used.
 PORTS = {"journal": {"journal/journal.h"}, "catalog": {"catalog/catalog.h"}, "process": {"process/live.h"},
-         "store": {"store/store.h", "store/store_http.h", "store/http_client.h", "store/schema.h"}, "http": {"http/http_server.h"}}
+         "store": {"store/store.h", "store/store_http.h", "store/http_client.h", "store/schema.h"}, "http": {"http/http_server.h"}, "replay": {"replay/replay.h"}}
 WITHIN_ONLY = {"ingest", "process", "store", "serve"}
 
 BANNED = [

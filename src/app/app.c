@@ -18,6 +18,7 @@
 #include "base/role.h"
 #include "cli/commands.h"
 #include "process/state/kv.h"
+#include "replay/replay.h"
 #include "world/disk.h"
 #include "world/world.h"
 
@@ -25,6 +26,7 @@
 #define SINK_DRAIN_WAIT_MS 3000
 #define PARTITIONS_MAX 1024
 #define LATER_NICE 5 /* processing and storing have the journal in front of them: a client's request goes first */
+#define REPLAY_NICE 15
 #define TASK_RESTART_PAUSE_US 1000000
 
 struct app {
@@ -32,7 +34,7 @@ struct app {
     const char *environment;
     const struct domain_set *domains;
     char data_path[DISK_PATH_MAX - 64], journal_path[DISK_PATH_MAX], state_path[DISK_PATH_MAX],
-        token_path[DISK_PATH_MAX];
+        token_path[DISK_PATH_MAX], replay_path[DISK_PATH_MAX];
     struct world *world;
     struct metrics *metrics;
     struct disk_file *lock;
@@ -53,6 +55,8 @@ struct app {
     struct role_thread *sink_threads[PARTITIONS_MAX];
     uint16_t sink_count;
     int64_t sinks_at_us; /* not before, after a failure */
+    struct replayer *replayer;
+    struct role_thread *replay_thread;
     struct gauge *memory;
     struct give_way give_way;
     int64_t task_restart_us;
@@ -166,6 +170,31 @@ static uint64_t hook_quota_used(void *self, const char *tenant_id)
     return ingest_quota_used(((struct app *)self)->ingest, slice_from(tenant_id));
 }
 
+static void make_kv_pool(struct app *app)
+{
+    const struct kv_pool_options pool = { .maps = app->journal->partitions + 1u }; /* and the replay's */
+    app->kv_pool = kv_pool_new(&pool);
+}
+
+/* Behind everything that is live: it has all the time. */
+static enum status start_replayer(struct app *app, int *exit_code, struct error *err)
+{
+    struct olap_user writer;
+    engine_writer(app->engine, &writer);
+    struct replayer_options options = { .domains = app->domains,
+                                        .engine_url = engine_url(app->engine),
+                                        .user = writer.name,
+                                        .password = writer.password,
+                                        .scratch_path = app->replay_path };
+    make_kv_pool(app);
+    options.kv_pool = app->kv_pool;
+    app->replayer = replayer_new(&options, app->world);
+    struct role role = replayer_role(app->replayer);
+    role.nice = REPLAY_NICE;
+    *exit_code = EX_OSERR;
+    return role_start(&role, app->world, &app->replay_thread, err);
+}
+
 static enum status open_serve(struct app *app, int *exit_code, struct error *err)
 {
     struct serve_options options;
@@ -179,6 +208,7 @@ static enum status open_serve(struct app *app, int *exit_code, struct error *err
     options.environment = app->environment;
     options.version = WEIR_VERSION;
     options.ingest_port = ingest_port(app->ingest);
+    options.replayer = app->replayer;
     *exit_code = EX_UNAVAILABLE;
     enum status s = serve_new(&options, app->catalog, app->metrics, app->world, &app->serve, err);
     if (s == OK)
@@ -202,10 +232,8 @@ static enum status start_task(struct app *app, uint16_t partition, struct error 
 
 static enum status start_tasks(struct app *app, int *exit_code, struct error *err)
 {
-    const struct kv_pool_options pool = { .maps = app->journal->partitions };
     *exit_code = EX_IOERR;
     enum status s = OK;
-    app->kv_pool = kv_pool_new(&pool);
     for (uint16_t partition = 0; partition < app->journal->partitions && s == OK; partition++)
         s = start_task(app, partition, err);
     return s;
@@ -306,6 +334,7 @@ enum status app_start(const struct app_options *options, struct app **out, int *
     snprintf(app->data_path, sizeof app->data_path, "%s", options->data_path);
     snprintf(app->journal_path, sizeof app->journal_path, "%s/journal", app->data_path);
     snprintf(app->state_path, sizeof app->state_path, "%s/state", app->data_path);
+    snprintf(app->replay_path, sizeof app->replay_path, "%s/replay", app->data_path);
     snprintf(app->token_path, sizeof app->token_path, "%s/admin.token", app->data_path);
     if (s == OK)
         s = lock_directory(app, out_exit_code, err);
@@ -318,6 +347,8 @@ enum status app_start(const struct app_options *options, struct app **out, int *
     if (s == OK)
         s = engine_start(app->settings, app->data_path, app->catalog, app->metrics, app->world, &app->engine,
                          out_exit_code, err);
+    if (s == OK)
+        s = start_replayer(app, out_exit_code, err);
     if (s == OK)
         s = open_serve(app, out_exit_code, err);
     if (s == OK)
@@ -417,6 +448,9 @@ void app_stop(struct app *app)
         ingest_stop(app->ingest);
     stop_processing(app);
     stop_sinks(app);
+    if (app->replayer)
+        replayer_stop(app->replayer);
+    role_stop(app->replay_thread);
     if (app->serve)
         serve_stop(app->serve);
     if (app->journal)
@@ -427,9 +461,10 @@ void app_stop(struct app *app)
         sink_close(app->sinks[i]);
     for (size_t i = 0; i < PARTITIONS_MAX && app->tasks[i]; i++)
         process_task_free(app->tasks[i]);
-    kv_pool_free(app->kv_pool);
     ingest_free(app->ingest);
     serve_free(app->serve);
+    replayer_free(app->replayer);
+    kv_pool_free(app->kv_pool);
     if (app->journal)
         app->journal->backend->close(app->journal);
     for (uint16_t i = 0; i < PARTITIONS_MAX && app->stores[i]; i++)

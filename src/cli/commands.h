@@ -11,6 +11,7 @@ int command_generate(int argc, char **argv);
 int command_tenant(int argc, char **argv);
 int command_top(int argc, char **argv);
 int command_dead_letters(int argc, char **argv);
+int command_replay(int argc, char **argv);
 int command_sql(int argc, char **argv);
 int command_completion(int argc, char **argv);
 int command_olap(int argc, char **argv);
@@ -24,6 +25,7 @@ int command_olap(int argc, char **argv);
     ROW("check", command_check, "check the configuration, list and explain settings")    \
     ROW("sql", command_sql, "ask a question in SQL")                                     \
     ROW("dead-letters", command_dead_letters, "what was refused: see, mend, replay")     \
+    ROW("replay", command_replay, "count past events into the windows declared now")     \
     ROW("top", command_top, "watch events arrive, live")                                 \
     ROW("tenant", command_tenant, "tenants, their keys, quotas and retention")           \
     ROW("completion", command_completion, "print the completion script for bash or zsh") \

@@ -117,6 +117,24 @@ const struct tenant *access_reader(struct serve *serve, struct http_exchange *ex
     return tenant;
 }
 
+const struct tenant *access_writer(struct serve *serve, struct http_exchange *exchange)
+{
+    char key[512];
+    const bool given = access_key_of(exchange, false, key, sizeof key);
+    const struct tenant *tenant = given ? find_by_key(serve, KEY_WRITE, slice_from(key)) : NULL;
+    if (!given)
+        answer_error(serve, exchange, 401, "key_missing",
+                     "send the tenant's write key or the administration token: Authorization: Bearer KEY",
+                     &ANSWER_PRIVATE);
+    else if (!tenant && find_by_key(serve, KEY_READ, slice_from(key)))
+        answer_error(serve, exchange, 403, "wrong_key",
+                     "this is a read key; what changes results needs the tenant's write key", &ANSWER_PRIVATE);
+    else if (!tenant)
+        answer_error(serve, exchange, 401, "key_unknown", "this write key belongs to no tenant", &ANSWER_PRIVATE);
+    sodium_memzero(key, sizeof key);
+    return tenant;
+}
+
 /* "localhost", "127.0.0.1", "[::1]", each with or without a port. */
 static bool is_loopback_host(struct slice host)
 {

@@ -70,6 +70,8 @@ void route_gone(void *self, struct http_exchange *exchange);
 /* The tenant whose read key came with the request (Bearer, Basic, or ?key= where allowed), as of now. NULL: it was
  * answered 401 or 403. */
 const struct tenant *access_reader(struct serve *serve, struct http_exchange *exchange, bool allow_query_key);
+/* The tenant whose write key came with the request: who may change what the tenant sees. NULL: it was answered. */
+const struct tenant *access_writer(struct serve *serve, struct http_exchange *exchange);
 /* The key that came with the request, terminated; false: none. */
 bool access_key_of(const struct http_exchange *exchange, bool allow_query_key, char *to, size_t size);
 /* Whether the request may administrate; else it was answered. *out_actor: for the audit log. */
@@ -109,6 +111,10 @@ bool site_answer(struct serve *serve, struct http_exchange *exchange, struct sli
 /* about.c */
 void about_config(struct serve *serve, struct http_exchange *exchange);
 void about_tenant(struct serve *serve, struct http_exchange *exchange);
+
+/* replays.c: history again */
+void replays_begin(struct serve *serve, struct http_exchange *exchange);
+void replays_list(struct serve *serve, struct http_exchange *exchange);
 
 /* stream_health.c: GET /v1/stream */
 void stream_health(struct serve *serve, struct http_exchange *exchange);

@@ -54,6 +54,8 @@ static const struct route {
     { "/v1/sql", HTTP_METHOD_POST, ask_sql, ROUTE_CORS },
     { "/v1/live", HTTP_METHOD_GET, feed_open, ROUTE_CORS },
     { "/v1/stream", HTTP_METHOD_GET, stream_health, ROUTE_CORS },
+    { "/v1/replays", HTTP_METHOD_GET, replays_list, 0 },
+    { "/v1/replays", HTTP_METHOD_POST, replays_begin, 0 },
     { "/v1/tenants", HTTP_METHOD_GET, tenants_list, 0 },
     { "/v1/tenants", HTTP_METHOD_POST, tenants_create, 0 },
     { "/v1/config", HTTP_METHOD_GET, about_config, 0 },
@@ -112,6 +114,11 @@ static void route_tenant(struct serve *serve, struct http_exchange *exchange, st
         answer_wrong_method(serve, exchange, "GET, PATCH");
 }
 
+static bool is_both(struct slice path)
+{
+    return slice_equal(path, SLICE("/v1/tenants")) || slice_equal(path, SLICE("/v1/replays"));
+}
+
 void route_request(void *self, struct http_exchange *exchange)
 {
     struct serve *serve = self;
@@ -134,15 +141,13 @@ void route_request(void *self, struct http_exchange *exchange)
     if (known && is_options && known->flags & ROUTE_CORS)
         answer_preflight(serve, exchange);
     else if (known)
-        answer_wrong_method(serve, exchange,
-                            slice_equal(path, SLICE("/v1/tenants")) ? "GET, POST" : method_name(known->method));
+        answer_wrong_method(serve, exchange, is_both(path) ? "GET, POST" : method_name(known->method));
     else if (slice_starts(path, tenant) && path.n > tenant.n)
         route_tenant(serve, exchange, slice_after(path, tenant.n), method);
     else if (!(method == HTTP_METHOD_GET && site_answer(serve, exchange, path)))
         answer_error(serve, exchange, 404, "not_found",
                      "there is nothing here; the paths are /, /v1/sql, /v1/live, /v1/stream, /v1/config, /v1/whoami, "
-                     "/v1/tenants, /health, "
-                     "/ready, /metrics",
+                     "/v1/tenants, /v1/replays, /health, /ready, /metrics",
                      &ANSWER_PRIVATE);
 }
 

@@ -13,6 +13,7 @@ struct catalog;
 struct metrics;
 struct queue;
 struct page_table;
+struct replayer;
 struct serve;
 struct tenant;
 struct world;
@@ -59,6 +60,7 @@ struct serve_options {
     /* Events that the tenant sent in the current minute, as its quota sees it. From the loop; may not block. */
     uint64_t (*quota_used)(void *self, const char *tenant_id);
     void *hook_self;
+    struct replayer *replayer; /* history again (replay/replay.h); outlives the API; NULL: /v1/replays answers 503 */
 };
 
 /* Every field's default; then set what differs. */

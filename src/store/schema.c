@@ -146,8 +146,41 @@ static const char *const V3[] = {
     NULL,
 };
 
+/* History counted again (replay/): results of a generation are shown once its closing record is in replays, which comes
+ * with one insert for all of its windows; until then, and instead of what an older one or the stream has for the range,
+ * nobody sees them. No token: a repeated insert gives the same rows of the same names (FINAL). */
+static const char *const V4[] = {
+    "CREATE TABLE IF NOT EXISTS weir.windows_replayed ("
+    " customer_id String CODEC(ZSTD(1)),"
+    " placement LowCardinality(String),"
+    " window LowCardinality(String),"
+    " definition UInt64 CODEC(ZSTD(1)),"
+    " generation UInt64 CODEC(ZSTD(1)),"
+    " kind LowCardinality(String),"
+    " window_start DateTime64(3, 'UTC') CODEC(Delta, ZSTD(1)),"
+    " window_end DateTime64(3, 'UTC') CODEC(Delta, ZSTD(1)),"
+    " key String CODEC(ZSTD(1)),"
+    " measures String CODEC(ZSTD(1)),"
+    " event_count UInt64 CODEC(ZSTD(1))"
+    ") ENGINE = ReplacingMergeTree PARTITION BY placement"
+    " ORDER BY (customer_id, window, definition, window_start, window_end, key, generation)",
+
+    "CREATE TABLE IF NOT EXISTS weir.replays ("
+    " customer_id String, placement LowCardinality(String), window LowCardinality(String), definition UInt64,"
+    " range_from DateTime64(3, 'UTC'), range_to DateTime64(3, 'UTC'), generation UInt64,"
+    " event_count UInt64, finished_at DateTime64(3, 'UTC') DEFAULT now64(3, 'UTC')"
+    ") ENGINE = ReplacingMergeTree PARTITION BY placement ORDER BY (customer_id, definition, generation)",
+
+    "CREATE TABLE IF NOT EXISTS weir.late_replayed ("
+    " customer_id String, placement LowCardinality(String), generation UInt64,"
+    " journal_partition UInt16, journal_position UInt64"
+    ") ENGINE = ReplacingMergeTree PARTITION BY placement"
+    " ORDER BY (customer_id, journal_partition, journal_position, generation)",
+    NULL,
+};
+
 /* Index 0 is version 1. */
-static const char *const *const VERSIONS[] = { V1, V2, V3 };
+static const char *const *const VERSIONS[] = { V1, V2, V3, V4 };
 
 /* The caller's tenant: evaluated once a query, so that the primary key is used. No tenant, or two: NULL, no rows. */
 #define OWN                                                                                                            \
@@ -157,6 +190,19 @@ static const char *const *const VERSIONS[] = { V1, V2, V3 };
 #define LAST_VIEW(name, columns)                                                                                       \
     "CREATE OR REPLACE VIEW pub." name " DEFINER = writer SQL SECURITY DEFINER AS SELECT " columns " FROM weir." name  \
     " FINAL" OWN " AND is_removed = 0"
+/* The newest closed generation that covers the window of the row `w`; 0: none does. */
+#define GENERATION                                                                                                     \
+    "arrayMax(arrayPushBack(arrayMap(r -> if(r.1 = w.definition AND r.2 <= w.window_start AND r.3 >= w.window_end,"    \
+    " r.4, toUInt64(0)), (SELECT groupArray(tuple(definition, range_from, range_to, generation)) FROM "                \
+    "weir.replays" OWN ")), toUInt64(0)))"
+#define WINDOW_VIEW(first, then)                                                                                       \
+    "CREATE OR REPLACE VIEW pub.windows DEFINER = writer SQL SECURITY DEFINER AS"                                      \
+    " SELECT " first " w.ended_at AS window_end," then " w.revision AS revision, w.is_final = 1 AS is_final,"          \
+    " toString(w.definition) AS definition FROM weir.windows AS w FINAL" OWN " AND w.is_removed = 0 AND " GENERATION   \
+    " = 0 UNION ALL"                                                                                                   \
+    " SELECT " first " w.window_end AS window_end," then " toUInt64(1) AS revision, true AS is_final,"                 \
+    " toString(w.definition) AS definition FROM weir.windows_replayed AS w FINAL" OWN                                  \
+    " AND w.generation = " GENERATION
 #define VIEW(name, columns)                                                                                            \
     "CREATE OR REPLACE VIEW pub." name " DEFINER = writer SQL SECURITY DEFINER AS SELECT " columns                     \
     " FROM weir." name OWN
@@ -169,11 +215,15 @@ static const char *const VIEWS[] = {
     LAST_VIEW("sessions", "customer_id, session_id, visitor_id, nullIf(user_id, '') AS user_id, started_at, ended_at,"
                           " dateDiff('millisecond', started_at, ended_at) / 1000 AS duration_seconds, event_count,"
                           " page_views"),
-    LAST_VIEW("windows", "customer_id, window, kind, window_start, ended_at AS window_end, key, measures, event_count,"
-                         " revision, is_final = 1 AS is_final, toString(definition) AS definition"),
+    WINDOW_VIEW("w.customer_id AS customer_id, w.window AS window, w.kind AS kind, w.window_start AS window_start,",
+                " w.key AS key, w.measures AS measures, w.event_count AS event_count,"),
     VIEW("late_events", "customer_id, window, window_start, window_end, watermark, event_count, visitor_id,"
                         " nullIf(user_id, '') AS user_id, event_id, event_type, event_name, properties, timestamp,"
-                        " received_at"),
+                        " received_at, (journal_partition, journal_position) IN (SELECT journal_partition,"
+                        " journal_position FROM weir.late_replayed" OWN " AND generation IN (SELECT generation FROM"
+                        " weir.replays" OWN ")) AS replayed"),
+    VIEW("replays", "customer_id, window, toString(definition) AS definition, range_from, range_to, event_count,"
+                    " generation, finished_at"),
     VIEW("dead_letters", "concat(toString(journal_partition), '-', toString(journal_position)) AS id, customer_id,"
                          " stage, reason, message, field, original, event_id, received_at"),
 };

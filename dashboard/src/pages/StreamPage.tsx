@@ -174,8 +174,8 @@ function Windows({ range }: { range: Range }): ReactNode {
         { name: 'To' },
         { name: 'Key' },
         { name: 'Events', number: true },
-        { name: 'State' },
         { name: 'Measures' },
+        { name: 'State' },
       ]}
       cells={([start, end, window, key, events, measures, revision, isFinal]) => [
         <strong>{String(window)}</strong>,
@@ -185,16 +185,16 @@ function Windows({ range }: { range: Range }): ReactNode {
           .map(([, text]) => text)
           .join(' · ') || <span className="dim">all</span>,
         count(Number(events)),
-        Number(isFinal) || isFinal === true ? (
-          <span className="tag good">final</span>
-        ) : (
-          <span className="tag warn">{Number(revision) > 0 ? `revision ${Number(revision)}` : 'open'}</span>
-        ),
         members(measures).map(([name, text]) => (
           <span key={name} className="measure">
             <span className="dim">{name}</span> {text}
           </span>
         )),
+        Number(isFinal) || isFinal === true ? (
+          <span className="tag good">final</span>
+        ) : (
+          <span className="tag warn">{Number(revision) > 0 ? `revision ${Number(revision)}` : 'open'}</span>
+        ),
       ]}
       above={<WindowKinds range={range} />}
       empty={

@@ -1,0 +1,222 @@
+/* Places for jobs, and the role that works them off. A place that is over is remembered until another job needs it. */
+#include "replay/replay.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/bell.h"
+#include "base/log.h"
+#include "base/queue.h"
+#include "base/timestamp.h"
+#include "replay/replay_job.h"
+#include "world/world.h"
+
+#define MEMORY_BYTES_DEFAULT (256u << 20)
+
+struct replayer {
+    struct replayer_options options; /* texts are its own */
+    struct world *world;
+    struct replay_job jobs[REPLAY_JOBS_MAX];
+    uint64_t last_id; /* the API's thread's */
+    struct queue *queue;
+    struct bell *bell;
+    _Atomic bool stopping;
+    struct replay_run run; /* the role's */
+};
+
+const char *replay_state_name(enum replay_state state)
+{
+    static const char *const NAMES[] = { "free", "waiting", "running", "done", "failed" };
+    return NAMES[state];
+}
+
+struct replayer *replayer_new(const struct replayer_options *options, struct world *world)
+{
+    struct replayer *replayer = calloc(1, sizeof *replayer);
+    if (!replayer)
+        abort();
+    replayer->options = *options;
+    replayer->options.engine_url = strdup(options->engine_url);
+    replayer->options.user = strdup(options->user);
+    replayer->options.password = strdup(options->password);
+    replayer->options.scratch_path = strdup(options->scratch_path);
+    if (options->memory_bytes_max == 0)
+        replayer->options.memory_bytes_max = MEMORY_BYTES_DEFAULT;
+    replayer->world = world;
+    replayer->run.options = &replayer->options;
+    replayer->bell = bell_new();
+    replayer->queue = queue_new("replays", REPLAY_JOBS_MAX, bell_waker(replayer->bell));
+    return replayer;
+}
+
+static bool replayer_step(void *self, struct world *world, int64_t *wake_us)
+{
+    struct replayer *replayer = self;
+    struct replay_run *run = &replayer->run;
+    if (atomic_load(&replayer->stopping)) {
+        if (run->job)
+            replay_run_fail(run, world, "weir was stopped; nothing was replaced: run it again");
+        return false;
+    }
+    if (!run->job) {
+        struct replay_job *job = queue_pop(replayer->queue);
+        if (!job)
+            return false;
+        replay_run_begin(run, job, world);
+        return true;
+    }
+    if (replay_run_step(run, world))
+        return true;
+    if (run->job)
+        *wake_us = run->at_us;
+    return run->job == NULL; /* the next one */
+}
+
+struct role replayer_role(struct replayer *replayer)
+{
+    return (struct role){ "replay", replayer, replayer_step, replayer->bell, 0 };
+}
+
+void replayer_stop(struct replayer *replayer)
+{
+    atomic_store(&replayer->stopping, true);
+    bell_ring(replayer->bell);
+}
+
+void replayer_free(struct replayer *replayer)
+{
+    if (!replayer)
+        return;
+    while (queue_pop(replayer->queue))
+        ; /* those that waited were never begun */
+    queue_free(replayer->queue);
+    bell_free(replayer->bell);
+    free((char *)replayer->options.engine_url);
+    free((char *)replayer->options.user);
+    free((char *)replayer->options.password);
+    free((char *)replayer->options.scratch_path);
+    free(replayer);
+}
+
+/* ---- asking for one ---- */
+
+static bool is_for(const struct window *window, const char *tenant)
+{
+    for (size_t i = 0; i < window->tenant_count; i++)
+        if (slice_equal(window->tenants[i], slice_from(tenant)))
+            return true;
+    return window->tenant_count == 0;
+}
+
+static enum status refuse_kind(const struct window *window, struct error *err)
+{
+    if (window->processing_time)
+        return error_set(err, ERR_INVALID,
+                         "the window '%.*s' counts by the clock (time: processing), and what the clock said is not in "
+                         "history",
+                         SLICE_ARG(window->name));
+    return error_set(err, ERR_INVALID, "'%.*s' is a session window: sessions cannot be replayed yet",
+                     SLICE_ARG(window->name));
+}
+
+static enum status choose_windows(const struct replayer *replayer, struct replay_job *job, struct error *err)
+{
+    const struct domain_set *domains = replayer->options.domains;
+    const struct replay_request *request = &job->request;
+    for (size_t i = 0; domains && i < domains->window_count; i++) {
+        const struct window *window = &domains->windows[i];
+        const bool named = slice_equal(window->name, slice_from(request->window));
+        if ((request->window[0] && !named) || !is_for(window, request->tenant))
+            continue;
+        if (named && !replay_windows_can(window))
+            return refuse_kind(window, err);
+        if (!replay_windows_can(window))
+            continue;
+        job->names[job->window_count] = &window->name;
+        job->windows[job->window_count++] = (uint16_t)i;
+    }
+    if (job->window_count)
+        return OK;
+    return request->window[0]
+               ? error_set(err, ERR_NOT_FOUND, "there is no window '%s' for %s: `weir check` lists the windows",
+                           request->window, request->tenant)
+               : error_set(err, ERR_NOT_FOUND, "no window is declared that can be replayed for %s (docs/domains.md)",
+                           request->tenant);
+}
+
+static enum status check_range(const struct replay_request *request, struct error *err)
+{
+    char kept[TIMESTAMP_TEXT_BYTES];
+    if (request->to_ms <= request->from_ms)
+        return error_set(err, ERR_INVALID, "from must be before to: the range is [from, to)");
+    if (request->from_ms >= request->kept_from_ms)
+        return OK;
+    timestamp_format(request->kept_from_ms, kept);
+    return error_set(err, ERR_INVALID,
+                     "events before %.*s may be gone by the tenant's retention, and their results would be with them: "
+                     "use a later from",
+                     TIMESTAMP_TEXT_BYTES, kept);
+}
+
+/* A place that is free or over, the longest over first. NULL: all are taken. */
+static struct replay_job *find_place(struct replayer *replayer, const char *tenant, bool *out_busy)
+{
+    struct replay_job *place = NULL;
+    *out_busy = false;
+    for (size_t i = 0; i < REPLAY_JOBS_MAX; i++) {
+        struct replay_job *job = &replayer->jobs[i];
+        const uint32_t state = atomic_load(&job->state);
+        if (state == REPLAY_WAITING || state == REPLAY_RUNNING)
+            *out_busy |= strcmp(job->request.tenant, tenant) == 0;
+        else if (!place || job->id < place->id)
+            place = job;
+    }
+    return place;
+}
+
+enum status replayer_begin(struct replayer *replayer, const struct replay_request *request, uint64_t *out_id,
+                           struct error *err)
+{
+    bool busy;
+    struct replay_job *job = find_place(replayer, request->tenant, &busy);
+    if (busy)
+        return error_set(err, ERR_RETRY, "a replay of %s is under way: one at a time", request->tenant);
+    if (!job)
+        return error_set(err, ERR_FULL, "%d replays wait already", REPLAY_JOBS_MAX);
+    enum status s = check_range(request, err);
+    if (s != OK)
+        return s;
+    *job = (struct replay_job){ .request = *request, .to_ms = request->to_ms };
+    s = choose_windows(replayer, job, err);
+    if (s != OK) {
+        *job = (struct replay_job){ 0 };
+        return s;
+    }
+    *out_id = job->id = ++replayer->last_id;
+    atomic_store(&job->state, REPLAY_WAITING);
+    s = queue_push(replayer->queue, job);
+    assert(s == OK); /* it has a place for every job */
+    return s;
+}
+
+bool replayer_at(struct replayer *replayer, size_t index, struct replay_report *out)
+{
+    struct replay_job *job = &replayer->jobs[index];
+    const enum replay_state state = (enum replay_state)atomic_load(&job->state);
+    if (state == REPLAY_FREE)
+        return false;
+    *out = (struct replay_report){ .id = job->id,
+                                   .state = state,
+                                   .request = job->request,
+                                   .to_ms = atomic_load(&job->to_ms),
+                                   .total = atomic_load(&job->total),
+                                   .events = atomic_load(&job->events),
+                                   .results = atomic_load(&job->results),
+                                   .late = atomic_load(&job->late),
+                                   .generation = atomic_load(&job->generation),
+                                   .error = state == REPLAY_FAILED ? job->error.text : "",
+                                   .names = job->names,
+                                   .window_count = job->window_count };
+    return true;
+}

@@ -1,0 +1,249 @@
+/* Windows of a range of the past against sums made by hand, also with memory for a few rows only. */
+#include "replay/replay_windows.h"
+
+#include <ftw.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "base/test.h"
+#include "config/domain.h"
+#include "process/state/kv.h"
+#include "replay/row_binary.h"
+#include "world/disk.h"
+#include "world/world.h"
+
+#define MINUTE 60000LL
+#define EVENTS 20000
+#define KEYS 600
+
+static const char YAML[] = "domain: past\n"
+                           "windows:\n"
+                           "  - name: busy\n    size: 10m\n    by: [visitor_id]\n    lateness: 1d\n    emit: update\n"
+                           "    measures: {n: count()}\n"
+                           "  - name: moving\n    kind: sliding\n    size: 30m\n    slide: 10m\n"
+                           "    measures: {n: count()}\n"
+                           "  - name: visits\n    kind: session\n    by: [visitor_id]\n    measures: {n: count()}\n";
+
+struct past {
+    char directory[64];
+    struct domain_set *domains;
+    struct kv_pool *pool;
+    int64_t times[EVENTS];
+    unsigned keys[EVENTS];
+};
+
+static void past_open(struct past *past)
+{
+    char path[128];
+    struct error err;
+    size_t problems;
+    AUTO(buf) struct buf words;
+    buf_init(&words, 65536);
+    snprintf(past->directory, sizeof past->directory, "/tmp/weir-replay-XXXXXX");
+    assert_non_null(mkdtemp(past->directory));
+    snprintf(path, sizeof path, "%s/domains", past->directory);
+    assert_int_equal(disk_make_dirs(world_real()->disk, path, &err), OK);
+    snprintf(path, sizeof path, "%s/domains/past.yaml", past->directory);
+    FILE *file = fopen(path, "w");
+    assert_non_null(file);
+    fputs(YAML, file);
+    fclose(file);
+    assert_int_equal(domain_set_load(past->directory, world_real(), &past->domains, &words, &problems, &err), OK);
+    past->pool = kv_pool_new(&(struct kv_pool_options){ 0 });
+    int64_t at_ms = -300 * MINUTE; /* before 1970, too */
+    for (size_t i = 0; i < EVENTS; i++) {
+        at_ms += (int64_t)((i * 2654435761u >> 7) % 4000);
+        past->times[i] = at_ms;
+        past->keys[i] = (unsigned)(i * 40503u >> 3) % KEYS;
+    }
+}
+
+static int remove_one(const char *path, const struct stat *about, int kind, struct FTW *where)
+{
+    return remove(path);
+}
+
+static void past_close(struct past *past)
+{
+    assert_int_equal(nftw(past->directory, remove_one, 8, FTW_DEPTH | FTW_PHYS), 0);
+    domain_set_free(past->domains);
+    kv_pool_free(past->pool);
+}
+
+static uint64_t counted(const struct past *past, int64_t start_ms, int64_t end_ms, int key)
+{
+    uint64_t n = 0;
+    for (size_t i = 0; i < EVENTS; i++)
+        n += past->times[i] >= start_ms && past->times[i] < end_ms && (key < 0 || past->keys[i] == (unsigned)key);
+    return n;
+}
+
+/* How many results there have to be. */
+static uint64_t expected_results(const struct past *past, int64_t from_ms, int64_t to_ms)
+{
+    uint64_t results = 0;
+    for (int64_t start_ms = from_ms / (10 * MINUTE) * 10 * MINUTE - 10 * MINUTE; start_ms < to_ms;
+         start_ms += 10 * MINUTE) {
+        if (start_ms >= from_ms && start_ms + 30 * MINUTE <= to_ms)
+            results += counted(past, start_ms, start_ms + 30 * MINUTE, -1) > 0;
+        for (int key = 0; start_ms >= from_ms && start_ms + 10 * MINUTE <= to_ms && key < KEYS; key++)
+            results += counted(past, start_ms, start_ms + 10 * MINUTE, key) > 0;
+    }
+    return results;
+}
+
+static void check_rows(const struct past *past, struct slice rows, int64_t from_ms, int64_t to_ms)
+{
+    struct slice tenant = { 0 }, placement = { 0 }, window = { 0 }, kind, key = { 0 }, measures = { 0 };
+    uint64_t definition = 0, generation = 0, events = 0;
+    int64_t start_ms = 0, end_ms = 0;
+    unsigned number = 0;
+    char want[64];
+    while (rows.n) {
+        assert_true(row_take_text(&rows, &tenant) && row_take_text(&rows, &placement) &&
+                    row_take_text(&rows, &window) && row_take(&rows, &definition, 8) &&
+                    row_take(&rows, &generation, 8) && row_take_text(&rows, &kind) && row_take(&rows, &start_ms, 8) &&
+                    row_take(&rows, &end_ms, 8) && row_take_text(&rows, &key) && row_take_text(&rows, &measures) &&
+                    row_take(&rows, &events, 8));
+        assert_true(slice_equal(tenant, SLICE("acme")) && slice_equal(placement, SLICE("own")) && generation == 77);
+        assert_true(start_ms >= from_ms && end_ms <= to_ms);
+        const bool busy = slice_equal(window, SLICE("busy"));
+        assert_int_equal(end_ms - start_ms, (busy ? 10 : 30) * MINUTE);
+        int of_key = -1;
+        if (busy) {
+            assert_int_equal(sscanf(key.p, "{\"visitor_id\":\"v%u\"}", &number), 1);
+            of_key = (int)number;
+        }
+        assert_int_equal(events, counted(past, start_ms, end_ms, of_key));
+        snprintf(want, sizeof want, "{\"n\":%llu}", (unsigned long long)events);
+        assert_true(slice_equal(measures, slice_from(want)));
+    }
+}
+
+static enum status add(struct replay_windows *windows, size_t count, struct buf *rows, uint64_t *results, bool *more)
+{
+    struct error err = { 0 };
+    enum status s;
+    while ((s = replay_windows_add(windows, count, rows, results, more, &err)) == ERR_RETRY)
+        ;
+    return s;
+}
+
+static void run(const struct past *past, int64_t from_ms, int64_t to_ms, uint64_t memory_bytes)
+{
+    char texts[PROCESS_BATCH_MAX][16], path[96];
+    uint16_t chosen[2] = { 0, 1 };
+    struct error err = { 0 };
+    struct replay_windows *windows;
+    AUTO(buf) struct buf rows;
+    buf_init(&rows, 64 << 20);
+    snprintf(path, sizeof path, "%s/scratch", past->directory);
+    const struct replay_windows_options options = { .domains = past->domains,
+                                                    .windows = chosen,
+                                                    .window_count = 2,
+                                                    .from_ms = from_ms,
+                                                    .to_ms = to_ms,
+                                                    .generation = 77,
+                                                    .path = path,
+                                                    .pool = past->pool,
+                                                    .memory_bytes_max = memory_bytes };
+    assert_int_equal(replay_windows_new(&options, world_real(), &windows, &err), OK);
+    uint64_t results = 0;
+    bool more = false;
+    for (size_t i = 0; i < EVENTS;) {
+        size_t count = 0;
+        for (; i < EVENTS && count < PROCESS_BATCH_MAX; i++) {
+            if (past->times[i] < from_ms || past->times[i] >= to_ms)
+                continue;
+            snprintf(texts[count], sizeof texts[count], "v%u", past->keys[i]);
+            replay_windows_events(windows)[count] = (struct event){ .customer_id = SLICE("acme"),
+                                                                    .placement = SLICE("own"),
+                                                                    .visitor_id = slice_from(texts[count]),
+                                                                    .event_id = slice_from(texts[count]),
+                                                                    .event_type = SLICE("view"),
+                                                                    .properties = SLICE("{}"),
+                                                                    .context = SLICE("{}"),
+                                                                    .timestamp_ms = past->times[i] };
+            count++;
+        }
+        assert_int_equal(add(windows, count, &rows, &results, &more), OK);
+        while (more)
+            assert_int_equal(add(windows, 0, &rows, &results, &more), OK);
+    }
+    do
+        assert_int_equal(replay_windows_end(windows, &rows, &results, &more, &err), OK);
+    while (more);
+    check_rows(past, buf_slice(&rows), from_ms, to_ms);
+    assert_int_equal(results, expected_results(past, from_ms, to_ms));
+    assert_int_equal(replay_windows_evictions(windows) > 0, memory_bytes < 1 << 20);
+    replay_windows_free(windows);
+}
+
+static void test_results_are_those_of_the_windows_wholly_in_the_range(void **state)
+{
+    (void)state;
+    static struct past past;
+    past_open(&past);
+    run(&past, -100 * MINUTE, 60 * MINUTE, 64 << 20);
+    run(&past, -97 * MINUTE, 45 * MINUTE + 1, 64 << 20);    /* no edge is a window's */
+    run(&past, 400000 * MINUTE, 400060 * MINUTE, 64 << 20); /* nothing there */
+    past_close(&past);
+}
+
+static void test_rows_beyond_the_memory_lie_on_disk_and_nothing_changes(void **state)
+{
+    (void)state;
+    static struct past past;
+    past_open(&past);
+    run(&past, -60 * MINUTE, 30 * MINUTE, 16 << 10);
+    past_close(&past);
+}
+
+static void test_sessions_and_windows_by_the_clock_are_refused(void **state)
+{
+    (void)state;
+    static struct past past;
+    past_open(&past);
+    assert_true(replay_windows_can(&past.domains->windows[0]));
+    assert_false(replay_windows_can(&past.domains->windows[2]));
+    struct window by_clock = past.domains->windows[0];
+    by_clock.processing_time = true;
+    assert_false(replay_windows_can(&by_clock));
+    past_close(&past);
+}
+
+static void test_row_binary_reads_what_it_wrote_and_nothing_that_is_cut(void **state)
+{
+    (void)state;
+    AUTO(buf) struct buf bytes, text;
+    buf_init(&bytes, 1 << 20);
+    buf_init(&text, 1 << 20);
+    for (size_t i = 0; i < 20000; i++)
+        buf_add_char(&text, (char)i);
+    row_add_text(&bytes, buf_slice(&text));
+    row_add_text(&bytes, SLICE(""));
+    row_add_u64(&bytes, UINT64_MAX - 5);
+    struct slice rest = buf_slice(&bytes), got = { 0 };
+    uint64_t number = 0;
+    assert_true(row_take_text(&rest, &got) && slice_equal(got, buf_slice(&text)));
+    assert_true(row_take_text(&rest, &got) && got.n == 0);
+    assert_true(row_take(&rest, &number, 8) && number == UINT64_MAX - 5 && rest.n == 0);
+    for (size_t n = 0; n < 20000; n += 97) {
+        rest = slice_of(bytes.p, n);
+        assert_false(row_take_text(&rest, &got));
+    }
+    rest = SLICE("\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01");
+    assert_false(row_take_text(&rest, &got));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_results_are_those_of_the_windows_wholly_in_the_range),
+        cmocka_unit_test(test_rows_beyond_the_memory_lie_on_disk_and_nothing_changes),
+        cmocka_unit_test(test_sessions_and_windows_by_the_clock_are_refused),
+        cmocka_unit_test(test_row_binary_reads_what_it_wrote_and_nothing_that_is_cut),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
