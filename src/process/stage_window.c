@@ -26,7 +26,7 @@ struct stage_window *stage_window_new(const struct stage_window_options *options
 {
     struct stage_window *stage = calloc(1, sizeof *stage);
     const struct domain_set *domains = options->defs->domains;
-    size_t fields = domains && domains->fields->count ? domains->fields->count : 1;
+    size_t fields = domains && domains->fields && domains->fields->count ? domains->fields->count : 1;
     if (!stage)
         abort();
     stage->options = *options;
