@@ -26,7 +26,10 @@ static struct top_task read_task(struct slice json)
                               .state_bytes = number(json, "state_bytes"),
                               .rows = number(json, "state_rows"),
                               .panes = number(json, "state_panes"),
-                              .evictions = number(json, "state_evictions") };
+                              .evictions = number(json, "state_evictions"),
+                              .commit_s = number(json, "commit_seconds"),
+                              .late = number(json, "late"),
+                              .dead = number(json, "dead") };
 }
 
 void top_stream_take(struct top_stream *stream, struct slice json, int64_t now_us)
@@ -68,6 +71,9 @@ static const struct column {
     { "behind", offsetof(struct top_task, lag_s), 10, UNIT_SECONDS },
     { "event time", offsetof(struct top_task, delay_s), 12, UNIT_SECONDS },
     { "state", offsetof(struct top_task, state_bytes), 11, UNIT_BYTES },
+    { "commit", offsetof(struct top_task, commit_s), 8, UNIT_SECONDS },
+    { "late", offsetof(struct top_task, late), 6, UNIT_COUNT },
+    { "dead", offsetof(struct top_task, dead), 6, UNIT_COUNT },
     { "rows", offsetof(struct top_task, rows), 9, UNIT_COUNT },
     { "windows", offsetof(struct top_task, panes), 9, UNIT_COUNT },
     { "evicted", offsetof(struct top_task, evictions), 9, UNIT_COUNT },

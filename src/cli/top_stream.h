@@ -7,7 +7,8 @@
 #define TOP_TASKS_MAX 64 /* those beyond are not shown */
 
 struct top_task {
-    double partition, events, rate, lag_records, lag_s, delay_s, state_bytes, rows, panes, evictions;
+    double partition, events, rate, lag_records, lag_s, delay_s, state_bytes, rows, panes, evictions, commit_s, late,
+        dead;
 };
 
 struct top_stream {

@@ -27,6 +27,19 @@ static void test_rates_come_from_two_looks(void **state)
     assert_true(stream.tasks[0].rate == 0);
 }
 
+static void test_80_columns_have_room_for_what_goes_wrong(void **state)
+{
+    (void)state;
+    struct top_stream stream = { 0 };
+    top_stream_take(
+        &stream,
+        SLICE("{\"partitions\":[{\"partition\":0,\"events\":1,\"late\":777,\"dead\":55,\"commit_seconds\":0.004}]}"),
+        1);
+    assert_non_null(strstr(shown(&stream, 80), " 777"));
+    assert_non_null(strstr(shown(&stream, 80), " 55"));
+    assert_non_null(strstr(shown(&stream, 80), "4.0 ms"));
+}
+
 static void test_no_line_is_wider_than_the_terminal(void **state)
 {
     (void)state;
@@ -50,6 +63,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_rates_come_from_two_looks),
+        cmocka_unit_test(test_80_columns_have_room_for_what_goes_wrong),
         cmocka_unit_test(test_no_line_is_wider_than_the_terminal),
         cmocka_unit_test(test_an_older_weir_is_said_to_be_silent),
     };

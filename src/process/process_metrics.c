@@ -17,6 +17,10 @@ void process_metrics_init(struct process_metrics *metrics, struct metrics *regis
                                           "Commits that the full journal refused and that were tried again", label),
         .checkpoint_failures = metrics_counter(registry, "process_checkpoint_failures_total",
                                                "Checkpoints that failed; the next one is tried soon", label),
+        .late = metrics_counter(registry, "process_late_total", "Rows of late events that the task wrote", label),
+        .dead = metrics_counter(registry, "process_dead_total", "Events that the task refused", label),
+        .last_commit =
+            metrics_gauge(registry, "process_last_commit_seconds", "The last commit, from submit to durable", label),
         .live_delayed = metrics_counter(registry, "process_live_delayed_total",
                                         "Messages of the live feed held back since its queue was full", label),
         .lag_seconds = metrics_gauge(registry, "process_lag_seconds", "Age of the oldest unprocessed event", label),
@@ -52,6 +56,7 @@ void process_metrics_init(struct process_metrics *metrics, struct metrics *regis
 void process_metrics_dead(struct process_metrics *metrics, const char *stage, const char *reason)
 {
     struct process_reason *known = metrics->reasons;
+    counter_add(metrics->dead, 1);
     for (size_t i = 0; i < metrics->reason_count; i++, known++) {
         if (known->stage == stage && known->reason == reason) {
             counter_add(known->dead, 1);

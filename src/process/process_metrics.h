@@ -13,6 +13,8 @@ struct process_metrics {
     struct counter *processed, *duplicates, *commits, *commit_retries, *checkpoint_failures, *live_delayed;
     struct gauge *lag_seconds, *lag_records, *lag_alias, *state_bytes, *state_disk_bytes, *dedup_ids, *dedup_horizon;
     struct counter *dedup_dropped_early;
+    struct counter *late, *dead; /* of this task, whatever the window or reason */
+    struct gauge *last_commit;
     struct gauge *state_rows, *state_panes, *watermark_delay, *watermark_alias, *delays[PROCESS_DELAYS_MAX];
     struct counter *state_evictions;
     uint16_t partition;

@@ -231,7 +231,9 @@ static void commit_is_durable(struct process_task *task, struct world *world)
     process_commit_changes(commit, task->partition, make_durable, &visit);
     task->durable_next = commit->note.changelog_next;
     counter_add(task->metrics.commits, 1);
+    counter_add(task->metrics.late, process_outputs_stream(&commit->outputs, TOPIC_LATE, task->partition)->records);
     histogram_observe_us(task->metrics.commit_seconds, now_us - commit->submitted_us, 1);
+    gauge_set(task->metrics.last_commit, (double)(now_us - commit->submitted_us) / 1e6);
     if (commit->oldest_us != INT64_MAX && commit->oldest_us > 0) {
         int64_t latency_us = world_wall_us(world) - commit->oldest_us;
         task->latency_us = latency_us > 0 ? latency_us : 0;

@@ -24,7 +24,10 @@ static const struct number {
     { "state_panes", "process_state_panes" },
     { "state_evictions", "process_state_evictions_total" },
     { "dedup_ids", "dedup_ids" },
+    { "late", "process_late_total" },
+    { "dead", "process_dead_total" },
     { "commits", "process_commits_total" },
+    { "commit_seconds", "process_last_commit_seconds" },
     { "commit_retries", "process_commit_retries_total" },
     { "checkpoint_failures", "process_checkpoint_failures_total" },
 };

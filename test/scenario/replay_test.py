@@ -99,6 +99,10 @@ def history(name):
     assert send_file(weir, name, keys["write_key"]) == expected["events"]
     weir.settle("SELECT count() FROM events_raw", expected["events"], keys["read_key"])
     weir.settle("SELECT (SELECT sum(event_count) FROM windows) + (SELECT count() FROM late_events)", expected["events"], keys["read_key"])
+    tasks = json.loads(weir.request("GET", weir.api("/v1/stream"))[1])["partitions"]
+    late = int(weir.one("SELECT count() FROM late_events", keys["read_key"]))
+    assert sum(t["late"] for t in tasks) == late > 0 and sum(t["dead"] for t in tasks) == 0, (late, tasks)
+    assert all(0 < t["commit_seconds"] < 30 for t in tasks if t["commits"]), tasks
     assert weir.stop() == 0
     declare(weir.config, LATER)
     return weir.start(), keys, expected
