@@ -8,6 +8,7 @@
 
 #define JSON_BYTES_MAX (1u << 20) /* of one result's key or measures */
 #define SCRATCH_BYTES (1u << 20)
+#define CLOCK_STEP_MS 10000
 #define TICK_MS 1000
 
 /* Windows that were half closed, and updates that waited, when the task was cut off. */
@@ -62,11 +63,23 @@ void stage_window_free(struct stage_window *stage)
     free(stage);
 }
 
+/* A wall clock that was set back would open windows in processing time again that gave their final result. So theirs
+ * goes on from where it was, at the pace of the wall clock, until that has caught up. */
+static void set_clock(struct stage_window *stage, int64_t now_ms)
+{
+    const int64_t passed_ms = now_ms - stage->now_ms;
+    if (passed_ms > 0 && passed_ms < CLOCK_STEP_MS) /* more: it was set, or all rested */
+        stage->clock_ms += passed_ms;
+    if (stage->clock_ms < now_ms)
+        stage->clock_ms = now_ms;
+    stage->now_ms = now_ms;
+}
+
 enum status stage_window_run(void *self, struct process_batch *batch, struct error *err)
 {
     struct stage_window *stage = self;
     stage->outputs = batch->outputs;
-    stage->now_ms = batch->now_ms;
+    set_clock(stage, batch->now_ms);
     return window_count_batch(stage, batch, err);
 }
 
@@ -75,7 +88,7 @@ enum status stage_window_partial(struct stage_window *stage, struct slice record
 {
     struct window_partial partial;
     stage->outputs = outputs;
-    stage->now_ms = now_ms;
+    set_clock(stage, now_ms);
     enum status s = window_partial_decode(record, &partial, err);
     if (s != OK)
         return s;
@@ -213,9 +226,9 @@ bool stage_window_tick(struct stage_window *stage, int64_t now_ms)
 {
     if (stage->options.defs->count == 0)
         return false;
-    stage->now_ms = now_ms;
+    set_clock(stage, now_ms);
     if (stage->more || now_ms >= stage->pending_at_ms || now_ms >= stage->untold_at_ms ||
-        keyed_pane_next_expired(stage->options.rows, now_ms))
+        keyed_pane_next_expired(stage->options.rows, stage->clock_ms))
         return true;
     if (now_ms < stage->tick_at_ms && stage->tick_at_ms - now_ms <= TICK_MS)
         return false;

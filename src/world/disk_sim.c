@@ -122,8 +122,8 @@ static enum status sim_write(struct disk_file *self, const struct iovec *parts, 
         total += parts[i].iov_len;
     begin_step(sim, &skip, &cut);
     uint64_t end = offset + total, size = file->inode->seen.n;
-    bool full = sim->plan.write_full ||
-                (sim->plan.capacity_bytes && end > size && sim_used_bytes(sim) + end - size > sim->plan.capacity_bytes);
+    bool full = sim->plan.write_full || (sim->plan.capacity_bytes && end > size &&
+                                         disk_sim_used_bytes(sim) + end - size > sim->plan.capacity_bytes);
     bool broken = sim->plan.fail_write_in && dice_once_in(sim->dice, sim->plan.fail_write_in);
     size_t take_n = skip || ((full || broken) && !cut) ? dice_below(sim->dice, total + 1) : total;
     if (full && end > size && take_n > size - (offset < size ? offset : size))
@@ -295,7 +295,7 @@ static enum status sim_free_bytes(struct disk *disk, const char *path, uint64_t 
     (void)path;
     if (sim->off)
         return is_off(err);
-    uint64_t used = sim_used_bytes(sim), capacity = sim->plan.capacity_bytes;
+    uint64_t used = disk_sim_used_bytes(sim), capacity = sim->plan.capacity_bytes;
     *out_bytes = capacity == 0 ? UINT64_MAX / 2 : used < capacity ? capacity - used : 0;
     return OK;
 }

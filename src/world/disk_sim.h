@@ -33,7 +33,8 @@ struct disk_sim_plan *disk_sim_plan(struct disk_sim *sim); /* change it at any t
 
 /* How many steps that change anything (create, write, sync, truncate, rename, remove, directory sync) were begun. */
 uint64_t disk_sim_steps(const struct disk_sim *sim);
-bool disk_sim_is_off(const struct disk_sim *sim); /* every call fails with ERR_IO until disk_sim_restart */
+uint64_t disk_sim_used_bytes(const struct disk_sim *sim); /* of all files together, for capacity_bytes */
+bool disk_sim_is_off(const struct disk_sim *sim);         /* every call fails with ERR_IO until disk_sim_restart */
 
 /* The power goes now (nothing happens if it is off already). */
 void disk_sim_power_cut(struct disk_sim *sim);

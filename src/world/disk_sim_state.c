@@ -193,7 +193,7 @@ void sim_inode_change(struct inode *inode, uint64_t offset, const char *p, size_
     inode->changes_end = &change->next;
 }
 
-uint64_t sim_used_bytes(const struct disk_sim *sim)
+uint64_t disk_sim_used_bytes(const struct disk_sim *sim)
 {
     uint64_t n = 0;
     for (size_t i = 0; i < NAMES_MAX; i++)

@@ -66,4 +66,3 @@ void sim_inode_change(struct inode *inode, uint64_t offset, const char *p, size_
 void sim_inode_sync(struct inode *inode);
 /* The sync failed: what was pending reaches the platter by chance, and is forgotten. */
 void sim_inode_sync_failed(struct disk_sim *sim, struct inode *inode);
-uint64_t sim_used_bytes(const struct disk_sim *sim);

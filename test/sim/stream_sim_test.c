@@ -1,7 +1,9 @@
 /* Windows and sessions against the oracle (test/support/stream_oracle.h), on random streams through a machine that
  * fails: several tenants, some loading history in any order, some live; out of order, repeated, years back, from the
  * future; one to three partitions; domains of every kind of window; commits of a few events, memory so small that rows
- * and visitors leave it all the time; power cuts at random disk steps, full disks, kills, orderly restarts.
+ * and visitors leave it all the time; power cuts at random disk steps, full disks, writes, flushes and renames that
+ * fail, kills, orderly restarts; a clock that is set forward and back; a sink that is slow, so that the journal fills
+ * up, and a journal that forgets at once what the sink has read; at the end a flipped bit in what a task remembers.
  *
  * A failure prints SEED=…; `SEED=7 build-debug/test_sim_stream_sim_test_c` repeats it alone, with the log. SEEDS=5000
  * runs that many. */
@@ -25,6 +27,10 @@ struct story {
     struct stream_rig rig;
     struct oracle oracle;
     uint64_t dice[2];
+    bool clock_jumps,
+        marked; /* marked: the journal knows that there is a sink, and forgets nothing that it has not read */
+    int64_t offset_most_ms; /* the furthest that the clock was ever set ahead */
+    uint64_t sink_rarely;
     unsigned tenants, visitors, pages, patience_s; /* how long live tenants' events may have been under way */
     bool scattered[ORACLE_TENANTS_MAX];            /* loads history in no order at all */
     int64_t at_ms[ORACLE_TENANTS_MAX];             /* where the tenant's history is */
@@ -95,6 +101,14 @@ static void begin(struct story *story, uint64_t seed)
     options->checkpoint_bytes = options->checkpoint_interval_ms % 2 ? 4096 : 0; /* 0: by time alone, with so little */
     options->dedup_memory_bytes_max = 64u << 10;
     options->results_max = RESULTS[roll(story, 3)];
+    if (roll(story, 2)) {
+        struct journal_options *journal = &story->rig.journal_options;
+        journal->segment_bytes = journal->retention_bytes = 512u << 10;
+        options->batch_bytes_max = 8u << 10; /* a commit is at most half a segment */
+        journal->total_bytes_max = roll(story, 2) ? 0 : (6 + roll(story, 8)) * journal->segment_bytes;
+    }
+    story->clock_jumps = roll(story, 3) == 0;
+    story->sink_rarely = 1 + roll(story, 20);
     story->tenants = 1 + (unsigned)roll(story, 4);
     story->visitors = 1 + (unsigned)roll(story, 60);
     story->pages = 1 + (unsigned)roll(story, 20);
@@ -110,12 +124,58 @@ static void begin(struct story *story, uint64_t seed)
                       options->batch_records_max, options->results_max);
 }
 
-/* ---- the stream ---- */
+/* ---- the sink and the clock ---- */
+
+/* Reads what is new, then allows the journal to forget it. */
+static bool sink(struct story *story)
+{
+    if (disk_sim_is_off(story->rig.disk))
+        return false;
+    bool some = oracle_read(&story->oracle, &story->rig);
+    story->marked |= stream_rig_mark(&story->rig, story->oracle.position) == OK;
+    return some;
+}
 
 static int64_t wall_ms(struct story *story)
 {
     return story->rig.time.world.wall_us(&story->rig.time.world) / 1000;
 }
+
+static int64_t offset_ms(struct story *story)
+{
+    return story->rig.time.wall_offset_us / 1000;
+}
+
+static void set_clock(struct story *story, int64_t by_ms)
+{
+    if (wall_ms(story) > story->oracle.wall_most_ms)
+        story->oracle.wall_most_ms = wall_ms(story);
+    if (only_seed)
+        print_message("the clock jumps by %" PRId64 " ms\n", by_ms);
+    world_sim_jump(&story->rig.time, by_ms * 1000);
+    if (offset_ms(story) > story->offset_most_ms)
+        story->offset_most_ms = offset_ms(story);
+}
+
+/* What windows in processing time do not survive is a restart while the clock is set back. */
+static void set_right(struct story *story)
+{
+    if (story->offset_most_ms > offset_ms(story))
+        set_clock(story, story->offset_most_ms - offset_ms(story));
+}
+
+/* Stays within what an event may be ahead of the clock. */
+static void jump_clock(struct story *story)
+{
+    int64_t by_ms = (10 + (int64_t)roll(story, 7200)) * 1000;
+    if (story->rig.time.wall_offset_us > 0)
+        by_ms = -by_ms;
+    else if (story->rig.time.wall_offset_us == 0 && roll(story, 2))
+        by_ms = -by_ms;
+    set_clock(story, by_ms);
+}
+
+/* ---- the stream ---- */
 
 static int64_t next_time(struct story *story, unsigned tenant)
 {
@@ -177,7 +237,9 @@ static void send_future(struct story *story)
 static void play(struct story *story, unsigned rounds)
 {
     struct stream_rig *rig = &story->rig;
-    for (unsigned round = 0; round < rounds && !disk_sim_is_off(rig->disk); round++) {
+    if (!story->marked)
+        (void)sink(story);
+    for (unsigned round = 0; story->marked && round < rounds && !disk_sim_is_off(rig->disk); round++) {
         size_t numbers[64], count = 1 + roll(story, 20);
         for (size_t i = 0; i < count; i++) {
             bool again = story->oracle.event_count && roll(story, 6) == 0;
@@ -187,6 +249,10 @@ static void play(struct story *story, unsigned rounds)
         send(story, numbers, count);
         if (roll(story, 20) == 0)
             send_future(story);
+        if (story->clock_jumps && roll(story, 15) == 0)
+            jump_clock(story);
+        if (roll(story, story->sink_rarely) == 0)
+            (void)sink(story);
         if (roll(story, 3) == 0)
             stream_rig_run(rig, (int64_t)roll(story, roll(story, 8) ? 100 : 90000));
         else
@@ -205,10 +271,16 @@ static void must_be_up(struct story *story, const char *when)
     if (!rig->journal) {
         if (disk_sim_is_off(rig->disk))
             disk_sim_restart(rig->disk);
+        set_right(story);
         if (stream_rig_up(rig, &err) != OK)
             fail_msg("%s: %s", when, err.text);
     }
-    bool settled = stream_rig_settle(rig, 20000);
+    /* In a full journal the tasks wait until the sink has read on. */
+    bool settled = false;
+    for (int rounds = 0, still = 0; rounds < 40 && still < 3 && !stream_rig_failure(rig); rounds++) {
+        settled = stream_rig_settle(rig, 2000);
+        still = sink(story) || !settled ? 0 : still + 1;
+    }
     if (stream_rig_failure(rig))
         fail_msg("%s: %s", when, stream_rig_failure(rig));
     if (!settled)
@@ -234,6 +306,19 @@ static void end_life(struct story *story)
     stream_rig_crash(rig);
 }
 
+static void make_trouble(struct story *story, struct disk_sim_plan *plan)
+{
+    plan->write_full = roll(story, 3) == 0;
+    if (roll(story, 4) == 0)
+        plan->capacity_bytes = disk_sim_used_bytes(story->rig.disk) + roll(story, 1u << 20);
+    if (roll(story, 4) == 0)
+        plan->fail_write_in = 1 + roll(story, 30);
+    if (roll(story, 4) == 0)
+        plan->fail_sync_in = 1 + roll(story, 30);
+    if (roll(story, 4) == 0)
+        plan->fail_name_in = 1 + roll(story, 10);
+}
+
 static void live(struct story *story)
 {
     struct stream_rig *rig = &story->rig;
@@ -243,11 +328,10 @@ static void live(struct story *story)
     plan->cut_after = roll(story, 2);
     if (disk_sim_is_off(rig->disk))
         disk_sim_restart(rig->disk);
+    set_right(story);
     if (stream_rig_up(rig, NULL) == OK) {
         play(story, 5 + (unsigned)roll(story, 10));
-        plan->write_full = roll(story, 2);
-        if (roll(story, 4) == 0)
-            plan->fail_write_in = 1 + roll(story, 30);
+        make_trouble(story, plan);
         play(story, (unsigned)roll(story, 6));
     } else if (!rig->journal) {
         disk_sim_power_cut(rig->disk);
@@ -255,11 +339,23 @@ static void live(struct story *story)
     end_life(story);
 }
 
+/* Again and again while the journal is full. */
+static void send_surely(struct story *story, size_t number)
+{
+    for (int i = 0; i < 50 && !story->oracle.events[number].acknowledged; i++) {
+        send(story, &number, 1);
+        if (story->oracle.events[number].acknowledged)
+            return;
+        stream_rig_run(&story->rig, 200);
+        (void)sink(story);
+    }
+    assert_true(story->oracle.events[number].acknowledged);
+}
+
 static void send_rest(struct story *story)
 {
     for (size_t i = 0; i < story->oracle.event_count; i++)
-        if (!story->oracle.events[i].acknowledged)
-            send(story, &i, 1);
+        send_surely(story, i);
 }
 
 /* An event for every tenant and partition, behind all others: every window before it is closed. */
@@ -277,7 +373,7 @@ static void close_all(struct story *story, int64_t up_to_ms[ORACLE_TENANTS_MAX])
                 event->visitor++;
                 oracle_event(&story->oracle, number, 0, text, &made);
             } while (stream_rig_partition(&story->rig, &made) != p);
-            send(story, &number, 1);
+            send_surely(story, number);
         }
         up_to_ms[t] = time_ms - story->oracle.disorder_ms;
     }
@@ -292,6 +388,49 @@ static void check_quiet(struct story *story)
     commits = stream_rig_metric(&story->rig, "weir_process_commits_total") - commits;
     if (commits > 2 * story->rig.journal_options.partitions)
         fail_msg("idle for half an hour, then %.0f commits in 5 minutes", commits);
+}
+
+/* ---- rot ---- */
+
+struct pick {
+    struct story *story;
+    char path[DISK_PATH_MAX], directory[DISK_PATH_MAX];
+    uint64_t seen;
+};
+
+static void pick_file(void *self, const char *name)
+{
+    struct pick *pick = self;
+    if (roll(pick->story, ++pick->seen) == 0)
+        snprintf(pick->path, sizeof pick->path, "%s/%s", pick->directory, name);
+}
+
+/* A bit of what a task remembers is not what it was: either the task says so, or all it says is right. */
+static void rot(struct story *story)
+{
+    struct stream_rig *rig = &story->rig;
+    struct disk *disk = disk_sim_disk(rig->disk);
+    struct pick pick = { .story = story };
+    stream_rig_down(rig);
+    snprintf(pick.directory, sizeof pick.directory, "/data/state/partition-%05u",
+             (unsigned)roll(story, rig->journal_options.partitions));
+    assert_int_equal(disk->ops->list(disk, pick.directory, pick_file, &pick, NULL), OK);
+    if (!pick.seen ||
+        !disk_sim_rot(rig->disk, pick.path, roll(story, 1 + roll(story, 20000)), (unsigned)roll(story, 8)))
+        return;
+    if (only_seed)
+        print_message("a bit of %s is flipped\n", pick.path);
+    disk_sim_kill(rig->disk);
+    disk_sim_restart(rig->disk);
+    if (stream_rig_up(rig, NULL) != OK)
+        return;
+    play(story, 5);
+    stream_rig_run(rig, 5000);
+    (void)sink(story);
+    if (stream_rig_failure(rig))
+        return;
+    must_be_up(story, "after a bit was flipped");
+    oracle_check(&story->oracle, rig, NULL, "after a bit was flipped");
 }
 
 static void run_story(uint64_t seed)
@@ -312,12 +451,15 @@ static void run_story(uint64_t seed)
     play(story, 5);
     must_be_up(story, "when all is sent");
     oracle_check(&story->oracle, &story->rig, NULL, "when all is sent");
+    set_right(story);
     close_all(story, up_to_ms);
     must_be_up(story, "when all is closed");
     stream_rig_run(&story->rig, 2 * MINUTE_MS);
     check_quiet(story);
     oracle_check(&story->oracle, &story->rig, up_to_ms, "when all is closed");
     oracle_check_metrics(&story->oracle, &story->rig, "when all is closed");
+    if (roll(story, 3) == 0)
+        rot(story);
     stream_rig_done(&story->rig);
     oracle_done(&story->oracle);
     free(story);

@@ -149,31 +149,23 @@ static void make_keys(struct oracle *oracle, struct oracle_event *event)
     }
 }
 
-struct reading {
-    struct oracle *oracle;
-    uint32_t order[STREAM_PARTITIONS_MAX];
-};
-
-static void read_enriched(void *self, uint16_t partition, struct slice record)
+static void read_enriched(struct oracle *oracle, uint16_t partition, struct slice record)
 {
-    struct reading *reading = self;
     struct event event;
     assert_int_equal(event_decode(record, &event, NULL), OK);
     unsigned number = number_in(event.event_id);
-    assert_true(number < reading->oracle->event_count);
-    struct oracle_event *known = &reading->oracle->events[number];
+    assert_true(number < oracle->event_count);
+    struct oracle_event *known = &oracle->events[number];
     if (known->times_enriched++ == 0) {
-        known->order = reading->order[partition]++;
+        known->order = oracle->order[partition]++;
         known->partition = partition;
-        make_keys(reading->oracle, known);
+        make_keys(oracle, known);
     }
 }
 
-static void read_late(void *self, uint16_t partition, struct slice record)
+static void read_late(struct oracle *oracle, struct slice record)
 {
-    struct oracle *oracle = ((struct reading *)self)->oracle;
     struct late_record late;
-    (void)partition;
     assert_int_equal(late_record_decode(record, &late, NULL), OK);
     oracle->lates = grown(oracle->lates, &oracle->late_capacity, oracle->late_count, sizeof *oracle->lates);
     oracle->lates[oracle->late_count++] =
@@ -186,11 +178,9 @@ static void read_late(void *self, uint16_t partition, struct slice record)
                               .events = late.events };
 }
 
-static void read_result(void *self, uint16_t partition, struct slice bytes)
+static void read_result(struct oracle *oracle, struct slice bytes)
 {
-    struct oracle *oracle = ((struct reading *)self)->oracle;
     struct window_record record;
-    (void)partition;
     assert_int_equal(window_record_decode(bytes, &record, NULL), OK);
     oracle->results = grown(oracle->results, &oracle->result_capacity, oracle->result_count, sizeof *oracle->results);
     struct oracle_result *result = &oracle->results[oracle->result_count];
@@ -217,11 +207,9 @@ static struct oracle_session *find_session(struct oracle *oracle, uint8_t tenant
     return NULL;
 }
 
-static void read_session(void *self, uint16_t partition, struct slice bytes)
+static void read_session(struct oracle *oracle, struct slice bytes)
 {
-    struct oracle *oracle = ((struct reading *)self)->oracle;
     struct session_record record;
-    (void)partition;
     assert_int_equal(session_record_decode(bytes, &record, NULL), OK);
     const struct oracle_session is = { .tenant = (uint8_t)number_in(record.customer_id),
                                        .visitor = (uint8_t)number_in(record.visitor_id),
@@ -244,16 +232,27 @@ static void read_session(void *self, uint16_t partition, struct slice bytes)
     *session = is;
 }
 
-static void read_all(struct oracle *oracle, struct stream_rig *rig)
+static void read_record(void *self, uint16_t topic, uint16_t partition, struct slice record)
 {
-    struct reading reading = { .oracle = oracle };
-    for (size_t i = 0; i < oracle->event_count; i++)
-        oracle->events[i].times_enriched = 0;
-    oracle->late_count = oracle->result_count = oracle->session_count = 0;
-    stream_rig_read(rig, TOPIC_ENRICHED, read_enriched, &reading);
-    stream_rig_read(rig, TOPIC_LATE, read_late, &reading);
-    stream_rig_read(rig, TOPIC_WINDOWS, read_result, &reading);
-    stream_rig_read(rig, TOPIC_SESSIONS, read_session, &reading);
+    struct oracle *oracle = self;
+    oracle->records++;
+    if (topic == TOPIC_ENRICHED)
+        read_enriched(oracle, partition, record);
+    else if (topic == TOPIC_LATE)
+        read_late(oracle, record);
+    else if (topic == TOPIC_WINDOWS)
+        read_result(oracle, record);
+    else
+        read_session(oracle, record);
+}
+
+bool oracle_read(struct oracle *oracle, struct stream_rig *rig)
+{
+    const uint32_t topics =
+        TOPIC_BIT(TOPIC_ENRICHED) | TOPIC_BIT(TOPIC_LATE) | TOPIC_BIT(TOPIC_WINDOWS) | TOPIC_BIT(TOPIC_SESSIONS);
+    uint64_t before = oracle->records;
+    oracle->position = stream_rig_read(rig, topics, oracle->position, read_record, oracle);
+    return oracle->records > before;
 }
 
 /* ---- which events are late ---- */
@@ -294,7 +293,8 @@ static int64_t watermark_at(const struct oracle *oracle, const struct oracle_eve
 /* How far any watermark of the tenant can have come. */
 static int64_t watermark_most(const struct oracle *oracle, struct stream_rig *rig, uint8_t tenant)
 {
-    int64_t most_ms = oracle->live[tenant] ? rig->time.world.wall_us(&rig->time.world) / 1000 : NO_TIME;
+    const int64_t wall_ms = rig->time.world.wall_us(&rig->time.world) / 1000;
+    int64_t most_ms = !oracle->live[tenant] ? NO_TIME : wall_ms > oracle->wall_most_ms ? wall_ms : oracle->wall_most_ms;
     for (size_t i = 0; i < oracle->event_count; i++)
         if (oracle->events[i].times_enriched && oracle->events[i].tenant == tenant &&
             oracle->events[i].time_ms > most_ms)
@@ -739,7 +739,7 @@ static void check_sessions(struct oracle *oracle, const char *when)
 
 void oracle_check(struct oracle *oracle, struct stream_rig *rig, const int64_t *up_to_ms, const char *when)
 {
-    read_all(oracle, rig);
+    (void)oracle_read(oracle, rig);
     for (size_t e = 0; e < oracle->event_count; e++) {
         const struct oracle_event *event = &oracle->events[e];
         if (event->times_enriched > 1 || (event->acknowledged && event->times_enriched == 0) ||

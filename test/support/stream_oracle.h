@@ -46,7 +46,10 @@ struct oracle {
     struct oracle_event events[ORACLE_EVENTS_MAX];
     size_t event_count;
     bool live[ORACLE_TENANTS_MAX]; /* its clock may go on by itself */
-    struct oracle_late *lates;     /* in the order of the journal */
+    int64_t wall_most_ms;          /* how far the wall clock had come before it was set back; 0: it never was */
+    uint64_t position, records;    /* how far the journal was read; everything once, as a sink does */
+    uint32_t order[STREAM_PARTITIONS_MAX];
+    struct oracle_late *lates; /* in the order of the journal */
     size_t late_count, late_capacity;
     struct oracle_result *results; /* the same; every record */
     size_t result_count, result_capacity;
@@ -64,6 +67,8 @@ void oracle_window_yaml(const struct oracle_window *window, struct buf *to);
 void oracle_event(struct oracle *oracle, size_t number, int64_t now_ms, char text[ORACLE_EVENT_TEXT],
                   struct event *out);
 
+/* Reads what is new in the journal; false: nothing. What was read may be forgotten there. */
+bool oracle_read(struct oracle *oracle, struct stream_rig *rig);
 /* Reads everything that is there and fails the test when it is not what it should be. closed: every tenant's watermark
  * has passed up_to_ms[tenant], so that windows that end there must have given their result. NULL: nothing is known. */
 void oracle_check(struct oracle *oracle, struct stream_rig *rig, const int64_t *up_to_ms, const char *when);

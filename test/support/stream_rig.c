@@ -268,23 +268,35 @@ enum status stream_rig_send(struct stream_rig *rig, const struct event *events, 
 
 /* ---- what came out ---- */
 
-void stream_rig_read(struct stream_rig *rig, enum journal_topic topic, stream_rig_visit *visit, void *self)
+uint64_t stream_rig_read(struct stream_rig *rig, uint32_t topics, uint64_t position, stream_rig_visit *visit,
+                         void *self)
 {
-    struct journal_read_options options = { .topics = TOPIC_BIT(topic),
+    struct journal_read_options options = { .topics = topics,
                                             .partition = JOURNAL_ALL_PARTITIONS,
-                                            .position = JOURNAL_BEGIN };
+                                            .position = position };
     struct journal_reader *reader;
     struct journal_batch batch;
+    struct error err = { 0 };
     assert_int_equal(journal_file.reader_open(rig->journal, &options, &reader, NULL), OK);
     do {
-        assert_int_equal(journal_read(reader, 1u << 20, &batch, NULL), OK);
+        if (journal_read(reader, 1u << 20, &batch, &err) != OK)
+            fail_msg("%s", err.text);
         for (size_t i = 0; i < batch.chunk_count; i++) {
             struct slice rest = batch.chunks[i].bytes, record;
             while (journal_next_record(&rest, &record))
-                visit(self, batch.chunks[i].partition, record);
+                visit(self, batch.chunks[i].topic, batch.chunks[i].partition, record);
         }
+        position = batch.next_position;
     } while (batch.chunk_count);
     journal_file.reader_close(reader);
+    return position;
+}
+
+enum status stream_rig_mark(struct stream_rig *rig, uint64_t position)
+{
+    struct journal_mark mark = { "store", JOURNAL_ALL_PARTITIONS, position, { "", 0 } };
+    struct journal_commit commit = { .marks = &mark, .mark_count = 1 };
+    return commit_and_wait(rig, &commit);
 }
 
 double stream_rig_metric(struct stream_rig *rig, const char *line_start)

@@ -50,8 +50,12 @@ const char *stream_rig_failure(const struct stream_rig *rig);
 enum status stream_rig_send(struct stream_rig *rig, const struct event *events, size_t count);
 uint16_t stream_rig_partition(const struct stream_rig *rig, const struct event *event);
 
-/* Every durable record of the topic, in the journal's order. */
-typedef void stream_rig_visit(void *self, uint16_t partition, struct slice record);
-void stream_rig_read(struct stream_rig *rig, enum journal_topic topic, stream_rig_visit *visit, void *self);
+/* Every durable record of the topics (TOPIC_BIT()s) behind the position, in the journal's order. Returns the position
+ * from which to read on. */
+typedef void stream_rig_visit(void *self, uint16_t topic, uint16_t partition, struct slice record);
+uint64_t stream_rig_read(struct stream_rig *rig, uint32_t topics, uint64_t position, stream_rig_visit *visit,
+                         void *self);
+/* What a sink does when it has stored everything before the position: the journal may forget it. */
+enum status stream_rig_mark(struct stream_rig *rig, uint64_t position);
 /* The sum of all metrics whose line begins so. */
 double stream_rig_metric(struct stream_rig *rig, const char *line_start);

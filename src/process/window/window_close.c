@@ -317,13 +317,13 @@ enum status window_close_expired(struct stage_window *stage, struct error *err)
     struct keyed *rows = stage->options.rows;
     struct keyed_pane *pane;
     bool done = true;
-    if (!keyed_pane_next_expired(rows, stage->now_ms))
+    if (!keyed_pane_next_expired(rows, stage->clock_ms))
         return OK;
     enum status s = window_flush_updates(stage, true, err);
-    while (s == OK && done && (pane = keyed_pane_next_expired(rows, stage->now_ms))) {
+    while (s == OK && done && (pane = keyed_pane_next_expired(rows, stage->clock_ms))) {
         done = stage->results_left > 0 && stage->pending_count == 0;
         if (done)
-            s = close_pane(stage, pane, stage->now_ms - 1, &done, err);
+            s = close_pane(stage, pane, stage->clock_ms - 1, &done, err);
     }
     stage->closing |= !done;
     return s;

@@ -46,7 +46,8 @@ struct window_hit {
 struct stage_window {
     struct stage_window_options options;
     struct process_outputs *outputs; /* of the commit in work */
-    int64_t now_ms;
+    int64_t now_ms;                  /* the wall clock */
+    int64_t clock_ms;                /* the same for windows in processing time: it is never set back */
     struct window_combiner combiner;
     struct value *values; /* of the batch's events: fields->count each */
     struct watermark *marks[PROCESS_BATCH_MAX];
