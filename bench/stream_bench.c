@@ -2,7 +2,7 @@
  * partition takes a second and a CPU-second (of all its threads, the kernel's part included), memory, and whether
  * every result is what plain counting gives.
  *
- * usage: stream_bench [--json] [--events N] [--keys N] [--memory MIB] [--checkpoint MS] [--dir DIR] [CASE…]
+ * usage: stream_bench [--json] [--events N] [--keys N] [--memory MIB] [--checkpoint MIB] [--dir DIR] [CASE…]
  *
  * Each case writes its events with a seeded generator in a process of its own, then a new process opens the journal
  * and runs the task that `weir up` runs; a third one reads the results and compares. Files are under DIR (default: a
@@ -163,7 +163,7 @@ static const struct stream_case CASES[] = {
 struct bench {
     bool json, any_wrong, any_row;
     uint64_t events, keys, memory_mib;
-    int64_t checkpoint_ms;
+    uint64_t checkpoint_mib;
     const char *dir;
     double table_rate;    /* updates a second of the bare table */
     double campaign_rate; /* events a second by the clock */
@@ -422,7 +422,7 @@ static void bench_case(struct bench *bench, const struct stream_case *given)
     struct stream_case of = sized(bench, given);
     struct stream_report report;
     make_dir(bench, dir, sizeof dir);
-    const struct stream_options options = { &of, dir, bench->memory_mib, bench->checkpoint_ms, base_of_time() };
+    const struct stream_options options = { &of, dir, bench->memory_mib, bench->checkpoint_mib, base_of_time() };
     generate_apart(&options);
     run_apart(&options, 0, &report);
     print_report(bench, &of, &report, check_apart(&options));
@@ -440,7 +440,7 @@ static void bench_recovery(struct bench *bench)
                       "measures: {n: count()}, emit: update}\n";
     of.updates = true;
     make_dir(bench, dir, sizeof dir);
-    const struct stream_options options = { &of, dir, bench->memory_mib, bench->checkpoint_ms, base_of_time() };
+    const struct stream_options options = { &of, dir, bench->memory_mib, bench->checkpoint_mib, base_of_time() };
     generate_apart(&options);
     run_apart(&options, of.events / 10 * 9, NULL);
     run_apart(&options, 0, &report);
@@ -468,7 +468,7 @@ static void bench_visible(struct bench *bench)
                       "properties.item}], where: event_type == "
                       "'bid', measures: {n: count()}, emit: update}\n";
     make_dir(bench, dir, sizeof dir);
-    const struct stream_options options = { &of, dir, bench->memory_mib, bench->checkpoint_ms,
+    const struct stream_options options = { &of, dir, bench->memory_mib, bench->checkpoint_mib,
                                             base_of_time() + 2 * DAY_MS };
     if (pipe(result) != 0)
         abort();
@@ -523,7 +523,7 @@ static bool bench_named(struct bench *bench, const char *name)
 static void usage(void)
 {
     fprintf(stderr, "usage: stream_bench [--json] [--events N] [--keys N] "
-                    "[--memory MIB] [--checkpoint MS] [--dir DIR] [CASE…]\ncases: table "
+                    "[--memory MIB] [--checkpoint MIB] [--dir DIR] [CASE…]\ncases: table "
                     "recovery visible");
     for (size_t i = 0; i < COUNT_OF(CASES); i++)
         fprintf(stderr, " %s", CASES[i].name);
@@ -550,7 +550,7 @@ static void read_options(struct bench *bench, int argc, char **argv)
         else if (c == 'm')
             bench->memory_mib = strtoull(optarg, NULL, 10);
         else if (c == 'c')
-            bench->checkpoint_ms = (int64_t)strtoull(optarg, NULL, 10);
+            bench->checkpoint_mib = strtoull(optarg, NULL, 10);
         else if (c == 'd')
             bench->dir = optarg;
         else

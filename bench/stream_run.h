@@ -22,9 +22,9 @@
 struct stream_options {
     const struct stream_case *of;
     const char *dir;
-    uint64_t memory_mib;   /* of the keyed state; 0: the default */
-    int64_t checkpoint_ms; /* 0: the default */
-    int64_t base_ms;       /* of event time: the start of a day */
+    uint64_t memory_mib;     /* of the state; 0: an eighth of the machine, as weir up has it */
+    uint64_t checkpoint_mib; /* of changes before a checkpoint; 0: the default */
+    int64_t base_ms;         /* of event time: the start of a day */
 };
 
 struct stream_report {
@@ -256,8 +256,9 @@ static void stream_task_start(struct stream_task *of, const struct stream_option
                                              .session_gap_ms = of->domains->session_gap_ms,
                                              .kv = &kv_rocksdb,
                                              .kv_pool = of->pool,
-                                             .state_memory_bytes_max = options->memory_mib << 20,
-                                             .checkpoint_interval_ms = options->checkpoint_ms };
+                                             .state_memory_bytes_max = options->memory_mib ? options->memory_mib << 20
+                                                                                           : world_memory_bytes() / 8,
+                                             .checkpoint_bytes = options->checkpoint_mib << 20 };
     of->task = process_task_new(&process, of->journal.journal, 0, of->journal.metrics, NULL, world_real());
     of->role = process_task_role(of->task);
     must(role_start(&of->role, world_real(), &of->thread, &err), &err, "start the task");
