@@ -453,17 +453,23 @@ static void bench_recovery(struct bench *bench)
     remove_all(dir);
 }
 
-#define CAMPAIGN (&CASES[1])
+static const struct stream_case *case_named(const char *name)
+{
+    for (size_t i = 0; i < COUNT_OF(CASES); i++)
+        if (strcmp(name, CASES[i].name) == 0)
+            return &CASES[i];
+    return NULL;
+}
 
 /* At half of the rate that the same windows take at full speed. */
 static void bench_visible(struct bench *bench)
 {
     char dir[DISK_PATH_MAX / 2], beside[128];
-    struct stream_case of = *CAMPAIGN;
+    struct stream_case of = *case_named("campaign");
     struct visible_report report = { 0 };
     int result[2];
     if (bench->campaign_rate <= 0)
-        bench_case(bench, CAMPAIGN);
+        bench_case(bench, &of);
     of.domain = ALONE "windows:\n- {name: per_campaign, kind: tumbling, size: 10s, by: [{item: "
                       "properties.item}], where: event_type == "
                       "'bid', measures: {n: count()}, emit: update}\n";
@@ -512,12 +518,10 @@ static bool bench_named(struct bench *bench, const char *name)
         bench_recovery(bench);
         return true;
     }
-    for (size_t i = 0; i < COUNT_OF(CASES); i++)
-        if (strcmp(name, CASES[i].name) == 0) {
-            bench_case(bench, &CASES[i]);
-            return true;
-        }
-    return false;
+    const struct stream_case *of = case_named(name);
+    if (of)
+        bench_case(bench, of);
+    return of != NULL;
 }
 
 static void usage(void)

@@ -144,7 +144,7 @@ static const struct option ROWS[] = {
           "Disk of one partition's remembered ids; beyond it the oldest are forgotten early, with a warning."),
     DURATION("process.checkpoint_interval", process_checkpoint_interval_ms, "60s", 100, DAY,
              "Time between checkpoints of the state: bounds the replay after a crash."),
-    BYTES("process.checkpoint_size", process_checkpoint_bytes, "128 MiB", MIB, TIB,
+    BYTES("process.checkpoint_size", process_checkpoint_bytes, "256 MiB", MIB, TIB,
           "Changes of one partition's state after which a checkpoint begins before its time: bounds the replay under "
           "load. A MiB is some 15,000 changed keys and some 10 ms of replay."),
 

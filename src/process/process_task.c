@@ -40,7 +40,7 @@ static void options_complete(struct process_options *options)
                                               .dedup_memory_bytes_max = 128u << 20,
                                               .dedup_disk_bytes_max = 4ull << 30,
                                               .checkpoint_interval_ms = 60000,
-                                              .checkpoint_bytes = 128u << 20,
+                                              .checkpoint_bytes = 256u << 20,
                                               .session_gap_ms = 30 * 60 * 1000LL,
                                               .disorder_ms = 10 * 60 * 1000LL,
                                               .state_memory_bytes_max = 256u << 20 };

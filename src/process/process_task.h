@@ -35,7 +35,7 @@ struct process_options {
     uint64_t dedup_memory_bytes_max;  /* 128 MiB a partition; holds about 45 million ids */
     uint64_t dedup_disk_bytes_max;    /* 4 GiB a partition */
     int64_t checkpoint_interval_ms;   /* 60 s */
-    uint64_t checkpoint_bytes;        /* 128 MiB of changes, before its time */
+    uint64_t checkpoint_bytes;        /* 256 MiB of changes, before its time */
     int64_t session_gap_ms;           /* 30 min; a longer pause of a visitor, by event time, ends a session */
     int64_t disorder_ms;              /* 10 min; how far a watermark stays behind the newest event */
     uint64_t state_memory_bytes_max;  /* 256 MiB a partition; windows get two thirds, sessions one */
