@@ -16,10 +16,15 @@ mkdir -p "$data" || exit 73
 log=$data/weir.log history=$data/history
 weir= generate= send=
 
+has_ended() { # PID; one that ended stays as a zombie while this shell, broken off within a wait, has not looked at it
+  local state
+  state=$(sed -n 's/^State:[[:space:]]*\(.\).*/\1/p' "/proc/$1/status" 2>/dev/null)
+  [ -z "$state" ] || [ "$state" = Z ]
+}
 end_one() { # PID: asks it to end, and after 20 s makes it
   [ -n "$1" ] || return
   kill -TERM "$1" 2>/dev/null || return
-  for _ in $(seq 200); do kill -0 "$1" 2>/dev/null || break; sleep 0.1; done
+  for _ in $(seq 200); do has_ended "$1" && break; sleep 0.1; done
   kill -KILL "$1" 2>/dev/null
   wait "$1" 2>/dev/null
 }
@@ -52,6 +57,7 @@ load() { # GENERATE_OPTION…: a stretch of history, to its end; it grows to the
 sql() { build/weir sql --url "http://127.0.0.1:$api" --format tsv "$1" 2>/dev/null | tail -1; }
 
 # weir
+: >"$log" # here, not in the background: what an earlier run said must be gone before anybody looks
 build/weir up --config config --env dev --data "$data" --ingest-port "$ingest" --api-port "$api" --olap-port "$olap" >"$log" 2>&1 &
 weir=$!
 for _ in $(seq 600); do

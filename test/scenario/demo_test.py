@@ -60,7 +60,7 @@ class Demo:
 
 
 def test_the_demo_broken_off_while_loading_goes_on_without_doubling():
-    demo = Demo(days=40)  # enough for some seconds of loading on a quick machine
+    demo = Demo(days=60)  # enough for some seconds of loading, also when the machine answers slowly
     try:
         demo.start().wait_for("dashboard")
         end = time.time() + 60
@@ -72,11 +72,11 @@ def test_the_demo_broken_off_while_loading_goes_on_without_doubling():
         assert "days of history" not in demo.text(), "loaded before it could be broken off"
         stopped = demo.interrupt()
         demo.start().wait_for("The dashboard is live")
-        accepted = int(re.search(r"40 days of history: (\d+) events", demo.text()).group(1))
+        accepted = int(re.search(r"60 days of history: (\d+) events", demo.text()).group(1))
         until = open(os.path.join(demo.data, "history")).read().split()[1].replace("T", " ").replace("Z", "")
         ask = "SELECT count(), uniqExact(event_id) FROM events_raw WHERE timestamp < '%s'" % until
         made = subprocess.run([os.path.join(ROOT, "build", "weir"), "generate", "--visitors", "4000", "--seed", "11", "--rate", "0.45", "--growth", "8", "--surge",
-                               "2.5", "--days", "40", "--until", until.replace(" ", "T") + "Z"], capture_output=True, text=True, check=True).stdout.count("\n")
+                               "2.5", "--days", "60", "--until", until.replace(" ", "T") + "Z"], capture_output=True, text=True, check=True).stdout.count("\n")
         demo.asker.settle("SELECT count() - uniqExact(event_id) FROM events_raw", 0)
         demo.asker.settle("SELECT count() > %d FROM events_raw WHERE timestamp < '%s'" % (made * 0.99, until), 1)
         time.sleep(2)  # the store has everything, the last letters too
