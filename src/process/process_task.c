@@ -228,8 +228,11 @@ static void commit_is_durable(struct process_task *task, struct world *world)
     struct process_commit *commit = task->flying;
     struct durable_visit visit = { task };
     int64_t now_us = world_mono_us(world);
+    uint64_t before = task->changed_bytes, limit = task->options.checkpoint_bytes;
     process_commit_changes(commit, task->partition, make_durable, &visit);
     task->durable_next = commit->note.changelog_next;
+    if (before < limit && task->changed_bytes >= limit) /* once: what cannot be done now is tried again in its time */
+        task->checkpoint_at_us = now_us;
     counter_add(task->metrics.commits, 1);
     counter_add(task->metrics.late, process_outputs_stream(&commit->outputs, TOPIC_LATE, task->partition)->records);
     histogram_observe_us(task->metrics.commit_seconds, now_us - commit->submitted_us, 1);

@@ -72,6 +72,22 @@ static void test_every_event_comes_out_once_in_order_of_arrival(void **state)
     assert_int_equal(rig.duplicates_live, 10000);
 }
 
+static void test_a_checkpoint_comes_before_its_time_when_much_has_changed(void **state)
+{
+    (void)state;
+    for (unsigned limited = 0; limited < 2; limited++) {
+        rig_down(&rig);
+        rig.options.checkpoint_interval_ms = 600000;
+        rig.options.checkpoint_bytes = limited ? 2000 : 1u << 30;
+        assert_int_equal(rig_up(&rig, NULL), OK);
+        rig_run(&rig, 100);
+        double before = rig_metric(&rig, "process_checkpoint_seconds_count");
+        assert_int_equal(rig_send(&rig, "acme", limited * 1000, 1000), OK);
+        rig_run(&rig, 5000);
+        assert_int_equal(rig_metric(&rig, "process_checkpoint_seconds_count") > before, limited);
+    }
+}
+
 static void test_a_domain_may_do_without_sessions(void **state)
 {
     static struct domain_set domains = { .without_sessions = true, .session_gap_ms = 1000, .out_of_orderness_ms = 1 };
@@ -308,6 +324,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_a_lone_event_is_committed_without_waiting, setup, teardown),
         cmocka_unit_test_setup_teardown(test_an_empty_batch_commits_nothing, setup, teardown),
         cmocka_unit_test_setup_teardown(test_every_event_comes_out_once_in_order_of_arrival, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_a_checkpoint_comes_before_its_time_when_much_has_changed, setup, teardown),
         cmocka_unit_test_setup_teardown(test_a_domain_may_do_without_sessions, setup, teardown),
         cmocka_unit_test_setup_teardown(test_the_same_id_of_two_tenants_is_two_events, setup, teardown),
         cmocka_unit_test_setup_teardown(test_bytes_that_are_no_event_become_a_dead_letter_with_the_bytes, setup,

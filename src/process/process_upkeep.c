@@ -92,14 +92,12 @@ static enum status changelog_end(struct process_task *task, uint64_t *out, struc
     return task->journal->backend->end_position(task->journal, TOPIC_CHANGELOG, task->partition, out, err);
 }
 
-/* In its time, when much has changed, or as soon as the journal has no room. */
+/* In its time (which comes early when much has changed, see commit_is_durable), or as soon as the journal has no room.
+ */
 static bool is_due(struct process_task *task, int64_t now_us)
 {
     struct journal_status status;
     if (now_us >= task->checkpoint_at_us)
-        return true;
-    if (task->changed_bytes >= task->options.checkpoint_bytes && !state_base_is_settling(task->base) &&
-        task->checkpoint_retry.attempts == 0)
         return true;
     if (now_us < task->room_at_us)
         return false;
@@ -147,7 +145,8 @@ bool process_upkeep_checkpoint(struct process_task *task, struct world *world, i
     retry_reset(&task->checkpoint_retry);
     process_metrics_checkpoint(&task->metrics, world_mono_us(world) - task->checkpoint_began_us);
     task->last_point = point;
-    task->checkpoint_at_us = now_us + task->options.checkpoint_interval_ms * 1000;
+    bool again = task->changed_bytes >= task->options.checkpoint_bytes; /* so much came meanwhile */
+    task->checkpoint_at_us = again ? now_us : now_us + task->options.checkpoint_interval_ms * 1000;
     task->must_mark = true; /* moves the mark "process" of an idle partition, too */
     if (keep != JOURNAL_BEGIN) {
         task->keep = keep;
