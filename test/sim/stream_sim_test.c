@@ -41,6 +41,11 @@ static uint64_t roll(struct story *story, uint64_t below)
     return dice_below(story->dice, below);
 }
 
+static int64_t wall_ms(struct story *story)
+{
+    return story->rig.time.world.wall_us(&story->rig.time.world) / 1000;
+}
+
 /* ---- the domains ---- */
 
 static void make_window(struct story *story, struct oracle_window *window, size_t number)
@@ -113,6 +118,7 @@ static void begin(struct story *story, uint64_t seed)
     story->visitors = 1 + (unsigned)roll(story, 60);
     story->pages = 1 + (unsigned)roll(story, 20);
     story->patience_s = 1 + (unsigned)roll(story, 600);
+    story->oracle.none_silent_until_ms = story->clock_jumps ? 0 : wall_ms(story) + MINUTE_MS;
     for (unsigned t = 0; t < story->tenants; t++) {
         story->oracle.live[t] = roll(story, 3) == 0;
         story->scattered[t] = roll(story, 3) == 0;
@@ -134,11 +140,6 @@ static bool sink(struct story *story)
     bool some = oracle_read(&story->oracle, &story->rig);
     story->marked |= stream_rig_mark(&story->rig, story->oracle.position) == OK;
     return some;
-}
-
-static int64_t wall_ms(struct story *story)
-{
-    return story->rig.time.world.wall_us(&story->rig.time.world) / 1000;
 }
 
 static int64_t offset_ms(struct story *story)

@@ -163,6 +163,8 @@ static void read_enriched(struct oracle *oracle, uint16_t partition, struct slic
     }
 }
 
+/* A sum is late only when its sender had been silent for a minute; or for the first of the windows that its slice is
+ * part of. */
 static void read_late(struct oracle *oracle, struct slice record)
 {
     struct late_record late;
@@ -176,6 +178,10 @@ static void read_late(struct oracle *oracle, struct slice record)
                               .end_ms = late.end_ms,
                               .watermark_ms = late.watermark_ms,
                               .events = late.events };
+    if (!late.event.event_id.n && !oracle->windows[window_named(oracle, late.window)].sliding &&
+        late.event.received_ms < oracle->none_silent_until_ms)
+        fail_msg("a sum of %u events is told late for %.*s, and nobody was silent for a minute", late.events,
+                 SLICE_ARG(late.window));
 }
 
 static void read_result(struct oracle *oracle, struct slice bytes)

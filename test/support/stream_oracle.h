@@ -46,6 +46,7 @@ struct oracle {
     struct oracle_event events[ORACLE_EVENTS_MAX];
     size_t event_count;
     bool live[ORACLE_TENANTS_MAX]; /* its clock may go on by itself */
+    int64_t none_silent_until_ms;  /* by the wall clock: before it no partition can have been silent for a minute */
     int64_t wall_most_ms;          /* how far the wall clock had come before it was set back; 0: it never was */
     uint64_t position, records;    /* how far the journal was read; everything once, as a sink does */
     uint32_t order[STREAM_PARTITIONS_MAX];

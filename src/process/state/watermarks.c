@@ -67,6 +67,7 @@ struct watermark *watermarks_of(struct watermarks *watermarks, struct slice cust
                                      .newest_ms = WATERMARK_NONE,
                                      .value_ms = WATERMARK_NONE,
                                      .complete_ms = WATERMARK_NONE,
+                                     .sent_ms = WATERMARK_NONE,
                                      .others = others };
     *slot_of(watermarks, hash, customer_id) = watermark;
     watermarks->all[watermarks->count++] = watermark;

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "process/state/watermarks.h"
 #include "process/window/window_partial.h"
 
 #define ARENA_BYTES (64u << 20)
@@ -90,7 +91,7 @@ static enum status send(const struct combiner_entry *entry, uint16_t from, struc
                                             .definition = entry->definition,
                                             .start_ms = entry->start_ms,
                                             .end_ms = entry->end_ms,
-                                            .watermark_ms = entry->watermark_ms,
+                                            .watermark_ms = WATERMARK_NONE,
                                             .events = entry->events,
                                             .customer_id = entry->customer_id,
                                             .placement = entry->placement,

@@ -17,7 +17,7 @@ struct combiner_entry {
     uint32_t slot;
     uint16_t owner; /* the partition to send it to */
     uint64_t definition, events;
-    int64_t start_ms, end_ms, watermark_ms;
+    int64_t start_ms, end_ms;
     struct slice customer_id, placement, key; /* in the arena */
     void *row;                                /* in the arena */
 };

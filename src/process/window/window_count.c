@@ -225,7 +225,6 @@ static enum status add_to_combiner(struct stage_window *stage, struct window_def
                                          .definition = def->window->id,
                                          .start_ms = def->session ? hit->time_ms : hit->start_ms,
                                          .end_ms = def->session ? hit->time_ms : hit->start_ms,
-                                         .watermark_ms = stage->marks_ms[hit->event],
                                          .customer_id = event->customer_id,
                                          .placement = event->placement,
                                          .key = slice_of(hit->key, hit->key_n) };

@@ -1,6 +1,7 @@
 /* What one partition found for a key that another one owns: a record of TOPIC_REKEYED. Partitions add up their own
  * events of a commit first, so that what is sent is a sum per key and commit, not the events (two-phase aggregation).
- * Records also carry how far the sender's watermark has come for the tenant; one without a definition says only that.
+ * A record without a definition says how far the sender's watermark has come for the tenant. It stands behind all sums of
+ * its commit: they are sent definition by definition, so that none may say what the events of the others had moved.
  *
  * Encoded (little-endian), version 1:
  *   0 u8 version  1 u8 0  2 u16 from   4 u64 definition (0: a watermark alone)  12 i64 start_ms  20 i64 end_ms
@@ -17,7 +18,7 @@ struct window_partial {
     uint16_t from; /* the partition that sends it */
     uint64_t definition;
     int64_t start_ms, end_ms; /* both the slice's start; of a session window: the first and the last event in it */
-    int64_t watermark_ms;     /* of the tenant in the sending partition, before these events */
+    int64_t watermark_ms;     /* of the tenant in the sending partition; WATERMARK_NONE beside a sum */
     uint64_t events;
     struct slice customer_id, placement, key;
     struct slice row; /* as aggregate_encode wrote it */
