@@ -1,7 +1,7 @@
 /* What one partition found for a key that another one owns: a record of TOPIC_REKEYED. Partitions add up their own
  * events of a commit first, so that what is sent is a sum per key and commit, not the events (two-phase aggregation).
- * A record without a definition says how far the sender's watermark has come for the tenant. It stands behind all sums of
- * its commit: they are sent definition by definition, so that none may say what the events of the others had moved.
+ * A record without a definition says how far the sender's watermark has come for the tenant. It stands behind all sums
+ * of its commit: they are sent definition by definition, so that none may say what the events of the others had moved.
  *
  * Encoded (little-endian), version 1:
  *   0 u8 version  1 u8 0  2 u16 from   4 u64 definition (0: a watermark alone)  12 i64 start_ms  20 i64 end_ms
