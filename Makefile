@@ -1,5 +1,5 @@
 # The commands of the project; each is a short script or a call of meson. `make` alone builds.
-.PHONY: all setup build demo test unit check bench sim planted fuzz docs clean debug
+.PHONY: all setup build demo test unit check bench race sim planted fuzz docs clean debug
 JOBS ?= $(shell nproc)
 
 all: build
@@ -35,6 +35,10 @@ demo: ## installs what it needs, builds, starts everything with live demo traffi
 
 bench: ## the numbers, as ratios in one run
 	@bench/run
+
+race: build ## weir beside Flink and Kafka Streams on the same Kafka topic; OPTIONS=--quick for a first look, bench/peers/run --help for more
+	@tools/setup.sh --peers
+	@bench/peers/run $(OPTIONS)
 
 fuzz: ## make fuzz T=name [SECONDS=60]
 	@tools/fuzz.sh "$(T)" "$(SECONDS)"

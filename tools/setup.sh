@@ -1,6 +1,7 @@
 #!/bin/bash
 # Installs what building, running and testing weir needs on Debian 12: system packages by apt, the engine's library by npm.
-# Does nothing when all is there. usage: setup.sh [--tests]   (--tests: also what only `make test` and `make bench` need)
+# Does nothing when all is there. usage: setup.sh [--tests|--peers]   (--tests: also what only `make test` and `make bench` need; --peers: what
+# `make race` needs)
 set -eu
 cd "$(dirname "$0")/.."
 
@@ -8,8 +9,10 @@ build=(gcc g++ make meson ninja-build pkg-config git libuv1-dev node-llhttp libs
   liblz4-dev libzstd-dev liblzma-dev libxxhash-dev librocksdb-dev libsqlite3-dev libcurl4-openssl-dev libssl-dev libsodium-dev libluajit-5.1-dev librdkafka-dev libcmocka-dev
   ca-certificates curl python3 xz-utils)
 tests=(clang-14 libclang-rt-14-dev llvm-14 clang-format-14 cppcheck wrk nginx-light openssl python3-venv faketime chromium zsh openjdk-17-jre-headless maven)
+peers=(openjdk-17-jdk-headless maven)
 wanted=("${build[@]}")
 [ "${1:-}" = --tests ] && wanted+=("${tests[@]}")
+[ "${1:-}" = --peers ] && wanted+=("${peers[@]}")
 
 have() { dpkg-query -W -f='${Status}' "$1" 2>/dev/null | grep -q 'ok installed'; }
 missing=()

@@ -1,0 +1,37 @@
+package race;
+
+import java.util.List;
+import java.util.Map;
+import org.apache.kafka.clients.admin.Admin;
+import org.apache.kafka.clients.admin.NewTopic;
+
+/** What a contestant is told: BROKERS TOPIC OUTPUT WORKLOAD MODE PARALLELISM PARTITIONS EVENTS COUNTED WINDOW_MS ADS DIRECTORY. */
+public final class Job {
+  public final String brokers, topic, output, mode, ads, directory;
+  public final boolean byCampaign;
+  public final int parallelism, partitions;
+  /** events: all of the topic; counted: those that windows count. */
+  public final long events, counted, windowMs;
+
+  public Job(String[] words) {
+    if (words.length != 12) throw new IllegalArgumentException("usage: see Job.java; got " + words.length + " words");
+    brokers = words[0];
+    topic = words[1];
+    output = words[2];
+    byCampaign = words[3].equals("ysb");
+    mode = words[4];
+    parallelism = Integer.parseInt(words[5]);
+    partitions = Integer.parseInt(words[6]);
+    events = Long.parseLong(words[7]);
+    counted = Long.parseLong(words[8]);
+    windowMs = Long.parseLong(words[9]);
+    ads = words[10];
+    directory = words[11];
+  }
+
+  public void makeOutput() throws Exception {
+    try (Admin admin = Admin.create(Map.of("bootstrap.servers", brokers))) {
+      admin.createTopics(List.of(new NewTopic(output, partitions, (short) 1))).all().get();
+    }
+  }
+}

@@ -1,0 +1,316 @@
+/* weir's side of the race: the tasks that `weir up` runs, over the Kafka journal, with a topic of JSON in the place of
+ * accepted events. One process reads, parses, joins, counts and commits exactly once; prints what it cost.
+ *
+ * usage: race_weir --workload W --brokers B --topic T --prefix P --dir DIR [--seed S] [--partitions N] [--results N]
+ *                  [--memory MIB] [--enriched]
+ *
+ * --results: how many results are awaited before the end; --enriched: accepted events are handed on too, as `weir up`
+ * does. From the first event read until all events are committed and all results written: wall and CPU time of the
+ * process, all threads. BROKER_PID in the environment: the broker's CPU time beside it. */
+#include <getopt.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "base/metrics.h"
+#include "base/role.h"
+#include "bench/peers/race_journal.h"
+#include "config/domain.h"
+#include "process/process_task.h"
+#include "process/state/kv.h"
+#include "world/disk.h"
+
+#define LOOK_US 2000
+#define LIMIT_S 600
+/* A transaction costs the broker the same for one event as for thousands. */
+#define COMMIT_EVENTS_MAX 16384
+#define COMMIT_BYTES_MAX (6u << 20)
+
+struct race_options {
+    const struct race_workload *workload;
+    const char *brokers, *topic, *prefix, *dir;
+    uint64_t seed, partitions, results, memory_mib;
+    bool with_enriched;
+};
+
+struct race_instant {
+    double wall_s, cpu_s, broker_s;
+};
+
+struct race_tasks {
+    struct race_journal journal;
+    struct metrics *metrics;
+    struct domain_set *domains;
+    struct kv_pool *pool;
+    struct role roles[2], task_roles[PARTITIONS_MAX];
+    struct role_thread *threads[2], *task_threads[PARTITIONS_MAX];
+    struct process_task *tasks[PARTITIONS_MAX];
+    size_t role_count, task_count;
+};
+
+static struct race_instant first_instant;
+
+static void must(enum status s, const struct error *err, const char *what)
+{
+    if (s != OK)
+        fail(what, err->text);
+}
+
+/* ---- what it costs ---- */
+
+/* User and system time of another process, in seconds; 0 when nobody asked. */
+static double broker_s(void)
+{
+    char path[64], text[1024];
+    const char *pid = getenv("BROKER_PID");
+    unsigned long long user = 0, kernel = 0;
+    if (!pid)
+        return 0;
+    snprintf(path, sizeof path, "/proc/%.20s/stat", pid);
+    FILE *file = fopen(path, "r");
+    if (!file)
+        return 0;
+    size_t n = fread(text, 1, sizeof text - 1, file);
+    fclose(file);
+    text[n] = '\0';
+    const char *fields = strrchr(text, ')');
+    if (fields)
+        (void)sscanf(fields + 2, "%*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %llu %llu", &user, &kernel);
+    return (double)(user + kernel) / (double)sysconf(_SC_CLK_TCK);
+}
+
+static struct race_instant now(void)
+{
+    struct rusage usage;
+    getrusage(RUSAGE_SELF, &usage);
+    double cpu_s = (double)(usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) +
+                   (double)(usage.ru_utime.tv_usec + usage.ru_stime.tv_usec) / 1e6;
+    return (struct race_instant){ (double)world_mono_us(world_real()) / 1e6, cpu_s, broker_s() };
+}
+
+static void on_first(void)
+{
+    first_instant = now();
+}
+
+static void report(const struct race_instant *half, uint64_t half_events, uint64_t events,
+                   const struct race_instant *last, uint64_t commits)
+{
+    struct rusage usage;
+    getrusage(RUSAGE_SELF, &usage);
+    printf(
+        "{\"events\":%llu,\"wall_s\":%.3f,\"cpu_s\":%.3f,\"warm_events\":%llu,\"warm_wall_s\":%.3f,\"warm_cpu_s\":%.3f,"
+        "\"broker_cpu_s\":%.2f,\"memory_mib\":%ld,\"commits\":%llu}\n",
+        (unsigned long long)events, last->wall_s - first_instant.wall_s, last->cpu_s - first_instant.cpu_s,
+        (unsigned long long)(events - half_events), last->wall_s - half->wall_s, last->cpu_s - half->cpu_s,
+        last->broker_s - first_instant.broker_s, usage.ru_maxrss / 1024, (unsigned long long)commits);
+}
+
+/* ---- tasks ---- */
+
+static struct domain_set *load_domains(const struct race_options *options)
+{
+    static char path[DISK_PATH_MAX], file[DISK_PATH_MAX + 16];
+    static const char *const BY_CAMPAIGN =
+        "{name: race, size: %lldms, by: [{campaign: event_name}], where: event_type == 'view', measures: {n: count()}, "
+        "emit: close}";
+    static const char *const BY_USER = "{name: race, size: %lldms, by: [visitor_id], where: event_type != 'closing', "
+                                       "measures: {n: count()}, emit: close}";
+    struct domain_set *domains = NULL;
+    struct error err;
+    struct buf problems;
+    size_t count = 0;
+    snprintf(path, sizeof path, "%s/config/domains", options->dir);
+    must(disk_make_dirs(world_real()->disk, path, &err), &err, "make the configuration");
+    snprintf(file, sizeof file, "%s/race.yaml", path);
+    FILE *to = fopen(file, "w");
+    if (!to)
+        fail(file, "cannot be written");
+    fprintf(to, "domain: race\ntime: {out_of_orderness: 5s}\nsessions: {enabled: false}\nwindows:\n- ");
+    fprintf(to, options->workload->by_campaign ? BY_CAMPAIGN : BY_USER, (long long)options->workload->window_ms);
+    if (fclose(to) != 0)
+        fail(file, "cannot be written");
+    snprintf(path, sizeof path, "%s/config", options->dir);
+    buf_init(&problems, 1u << 16);
+    enum status s = domain_set_load(path, world_real(), &domains, &problems, &count, &err);
+    if (count > 0)
+        fprintf(stderr, "%s\n", buf_text(&problems));
+    must(s, &err, "load the windows");
+    buf_done(&problems);
+    return domains;
+}
+
+static void open_journal(struct race_tasks *of, const struct race_options *options)
+{
+    struct error err;
+    struct journal *inner;
+    const struct journal_options open = { .partitions = (uint16_t)options->partitions,
+                                          .queue_bytes_max = 64u << 20,
+                                          .kafka = { .brokers = options->brokers,
+                                                     .prefix = options->prefix,
+                                                     .replication = 1,
+                                                     .min_insync = 1,
+                                                     .compression = "lz4",
+                                                     .linger_ms = 10,
+                                                     .batch_bytes = 32768 } };
+    of->metrics = metrics_new(2000);
+    must(journal_kafka.open(&open, world_real(), of->metrics, &inner, &err), &err, "open the journal");
+    race_journal_init(&of->journal, inner);
+    of->journal.brokers = options->brokers;
+    of->journal.topic = options->topic;
+    of->journal.workload = options->workload;
+    of->journal.with_enriched = options->with_enriched;
+    of->journal.on_first = on_first;
+    race_names_make(&of->journal.names, options->seed);
+    of->role_count = inner->backend->roles(inner, of->roles);
+    for (size_t i = 0; i < of->role_count; i++)
+        must(role_start(&of->roles[i], world_real(), &of->threads[i], &err), &err, "start the journal");
+}
+
+static void start(struct race_tasks *of, const struct race_options *options)
+{
+    struct error err;
+    static char path[DISK_PATH_MAX];
+    snprintf(path, sizeof path, "%s/state", options->dir);
+    of->domains = load_domains(options);
+    open_journal(of, options);
+    const struct kv_pool_options pool = { .maps = (uint16_t)options->partitions };
+    of->pool = kv_pool_new(&pool);
+    const uint64_t memory = options->memory_mib ? options->memory_mib << 20 : world_memory_bytes() / 8;
+    const struct process_options process = { .state_path = path,
+                                             .domains = of->domains,
+                                             .session_gap_ms = of->domains->session_gap_ms,
+                                             .disorder_ms = of->domains->out_of_orderness_ms,
+                                             .kv = &kv_rocksdb,
+                                             .kv_pool = of->pool,
+                                             .state_memory_bytes_max = memory / options->partitions,
+                                             .batch_records_max = COMMIT_EVENTS_MAX,
+                                             .batch_bytes_max = COMMIT_BYTES_MAX };
+    of->task_count = options->partitions;
+    for (size_t i = 0; i < of->task_count; i++) {
+        of->tasks[i] = process_task_new(&process, &of->journal.journal, (uint16_t)i, of->metrics, NULL, world_real());
+        of->task_roles[i] = process_task_role(of->tasks[i]);
+        must(role_start(&of->task_roles[i], world_real(), &of->task_threads[i], &err), &err, "start a task");
+    }
+}
+
+static void look_at(const struct process_task *task)
+{
+    if (process_task_state(task) == PROCESS_FAILED)
+        fail("a task", process_task_error(task));
+}
+
+static void look(const struct race_tasks *of)
+{
+    for (size_t i = 0; i < of->task_count; i++)
+        look_at(of->tasks[i]);
+}
+
+static void stop(struct race_tasks *of)
+{
+    for (size_t i = 0; i < of->task_count; i++)
+        process_task_stop(of->tasks[i]);
+    for (size_t i = 0; i < of->task_count; i++) {
+        while (!process_task_is_finished(of->tasks[i])) {
+            look_at(of->tasks[i]);
+            usleep(LOOK_US);
+        }
+        role_stop(of->task_threads[i]);
+        process_task_free(of->tasks[i]);
+    }
+    kv_pool_free(of->pool);
+    of->journal.inner->backend->drain(of->journal.inner);
+    for (size_t i = 0; i < of->role_count; i++)
+        role_stop(of->threads[i]);
+    race_journal_done(&of->journal);
+    of->journal.inner->backend->close(of->journal.inner);
+    metrics_free(of->metrics);
+    domain_set_free(of->domains);
+}
+
+/* How many events the topic holds. */
+static uint64_t count_events(const struct race_options *options)
+{
+    uint64_t events = 0;
+    rd_kafka_t *consumer = consumer_new(options->brokers);
+    for (uint64_t i = 0; i < options->partitions; i++) {
+        int64_t low, high;
+        rd_kafka_resp_err_t code =
+            rd_kafka_query_watermark_offsets(consumer, options->topic, (int32_t)i, &low, &high, SOURCE_WAIT_MS);
+        if (code)
+            fail(options->topic, rd_kafka_err2str(code));
+        events += (uint64_t)high;
+    }
+    rd_kafka_destroy(consumer);
+    return events;
+}
+
+static void run(const struct race_options *options)
+{
+    static struct race_tasks of;
+    uint64_t events = count_events(options), half_events = 0;
+    struct race_instant half = { 0 }, last;
+    int64_t end_us = world_mono_us(world_real()) + LIMIT_S * 1000000ll;
+    start(&of, options);
+    while (atomic_load(&of.journal.events) < events + options->partitions ||
+           atomic_load(&of.journal.results) < options->results) {
+        usleep(LOOK_US);
+        look(&of);
+        uint64_t done = atomic_load(&of.journal.events);
+        if (!half_events && done >= events / 2) {
+            half_events = done;
+            half = now();
+        }
+        if (world_mono_us(world_real()) > end_us) {
+            fprintf(stderr, "race_weir: %llu of %llu events and %llu of %llu results after %d s\n",
+                    (unsigned long long)done, (unsigned long long)events,
+                    (unsigned long long)atomic_load(&of.journal.results), (unsigned long long)options->results,
+                    LIMIT_S);
+            exit(1);
+        }
+    }
+    last = now();
+    report(&half, half_events, events, &last, atomic_load(&of.journal.commits));
+    stop(&of);
+}
+
+static struct race_options read_options(int argc, char **argv)
+{
+    static const struct option known[] = {
+        { "workload", 1, NULL, 'w' },   { "seed", 1, NULL, 's' },    { "brokers", 1, NULL, 'b' },
+        { "topic", 1, NULL, 't' },      { "prefix", 1, NULL, 'x' },  { "dir", 1, NULL, 'd' },
+        { "partitions", 1, NULL, 'p' }, { "results", 1, NULL, 'r' }, { "memory", 1, NULL, 'm' },
+        { "enriched", 0, NULL, 'e' },   { NULL, 0, NULL, 0 },
+    };
+    struct race_options of = { .workload = &RACE_WORKLOADS[0], .seed = 1, .partitions = 2 };
+    const char **texts[] = { ['b'] = &of.brokers, ['t'] = &of.topic, ['x'] = &of.prefix, ['d'] = &of.dir };
+    uint64_t *numbers[] = { ['s'] = &of.seed, ['p'] = &of.partitions, ['r'] = &of.results, ['m'] = &of.memory_mib };
+    for (int c; (c = getopt_long(argc, argv, "", known, NULL)) != -1;) {
+        if (c == '?')
+            exit(64);
+        if (c == 'w')
+            of.workload = race_workload(optarg);
+        else if (c == 'e')
+            of.with_enriched = true;
+        else if ((size_t)c < COUNT_OF(texts) && texts[c])
+            *texts[c] = optarg;
+        else
+            *numbers[c] = strtoull(optarg, NULL, 10);
+    }
+    if (!of.brokers || !of.topic || !of.prefix || !of.dir || of.partitions == 0 || of.partitions > PARTITIONS_MAX) {
+        fprintf(stderr,
+                "usage: race_weir --workload W --brokers B --topic T --prefix P --dir DIR [--seed S] "
+                "[--partitions 1 to %d] [--results N] [--memory MIB] [--enriched]\n",
+                PARTITIONS_MAX);
+        exit(64);
+    }
+    return of;
+}
+
+int main(int argc, char **argv)
+{
+    struct race_options options = read_options(argc, argv);
+    log_set_level(LOG_WARN);
+    run(&options);
+    return 0;
+}
