@@ -140,6 +140,7 @@ enum status option_set(const struct option *option, void *settings, struct slice
                              option->choices);
         break;
     case OPTION_TEXT:
+    case OPTION_SECRET:
         break;
     }
     if (text.n > OPTION_TEXT_MAX || (text.n && memchr(text.p, '\0', text.n)))
@@ -193,6 +194,9 @@ void option_format(const struct option *option, const void *settings, char *to, 
     case OPTION_BOOLEAN:
         memcpy(&yes, field, sizeof yes);
         snprintf(to, n, "%s", yes ? "true" : "false");
+        return;
+    case OPTION_SECRET:
+        snprintf(to, n, "%s", field[0] ? "(secret)" : "");
         return;
     case OPTION_TEXT:
     case OPTION_CHOICE:

@@ -13,6 +13,7 @@ enum option_kind {
     OPTION_DURATION, /* int64_t in milliseconds; "250ms", "10 s", "5m", "24h", "7d"; a bare number is refused */
     OPTION_BOOLEAN,  /* bool; true or false */
     OPTION_TEXT,     /* char[OPTION_TEXT_MAX + 1] */
+    OPTION_SECRET,   /* as OPTION_TEXT; never printed */
     OPTION_CHOICE,   /* as OPTION_TEXT, one of `choices`, separated by '|' */
 };
 
@@ -40,5 +41,6 @@ bool option_is_section(struct option_table table, struct slice path);
 MUST_CHECK enum status option_set(const struct option *option, void *settings, struct slice text, struct error *err);
 /* Sets every field to its default; a default that does not parse is our own mistake (assert). */
 void options_set_defaults(struct option_table table, void *settings);
-/* The field as text, as a user could write it; at most n bytes with the terminator. */
+/* The field as text, as a user could write it (of a secret only that it is set); at most n bytes with the terminator.
+ */
 void option_format(const struct option *option, const void *settings, char *to, size_t n);

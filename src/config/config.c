@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "config/secret.h"
 #include "config/yaml.h"
 
 #include "world/disk.h"
@@ -158,6 +159,8 @@ enum status config_load(const char *directory, const char *environment, struct w
         return error_set(
             err, s, "there is no environment '%s': %s is missing (--config names the directory, --env the environment)",
             environment, path);
+    if (s == OK)
+        s = secrets_resolve(directory, world, out, problems, out_count, err);
     if (s != OK)
         return s;
     if (*out_count)

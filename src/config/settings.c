@@ -25,6 +25,10 @@
     {                                                                                                                  \
         key, OPTION_TEXT, FIELD(field), text, 0, 0, NULL, help                                                         \
     }
+#define SECRET(key, field, help)                                                                                       \
+    {                                                                                                                  \
+        key, OPTION_SECRET, FIELD(field), "", 0, 0, NULL, help                                                         \
+    }
 #define CHOICE(key, field, text, choices, help)                                                                        \
     {                                                                                                                  \
         key, OPTION_CHOICE, FIELD(field), text, 0, 0, choices, help                                                    \
@@ -128,7 +132,8 @@ static const struct option ROWS[] = {
     CHOICE("kafka.sasl_mechanism", kafka_sasl_mechanism, "SCRAM-SHA-512", "PLAIN|SCRAM-SHA-256|SCRAM-SHA-512",
            "With kafka.security sasl_plaintext or sasl_ssl."),
     TEXT("kafka.sasl_user", kafka_sasl_user, "", "User at the brokers."),
-    TEXT("kafka.sasl_password", kafka_sasl_password, "", "Password of kafka.sasl_user."),
+    SECRET("kafka.sasl_password", kafka_sasl_password,
+           "Password of kafka.sasl_user: ${secret:NAME}, from the environment or CONFIG/.env."),
     TEXT("kafka.tls_ca", kafka_tls_ca, "", "PEM file of the authority that signed the brokers' certificates."),
     TEXT("kafka.tls_certificate", kafka_tls_certificate, "",
          "PEM file of our own certificate, where brokers ask for one."),

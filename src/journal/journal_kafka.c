@@ -14,6 +14,7 @@
  * (kafka_input.c). */
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "journal/kafka.h"
 #include "world/world.h"
@@ -31,15 +32,32 @@ static void kafka_close(struct journal *journal)
     free(kafka);
 }
 
+/* What needs no broker to be seen. */
+static enum status check_options(const struct journal_kafka_options *options, struct error *err)
+{
+    const char *security = options->security ? options->security : "";
+    if (options->min_insync > options->replication)
+        return error_set(err, ERR_INVALID,
+                         "kafka.min_insync is %d, kafka.replication %d: no write could ever have so many copies",
+                         options->min_insync, options->replication);
+    if (strncmp(security, "sasl", 4) == 0 && (!options->sasl_user || !options->sasl_user[0]))
+        return error_set(err, ERR_INVALID, "kafka.security is %s: kafka.sasl_user and kafka.sasl_password say as whom",
+                         security);
+    if ((options->tls_certificate && options->tls_certificate[0]) != (options->tls_key && options->tls_key[0]))
+        return error_set(err, ERR_INVALID, "kafka.tls_certificate and kafka.tls_key belong together: one is missing");
+    return OK;
+}
+
 static enum status open_probe(struct kafka *kafka, struct error *err)
 {
     char group[KAFKA_NAME_MAX];
     kafka_group_name(kafka, "probe", 0, group, sizeof group);
     const struct kafka_setting settings[] = { { "group.id", group },
                                               { "isolation.level", "read_committed" },
+                                              { "enable.partition.eof", "true" },
                                               { "enable.auto.commit", "false" },
                                               { NULL, NULL } };
-    return kafka_client_new(kafka, RD_KAFKA_CONSUMER, settings, NULL, kafka, &kafka->probe, err);
+    return kafka_client_new(kafka, RD_KAFKA_CONSUMER, settings, NULL, &kafka->probe, err);
 }
 
 static enum status kafka_open(const struct journal_options *options, struct world *world, struct metrics *metrics,
@@ -50,6 +68,9 @@ static enum status kafka_open(const struct journal_options *options, struct worl
         return error_set(err, ERR_INVALID, "open journal: partitions must be 1 to 65534");
     if (!options->kafka.brokers || !options->kafka.brokers[0])
         return error_set(err, ERR_INVALID, "journal.backend is kafka: kafka.brokers must name HOST:PORT,…");
+    enum status s = check_options(&options->kafka, err);
+    if (s != OK)
+        return s;
     struct kafka *kafka = calloc(1, sizeof *kafka);
     if (!kafka)
         return error_set(err, ERR_FULL, "open journal: out of memory");
@@ -60,9 +81,11 @@ static enum status kafka_open(const struct journal_options *options, struct worl
     static const char *const LANE_NAMES[LANES] = { "input", "changelog", "output" };
     for (size_t i = 0; i < LANES; i++)
         snprintf(kafka->topics[i], sizeof kafka->topics[i], "%s.%s", options->kafka.prefix, LANE_NAMES[i]);
-    enum status s = open_probe(kafka, err);
+    s = open_probe(kafka, err);
     if (s == OK)
         s = kafka_topics_ready(kafka, err);
+    if (s == OK)
+        s = kafka_rights_check(kafka, err);
     if (s == OK)
         s = kafka_input_open(kafka, err);
     if (s != OK)

@@ -1,7 +1,7 @@
 /* The inside of the Kafka backend, shared by its files: kafka_client.c (handles and what librdkafka says),
- * kafka_topics.c (made and checked), kafka_input.c (commits without marks), kafka_writer.c (commits with marks: one
- * transaction each), kafka_marks.c (marks as a group's offsets), kafka_reader.c. journal_kafka.c ties them together and
- * draws how a commit lies in Kafka. Nobody else includes this.
+ * kafka_topics.c, kafka_topic_config.c, kafka_rights.c (made and checked at start), kafka_input.c (commits without
+ * marks), kafka_writer.c (commits with marks: one transaction each), kafka_marks.c (marks as a group's offsets),
+ * kafka_reader.c. journal_kafka.c ties them together and draws how a commit lies in Kafka. Nobody else includes this.
  *
  * Bounds: KAFKA_WRITERS_MAX groups × partitions that this process commits for; librdkafka's own queues by
  * options.queue_bytes_max (out) and FETCH_BYTES (in, for each reader). */
@@ -17,6 +17,7 @@
 #define KAFKA_WAIT_MS 10000          /* for one question to the brokers */
 #define KAFKA_DELIVERY_WAIT_MS 15000 /* after which a commit is answered with a failure */
 #define KAFKA_NAME_MAX 128
+#define KAFKA_TROUBLE_MAX 300
 
 /* What is read together lies in one Kafka topic, so that a reader's position is one number. */
 enum kafka_lane { LANE_INPUT, LANE_CHANGELOG, LANE_OUTPUT, LANES };
@@ -48,6 +49,9 @@ struct kafka {
     rd_kafka_queue_t *input_events;
     struct commit_list refused; /* commits without marks that the producer's queue did not take whole */
     rd_kafka_t *probe;          /* asks: offsets, marks */
+    /* What the probe's connections met last, for who waits at start; of the thread that opens. */
+    rd_kafka_resp_err_t trouble;
+    char trouble_text[KAFKA_TROUBLE_MAX];
 
     struct kafka_writer *_Atomic writers[KAFKA_WRITERS_MAX];
 };
@@ -78,12 +82,11 @@ static inline int64_t kafka_offset(uint64_t position)
 struct kafka_setting {
     const char *name, *value;
 };
-/* A handle with the options' brokers and security and these settings (a list that ends with a NULL name). self is what
- * callbacks get. */
-MUST_CHECK enum status kafka_client_new(const struct kafka *kafka, rd_kafka_type_t type,
-                                        const struct kafka_setting *settings,
-                                        void (*delivered)(rd_kafka_t *, const rd_kafka_message_t *, void *), void *self,
+/* A handle with the options' brokers and security and these settings (a list that ends with a NULL name). */
+MUST_CHECK enum status kafka_client_new(struct kafka *kafka, rd_kafka_type_t type, const struct kafka_setting *settings,
+                                        void (*delivered)(rd_kafka_t *, const rd_kafka_message_t *, void *),
                                         rd_kafka_t **out, struct error *err);
+bool kafka_is_refusal(rd_kafka_resp_err_t code);
 /* What the program can do next after librdkafka's code. */
 enum status kafka_status(rd_kafka_resp_err_t code);
 /* error_set with kafka_status and librdkafka's words, and what to do. */
@@ -94,6 +97,12 @@ enum status kafka_error_take(struct error *err, rd_kafka_error_t *error, const c
 
 /* kafka_topics.c: makes what is missing and checks what is there. */
 MUST_CHECK enum status kafka_topics_ready(struct kafka *kafka, struct error *err);
+/* kafka_topic_config.c: what the brokers say of a topic that is there: would it keep what we promise? */
+MUST_CHECK enum status kafka_topic_config_check(struct kafka *kafka, enum kafka_lane lane, int copies,
+                                                struct error *err);
+
+/* kafka_rights.c: does once, without effect, what will be done: what is not allowed is told at start. */
+MUST_CHECK enum status kafka_rights_check(struct kafka *kafka, struct error *err);
 
 /* kafka_input.c */
 MUST_CHECK enum status kafka_input_open(struct kafka *kafka, struct error *err);

@@ -2,25 +2,39 @@
  * what librdkafka would log goes to our log, rate-limited by itself. */
 #include <stdarg.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "base/log.h"
 #include "journal/kafka.h"
 
 static void on_log(const rd_kafka_t *client, int level, const char *facility, const char *text)
 {
-    (void)client;
-    if (level <= 3)
+    const struct kafka *kafka = rd_kafka_opaque(client);
+    if (level <= 3 && !(kafka && client == kafka->probe)) /* who asks by the probe tells what it met */
         log_warn("kafka.client", "facility=%s %s", facility, text);
     else
         log_debug("kafka.client", "facility=%s %s", facility, text);
 }
 
+/* A password or a certificate that the brokers, or we, do not take: waiting does not help. */
+bool kafka_is_refusal(rd_kafka_resp_err_t code)
+{
+    return code == RD_KAFKA_RESP_ERR__AUTHENTICATION || code == RD_KAFKA_RESP_ERR_SASL_AUTHENTICATION_FAILED ||
+           code == RD_KAFKA_RESP_ERR__SSL;
+}
+
 /* Connections that come and go are logged above; who waits for an answer gets its own error. */
 static void on_error(rd_kafka_t *client, int code, const char *reason, void *self)
 {
-    (void)client;
-    (void)self;
-    if (code == RD_KAFKA_RESP_ERR__FATAL)
+    struct kafka *kafka = self;
+    if (client == kafka->probe) {
+        if (!kafka_is_refusal(kafka->trouble) && code != RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN) {
+            kafka->trouble = (rd_kafka_resp_err_t)code;
+            snprintf(kafka->trouble_text, sizeof kafka->trouble_text, "%s", reason);
+        }
+    } else if (kafka_is_refusal((rd_kafka_resp_err_t)code))
+        log_warn("kafka.refused", "%s", reason);
+    else if (code == RD_KAFKA_RESP_ERR__FATAL)
         log_error("kafka.fatal", "%s", reason);
     else
         log_debug("kafka.error", "%s: %s", rd_kafka_err2name((rd_kafka_resp_err_t)code), reason);
@@ -67,9 +81,27 @@ static enum status set_all(const struct kafka *kafka, rd_kafka_conf_t *conf, con
     return s;
 }
 
-enum status kafka_client_new(const struct kafka *kafka, rd_kafka_type_t type, const struct kafka_setting *settings,
-                             void (*delivered)(rd_kafka_t *, const rd_kafka_message_t *, void *), void *self,
-                             rd_kafka_t **out, struct error *err)
+/* librdkafka names its own settings, and no files. */
+static enum status refused(const struct journal_kafka_options *options, const char *why, struct error *err)
+{
+    if (strstr(why, "ssl.ca.location"))
+        return error_set(err, ERR_INVALID, "kafka: %s: kafka.tls_ca must name a PEM file that weir may read, not %s",
+                         why, options->tls_ca);
+    if (strstr(why, "ssl.certificate.location"))
+        return error_set(err, ERR_INVALID,
+                         "kafka: %s: kafka.tls_certificate must name a PEM file that weir may read, not %s", why,
+                         options->tls_certificate);
+    if (strstr(why, "ssl.key.location"))
+        return error_set(err, ERR_INVALID,
+                         "kafka: %s: kafka.tls_key must name a PEM file with the key of kafka.tls_certificate, without "
+                         "a passphrase, not %s",
+                         why, options->tls_key);
+    return error_set(err, ERR_INVALID, "kafka: %s", why);
+}
+
+enum status kafka_client_new(struct kafka *kafka, rd_kafka_type_t type, const struct kafka_setting *settings,
+                             void (*delivered)(rd_kafka_t *, const rd_kafka_message_t *, void *), rd_kafka_t **out,
+                             struct error *err)
 {
     char why[300];
     rd_kafka_conf_t *conf = rd_kafka_conf_new();
@@ -80,13 +112,13 @@ enum status kafka_client_new(const struct kafka *kafka, rd_kafka_type_t type, co
     }
     rd_kafka_conf_set_log_cb(conf, on_log);
     rd_kafka_conf_set_error_cb(conf, on_error);
-    rd_kafka_conf_set_opaque(conf, self);
+    rd_kafka_conf_set_opaque(conf, kafka);
     if (delivered)
         rd_kafka_conf_set_dr_msg_cb(conf, delivered);
     rd_kafka_t *client = rd_kafka_new(type, conf, why, sizeof why);
     if (!client) {
         rd_kafka_conf_destroy(conf);
-        return error_set(err, ERR_INVALID, "kafka: %s", why);
+        return refused(&kafka->options.kafka, why, err);
     }
     *out = client;
     return OK;
@@ -103,6 +135,7 @@ enum status kafka_status(rd_kafka_resp_err_t code)
     case RD_KAFKA_RESP_ERR_PRODUCER_FENCED:
     case RD_KAFKA_RESP_ERR_INVALID_PRODUCER_EPOCH:
         return ERR_CLOSED;
+    case RD_KAFKA_RESP_ERR__SSL:
     case RD_KAFKA_RESP_ERR__AUTHENTICATION:
     case RD_KAFKA_RESP_ERR_SASL_AUTHENTICATION_FAILED:
     case RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED:
@@ -124,9 +157,11 @@ enum status kafka_status(rd_kafka_resp_err_t code)
 static const char *advice(rd_kafka_resp_err_t code)
 {
     switch ((int)code) {
+    case RD_KAFKA_RESP_ERR__SSL:
+        return ": check kafka.tls_ca (the authority that signed the brokers' certificates) and kafka.security";
     case RD_KAFKA_RESP_ERR__AUTHENTICATION:
     case RD_KAFKA_RESP_ERR_SASL_AUTHENTICATION_FAILED:
-        return ": check kafka.sasl_user and kafka.sasl_password";
+        return ": check kafka.sasl_mechanism, kafka.sasl_user and kafka.sasl_password";
     case RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED:
         return ": the user needs the rights Create, Describe, Read and Write on the topics kafka.prefix.*";
     case RD_KAFKA_RESP_ERR_GROUP_AUTHORIZATION_FAILED:
@@ -139,6 +174,9 @@ static const char *advice(rd_kafka_resp_err_t code)
     case RD_KAFKA_RESP_ERR_PRODUCER_FENCED:
     case RD_KAFKA_RESP_ERR_INVALID_PRODUCER_EPOCH:
         return ": another process has taken this partition over";
+    case RD_KAFKA_RESP_ERR_NOT_ENOUGH_REPLICAS:
+    case RD_KAFKA_RESP_ERR_NOT_ENOUGH_REPLICAS_AFTER_APPEND:
+        return ": fewer copies are in sync than the topic's min.insync.replicas (kafka.min_insync): are brokers away?";
     case RD_KAFKA_RESP_ERR_INVALID_REPLICATION_FACTOR:
         return ": there are fewer brokers than kafka.replication";
     default:

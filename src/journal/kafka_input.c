@@ -64,7 +64,7 @@ enum status kafka_input_open(struct kafka *kafka, struct error *err)
                                               { "message.timeout.ms", wait },
                                               { "queue.buffering.max.kbytes", queue },
                                               { NULL, NULL } };
-    enum status s = kafka_client_new(kafka, RD_KAFKA_PRODUCER, settings, on_delivered, kafka, &kafka->input, err);
+    enum status s = kafka_client_new(kafka, RD_KAFKA_PRODUCER, settings, on_delivered, &kafka->input, err);
     if (s != OK)
         return s;
     kafka->input_events = rd_kafka_queue_get_main(kafka->input);

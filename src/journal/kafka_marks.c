@@ -139,10 +139,10 @@ static bool passes(rd_kafka_resp_err_t code)
            code == RD_KAFKA_RESP_ERR_COORDINATOR_LOAD_IN_PROGRESS;
 }
 
-static enum status open_client(const struct kafka *kafka, rd_kafka_t **out, struct error *err)
+static enum status open_client(struct kafka *kafka, rd_kafka_t **out, struct error *err)
 {
     const struct kafka_setting settings[] = { { NULL, NULL } };
-    return kafka_client_new(kafka, RD_KAFKA_PRODUCER, settings, NULL, NULL, out, err);
+    return kafka_client_new(kafka, RD_KAFKA_PRODUCER, settings, NULL, out, err);
 }
 
 /* By a client of its own: librdkafka (2.0) does not forget the broker that a group has left. Marks are read at starts

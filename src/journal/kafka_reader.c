@@ -93,7 +93,7 @@ enum status kafka_reader_open(struct journal *journal, const struct journal_read
                                               { "fetch.message.max.bytes", "4194304" },
                                               { "queued.max.messages.kbytes", FETCH_BYTES_TEXT },
                                               { NULL, NULL } };
-    s = kafka_client_new(kafka, RD_KAFKA_CONSUMER, settings, NULL, reader, &reader->consumer, err);
+    s = kafka_client_new(kafka, RD_KAFKA_CONSUMER, settings, NULL, &reader->consumer, err);
     if (s == OK) {
         rd_kafka_poll_set_consumer(reader->consumer);
         reader->queue = rd_kafka_queue_get_consumer(reader->consumer);

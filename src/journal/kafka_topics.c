@@ -6,8 +6,10 @@
 
 #include "base/log.h"
 #include "journal/kafka.h"
+#include "world/world.h"
 
 #define LOOK_MS 200 /* between two looks whether a new topic is known everywhere */
+#define ASK_MS 2000 /* for one answer; then what the connections met is heard */
 
 static enum status make(struct kafka *kafka, enum kafka_lane lane, struct error *err)
 {
@@ -51,48 +53,100 @@ static enum status make(struct kafka *kafka, enum kafka_lane lane, struct error 
     return s;
 }
 
-/* *out_partitions 0: there is no such topic. */
-static enum status look(struct kafka *kafka, enum kafka_lane lane, int *out_partitions, struct error *err)
+struct topic_seen {
+    int partitions; /* 0: there is no such topic */
+    int copies;     /* of the partition that has the fewest */
+};
+
+static enum status read_metadata(const struct kafka *kafka, enum kafka_lane lane,
+                                 const struct rd_kafka_metadata *metadata, struct topic_seen *out, struct error *err)
+{
+    *out = (struct topic_seen){ 0 };
+    if (metadata->topic_cnt != 1)
+        return OK;
+    const struct rd_kafka_metadata_topic *topic = &metadata->topics[0];
+    if (topic->err == RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART || topic->err == RD_KAFKA_RESP_ERR_LEADER_NOT_AVAILABLE)
+        return OK;
+    if (topic->err)
+        return kafka_error(err, topic->err, "look at topic %s", kafka->topics[lane]);
+    out->partitions = topic->partition_cnt;
+    for (int i = 0; i < topic->partition_cnt; i++)
+        if (i == 0 || topic->partitions[i].replica_cnt < out->copies)
+            out->copies = topic->partitions[i].replica_cnt;
+    return OK;
+}
+
+/* Brokers since Kafka 3.9 check a part of SCRAM that librdkafka sends right only since 2.6.1. */
+#define SCRAM_RIGHT_VERSION 0x02060100
+
+static enum status refused(const struct kafka *kafka, struct error *err)
+{
+    if (strstr(kafka->trouble_text, "SCRAM") && rd_kafka_version() < SCRAM_RIGHT_VERSION)
+        return error_set(err, ERR_INVALID,
+                         "kafka: %.200s: check kafka.sasl_user and kafka.sasl_password; and brokers of Kafka 4 need "
+                         "librdkafka 2.6.1 for SCRAM, this is %s: see docs/kafka.md, or set kafka.sasl_mechanism to "
+                         "PLAIN",
+                         kafka->trouble_text, rd_kafka_version_str());
+    return kafka_error(err, kafka->trouble, "%s", kafka->trouble_text);
+}
+
+/* The first question meets all that can be wrong with a connection: a refusal is told at once, the rest may pass. */
+static enum status look(struct kafka *kafka, enum kafka_lane lane, struct topic_seen *out, struct error *err)
 {
     const struct rd_kafka_metadata *metadata;
     rd_kafka_topic_t *topic = rd_kafka_topic_new(kafka->probe, kafka->topics[lane], NULL);
-    rd_kafka_resp_err_t code = rd_kafka_metadata(kafka->probe, 0, topic, &metadata, KAFKA_WAIT_MS);
-    rd_kafka_topic_destroy(topic);
-    if (code)
-        return kafka_error(err, code, "no broker of %s answers in %d s", kafka->options.kafka.brokers,
-                           KAFKA_WAIT_MS / 1000);
-    *out_partitions = 0;
-    if (metadata->topic_cnt == 1) {
-        code = metadata->topics[0].err;
-        *out_partitions = metadata->topics[0].partition_cnt;
+    rd_kafka_resp_err_t code = RD_KAFKA_RESP_ERR__TIMED_OUT;
+    int64_t end_us = world_mono_us(kafka->world) + KAFKA_WAIT_MS * 1000LL;
+    while (code && !kafka_is_refusal(kafka->trouble) && world_mono_us(kafka->world) < end_us) {
+        code = rd_kafka_metadata(kafka->probe, 0, topic, &metadata, ASK_MS);
+        if (code)
+            rd_kafka_poll(kafka->probe, LOOK_MS);
     }
+    rd_kafka_topic_destroy(topic);
+    if (code && kafka_is_refusal(kafka->trouble))
+        return refused(kafka, err);
+    if (code)
+        return error_set(err, ERR_RETRY,
+                         "kafka: no broker of %s answers in %d s: check kafka.brokers, kafka.security and the network "
+                         "(%.200s)",
+                         kafka->options.kafka.brokers, KAFKA_WAIT_MS / 1000,
+                         kafka->trouble_text[0] ? kafka->trouble_text : rd_kafka_err2str(code));
+    enum status s = read_metadata(kafka, lane, metadata, out, err);
     rd_kafka_metadata_destroy(metadata);
-    if (code == RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART || code == RD_KAFKA_RESP_ERR_LEADER_NOT_AVAILABLE)
-        return OK;
-    return code ? kafka_error(err, code, "look at topic %s", kafka->topics[lane]) : OK;
+    return s;
 }
 
-static enum status ready(struct kafka *kafka, enum kafka_lane lane, struct error *err)
+static enum status check(struct kafka *kafka, enum kafka_lane lane, const struct topic_seen *seen, struct error *err)
 {
-    int partitions;
-    enum status s = look(kafka, lane, &partitions, err);
-    if (s == OK && partitions == 0) {
-        s = make(kafka, lane, err);
-        for (int waited = 0; s == OK && partitions == 0 && waited < KAFKA_WAIT_MS; waited += LOOK_MS) {
-            s = look(kafka, lane, &partitions, err);
-            if (partitions == 0)
-                rd_kafka_poll(kafka->probe, LOOK_MS);
-        }
-    }
-    if (s != OK)
-        return s;
-    if (partitions != kafka->journal.partitions)
+    const char *topic = kafka->topics[lane];
+    int copies = kafka->options.kafka.replication;
+    if (seen->partitions != kafka->journal.partitions)
         return error_set(
             err, ERR_INVALID,
             "kafka: topic %s has %d partitions, journal.partitions says %u: set it to %d, or choose another "
             "kafka.prefix",
-            kafka->topics[lane], partitions, kafka->journal.partitions, partitions);
-    return OK;
+            topic, seen->partitions, kafka->journal.partitions, seen->partitions);
+    if (seen->copies < copies)
+        return error_set(err, ERR_INVALID,
+                         "kafka: topic %s has %d %s, kafka.replication says %d: reassign its partitions to more "
+                         "brokers, or set kafka.replication to %d",
+                         topic, seen->copies, seen->copies == 1 ? "copy" : "copies", copies, seen->copies);
+    return kafka_topic_config_check(kafka, lane, seen->copies, err);
+}
+
+static enum status ready(struct kafka *kafka, enum kafka_lane lane, struct error *err)
+{
+    struct topic_seen seen;
+    enum status s = look(kafka, lane, &seen, err);
+    if (s == OK && seen.partitions == 0) {
+        s = make(kafka, lane, err);
+        for (int waited = 0; s == OK && seen.partitions == 0 && waited < KAFKA_WAIT_MS; waited += LOOK_MS) {
+            s = look(kafka, lane, &seen, err);
+            if (seen.partitions == 0)
+                rd_kafka_poll(kafka->probe, LOOK_MS);
+        }
+    }
+    return s == OK ? check(kafka, lane, &seen, err) : s;
 }
 
 enum status kafka_topics_ready(struct kafka *kafka, struct error *err)

@@ -54,7 +54,7 @@ static enum status claim(struct kafka_writer *writer, struct error *err)
                                               { "queue.buffering.max.kbytes", "65536" },
                                               { NULL, NULL } };
     give_up(writer);
-    enum status s = kafka_client_new(kafka, RD_KAFKA_PRODUCER, settings, NULL, writer, &writer->producer, err);
+    enum status s = kafka_client_new(kafka, RD_KAFKA_PRODUCER, settings, NULL, &writer->producer, err);
     if (s == OK)
         s = kafka_error_take(err, rd_kafka_init_transactions(writer->producer, KAFKA_WAIT_MS),
                              "take over the partition");

@@ -7,7 +7,9 @@ SCRIPT = os.path.join(ROOT, "tools", "kafka", "kafka.sh")
 
 
 class Kafka:
-    def __init__(self, brokers=1):
+    def __init__(self, brokers=1, users=()):
+        """users: NAME:PASSWORD…; then `address` is the listener of TLS and passwords."""
+        self.users = users
         self.brokers, self.directory, self.address = brokers, tempfile.mkdtemp(prefix="weir-kafka-"), None
 
     def run(self, *words, timeout=300):
@@ -16,7 +18,7 @@ class Kafka:
         return done.stdout.strip()
 
     def start(self):
-        self.address = self.run("start", self.brokers)
+        self.address = self.run("start", self.brokers, *self.users)
         return self
 
     def stop(self, *broker):
@@ -27,6 +29,10 @@ class Kafka:
 
     def again(self, *broker):
         self.run("again", *broker)
+
+    def tool(self, name, *words):
+        """One of Kafka's own tools against the plain listener: its output."""
+        return self.run("tool", name, *words)
 
     def yaml(self, more="", copies=None):
         """Settings for a journal of its own on these brokers."""

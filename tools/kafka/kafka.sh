@@ -1,7 +1,11 @@
 #!/bin/bash
 # Real Kafka brokers (KRaft) without containers, for tests and benches.
 #   kafka.sh fetch              the jars by Maven to .deps/kafka, checked by hash; nothing when they are there
+#   kafka.sh client             a newer librdkafka by pip to .deps/kafka/client, checked by hash; prints the folder, for LD_LIBRARY_PATH
 #   kafka.sh start DIR [N]      N brokers (1 or 3) on free loopback ports, data and logs in DIR; prints HOST:PORT,… when they answer
+#   kafka.sh start DIR N USER:PASSWORD…   with a second listener of TLS and passwords (SCRAM-SHA-512, PLAIN) for these users, whose addresses it
+#                               prints; users may nothing but by ACLs; the authority is DIR/ca.pem; the plain listener stays and may everything
+#   kafka.sh tool DIR CLASS WORD…   one of Kafka's own tools (org.apache.kafka.tools.AclCommand, …) against the plain listeners
 #   kafka.sh stop DIR [ID]      ends all brokers of DIR, or the one; data stays
 #   kafka.sh kill DIR [ID]      the same with SIGKILL
 #   kafka.sh again DIR [ID]     starts them again on their data and ports
@@ -26,6 +30,20 @@ fetch() {
   flock -u 9
 }
 
+client() {
+  local to=$top/.deps/kafka/client
+  if ! cmp -s "$here/client.txt" "$to/.checked"; then
+    rm -rf "$to"; mkdir -p "$to"
+    { python3 -m venv "$to/venv" && "$to/venv/bin/pip" download -q --disable-pip-version-check --no-deps --only-binary :all: \
+      --python-version 3.11 --platform manylinux_2_28_x86_64 --require-hashes -r "$here/client.txt" -d "$to" &&
+      python3 -m zipfile -e "$to"/*.whl "$to/wheel" && mv "$to"/wheel/confluent_kafka.libs/librdkafka-*.so.1 "$to/librdkafka.so.1"; } \
+      >"$top/.deps/kafka/client.log" 2>&1 || fail "pip could not fetch librdkafka, see $top/.deps/kafka/client.log"
+    rm -rf "$to/venv" "$to/wheel" "$to"/*.whl
+    cp "$here/client.txt" "$to/.checked"
+  fi
+  echo "$to"
+}
+
 free_ports() { # how many
   python3 -c '
 import socket, sys
@@ -34,11 +52,45 @@ for s in held: s.bind(("127.0.0.1", 0))
 print(*[s.getsockname()[1] for s in held])' "$1"
 }
 
+# An authority of its own, and a certificate of 127.0.0.1 that it has signed, with its key.
+make_certificates() { # DIR
+  local dir=$1
+  openssl req -x509 -newkey rsa:2048 -nodes -days 30 -subj "/CN=weir test authority" -keyout "$dir/ca.key" -out "$dir/ca.pem" 2>/dev/null
+  openssl req -newkey rsa:2048 -nodes -subj "/CN=127.0.0.1" -keyout "$dir/broker.key" -out "$dir/broker.csr" 2>/dev/null
+  openssl x509 -req -in "$dir/broker.csr" -CA "$dir/ca.pem" -CAkey "$dir/ca.key" -CAcreateserial -days 30 \
+    -extfile <(echo "subjectAltName=IP:127.0.0.1") -out "$dir/broker.crt" 2>/dev/null
+  cat "$dir/broker.key" "$dir/broker.crt" >"$dir/broker.pem"
+}
+
+# The second listener: TLS, passwords, and no right that no ACL gives. Sets scram: what formatting must know of the users.
+secure() { # DIR ID PORT USER:PASSWORD…
+  local dir=$1 id=$2 port=$3 user plain=""
+  shift 3
+  for user in "$@"; do
+    plain="$plain user_${user%%:*}=\"${user#*:}\""
+    scram+=(--add-scram "SCRAM-SHA-512=[name=${user%%:*},password=${user#*:}]")
+  done
+  sed -i -e "s|^\(listeners=.*\)|\1,SASL_SSL://127.0.0.1:$port|" -e "s|^\(advertised.listeners=.*\)|\1,SASL_SSL://127.0.0.1:$port|" \
+    -e "s|^\(listener.security.protocol.map=.*\)|\1,SASL_SSL:SASL_SSL|" "$dir/$id/server.properties"
+  cat >>"$dir/$id/server.properties" <<END
+ssl.keystore.type=PEM
+ssl.keystore.location=$dir/broker.pem
+sasl.enabled.mechanisms=SCRAM-SHA-512,PLAIN
+listener.name.sasl_ssl.scram-sha-512.sasl.jaas.config=org.apache.kafka.common.security.scram.ScramLoginModule required;
+listener.name.sasl_ssl.plain.sasl.jaas.config=org.apache.kafka.common.security.plain.PlainLoginModule required$plain;
+authorizer.class.name=org.apache.kafka.metadata.authorizer.StandardAuthorizer
+super.users=User:ANONYMOUS
+END
+  echo "127.0.0.1:$port" >"$dir/$id/secure"
+}
+
 # What a broker needs to know; the internal topics are as well replicated as there are brokers. A dead broker is noticed after 3 s (Kafka's
 # default is 9 s): until then its partitions have no leader.
-configure() { # DIR N
+configure() { # DIR N [USER:PASSWORD…]
   local dir=$1 n=$2 ports voters="" id
-  read -r -a ports <<<"$(free_ports $((n * 2)))"
+  shift 2
+  read -r -a ports <<<"$(free_ports $((n * 3)))"
+  [ $# = 0 ] || make_certificates "$dir"
   for id in $(seq "$n"); do voters="$voters,$id@127.0.0.1:${ports[$((n + id - 1))]}"; done
   for id in $(seq "$n"); do
     mkdir -p "$dir/$id"
@@ -69,8 +121,10 @@ broker.session.timeout.ms=3000
 broker.heartbeat.interval.ms=500
 END
     echo "127.0.0.1:${ports[$((id - 1))]}" >"$dir/$id/address"
+    scram=()
+    [ $# = 0 ] || secure "$dir" "$id" "${ports[$((2 * n + id - 1))]}" "$@"
     java -Xmx128m -XX:TieredStopAtLevel=1 -cp "$libs/*" kafka.tools.StorageTool format -t AAAAAAAAQACAAAAAAAAAAQ \
-      -c "$dir/$id/server.properties" >"$dir/$id/format.log" 2>&1 || fail "formatting failed, see $dir/$id/format.log"
+      -c "$dir/$id/server.properties" "${scram[@]}" >"$dir/$id/format.log" 2>&1 || fail "formatting failed, see $dir/$id/format.log"
   done
 }
 
@@ -108,17 +162,23 @@ end() { # SIGNAL DIR ID
 
 case ${1:-} in
 fetch) fetch ;;
+client) client ;;
 start)
   fetch
   mkdir -p "$2"; dir=$(cd "$2" && pwd)
-  configure "$dir" "${3:-1}"
+  configure "$dir" "${3:-1}" "${@:4}"
   for id in $(ids "$dir"); do launch "$dir" "$id"; done
   for id in $(ids "$dir"); do await "$dir" "$id"; done
-  cat "$dir"/*/address | paste -sd, ;;
+  cat "$dir"/*/"$([ $# -gt 3 ] && echo secure || echo address)" | paste -sd, ;;
+tool)
+  dir=$2 class=$3
+  shift 3
+  exec java -Xmx128m -XX:TieredStopAtLevel=1 -Dorg.slf4j.simpleLogger.defaultLogLevel=error -cp "$libs/*" "$class" \
+    --bootstrap-server "$(cat "$dir"/*/address | paste -sd,)" "$@" ;;
 again)
   for id in $(ids "$2" "${3:-}"); do launch "$2" "$id"; done
   for id in $(ids "$2" "${3:-}"); do await "$2" "$id"; done ;;
 stop) for id in $(ids "$2" "${3:-}"); do end TERM "$2" "$id"; done ;;
 kill) for id in $(ids "$2" "${3:-}"); do end KILL "$2" "$id"; done ;;
-*) sed -n '2,7p' "$0"; exit 64 ;;
+*) sed -n '2,11p' "$0"; exit 64 ;;
 esac

@@ -1,0 +1,123 @@
+/* Rights are seen by doing: a transaction with a message in each topic and an offset of a group, which is aborted, and
+ * one fetch from each topic. Without it a missing right would show minutes later, in one task, again and again. Another
+ * process that looks at the same time fences this one: then the right to the id is there, and that process sees the
+ * rest. */
+#include <stdio.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "journal/kafka.h"
+#include "world/world.h"
+
+static enum status try_offset(struct kafka *kafka, rd_kafka_t *producer, struct error *err)
+{
+    char group[KAFKA_NAME_MAX];
+    kafka_group_name(kafka, "start", 0, group, sizeof group);
+    rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new(1);
+    rd_kafka_topic_partition_list_add(list, kafka->topics[LANE_INPUT], 0)->offset = 0;
+    rd_kafka_consumer_group_metadata_t *metadata = rd_kafka_consumer_group_metadata_new(group);
+    rd_kafka_error_t *error = rd_kafka_send_offsets_to_transaction(producer, list, metadata, KAFKA_WAIT_MS);
+    rd_kafka_consumer_group_metadata_destroy(metadata);
+    rd_kafka_topic_partition_list_destroy(list);
+    return kafka_error_take(err, error, "move the offset of a group");
+}
+
+static enum status try_transaction(struct kafka *kafka, rd_kafka_t *producer, struct error *err)
+{
+    static const enum journal_topic ONE_OF[LANES] = { TOPIC_EVENTS, TOPIC_CHANGELOG, TOPIC_ENRICHED };
+    enum status s =
+        kafka_error_take(err, rd_kafka_init_transactions(producer, KAFKA_WAIT_MS), "begin with transactions");
+    if (s == OK)
+        s = kafka_error_take(err, rd_kafka_begin_transaction(producer), "begin a transaction");
+    for (size_t i = 0; i < LANES && s == OK; i++) {
+        struct journal_chunk nothing = { .topic = (uint16_t)ONE_OF[i] };
+        rd_kafka_resp_err_t code = kafka_produce(producer, kafka, &nothing, KAFKA_UNNUMBERED, NULL);
+        s = code ? kafka_error(err, code, "write to topic %s", kafka->topics[i]) : OK;
+    }
+    if (s == OK)
+        rd_kafka_flush(producer, KAFKA_WAIT_MS);
+    if (s == OK)
+        s = try_offset(kafka, producer, err);
+    if (s == OK)
+        s = kafka_error_take(err, rd_kafka_abort_transaction(producer, KAFKA_WAIT_MS), "abort a transaction");
+    return s;
+}
+
+static void on_delivered(rd_kafka_t *producer, const rd_kafka_message_t *message, void *self)
+{
+    struct kafka *kafka = self;
+    (void)producer;
+    /* Those that wait for one that was refused are purged: not the reason. */
+    if (message->err && message->err != RD_KAFKA_RESP_ERR__PURGE_QUEUE &&
+        message->err != RD_KAFKA_RESP_ERR__PURGE_INFLIGHT && !kafka->trouble) {
+        kafka->trouble = message->err;
+        snprintf(kafka->trouble_text, sizeof kafka->trouble_text, "write to topic %s",
+                 rd_kafka_topic_name(message->rkt));
+    }
+}
+
+static enum status check_writing(struct kafka *kafka, struct error *err)
+{
+    char id[KAFKA_NAME_MAX];
+    kafka_group_name(kafka, "start", 0, id, sizeof id);
+    const struct kafka_setting settings[] = { { "transactional.id", id },
+                                              { "transaction.timeout.ms", "30000" },
+                                              { "message.timeout.ms", "10000" },
+                                              { "linger.ms", "0" },
+                                              { NULL, NULL } };
+    rd_kafka_t *producer;
+    enum status s = kafka_client_new(kafka, RD_KAFKA_PRODUCER, settings, on_delivered, &producer, err);
+    if (s != OK)
+        return s;
+    kafka->trouble = RD_KAFKA_RESP_ERR_NO_ERROR;
+    s = try_transaction(kafka, producer, err);
+    if (s != OK && s != ERR_CLOSED && kafka->trouble)
+        s = kafka_error(err, kafka->trouble, "%s", kafka->trouble_text);
+    rd_kafka_destroy(producer);
+    return s == ERR_CLOSED ? OK : s;
+}
+
+static enum status assign(struct kafka *kafka, struct error *err)
+{
+    rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new(LANES);
+    for (size_t i = 0; i < LANES; i++)
+        rd_kafka_topic_partition_list_add(list, kafka->topics[i], 0)->offset = RD_KAFKA_OFFSET_END;
+    rd_kafka_resp_err_t code = rd_kafka_assign(kafka->probe, list);
+    rd_kafka_topic_partition_list_destroy(list);
+    return code ? kafka_error(err, code, "read the topics") : OK;
+}
+
+/* The topics that have answered, as bits. */
+static unsigned lane_bit(const struct kafka *kafka, const rd_kafka_message_t *message)
+{
+    unsigned lane = 0;
+    while (lane < LANES && strcmp(kafka->topics[lane], rd_kafka_topic_name(message->rkt)) != 0)
+        lane++;
+    return 1u << lane;
+}
+
+static enum status check_reading(struct kafka *kafka, struct error *err)
+{
+    enum status s = assign(kafka, err);
+    int64_t end_us = world_mono_us(kafka->world) + KAFKA_WAIT_MS * 1000LL;
+    for (unsigned seen = 0; s == OK && seen != (1u << LANES) - 1;) {
+        rd_kafka_message_t *message = rd_kafka_consumer_poll(kafka->probe, 100);
+        if (message && (message->err == RD_KAFKA_RESP_ERR__PARTITION_EOF || !message->err))
+            seen |= lane_bit(kafka, message);
+        else if (message && kafka_status(message->err) != ERR_RETRY)
+            s = kafka_error(err, message->err, "read topic %s", rd_kafka_topic_name(message->rkt));
+        else if (!message && world_mono_us(kafka->world) > end_us)
+            s = error_set(err, ERR_RETRY, "kafka: the topics of %s.* cannot be read: no answer in %d s",
+                          kafka->options.kafka.prefix, KAFKA_WAIT_MS / 1000);
+        if (message)
+            rd_kafka_message_destroy(message);
+    }
+    rd_kafka_assign(kafka->probe, NULL);
+    return s;
+}
+
+enum status kafka_rights_check(struct kafka *kafka, struct error *err)
+{
+    enum status s = check_writing(kafka, err);
+    return s == OK ? check_reading(kafka, err) : s;
+}

@@ -1,0 +1,122 @@
+"""Kafka with TLS, passwords and rights: what is right works, and each thing that is wrong is one clear error at start, soon, which names what to do."""
+import os, subprocess, tempfile
+from concurrent.futures import ThreadPoolExecutor
+
+from kafka import SCRIPT, Kafka, shared
+from weir import Weir
+
+USERS = ["weir", "no-rights", "no-write", "no-read", "no-group", "no-id"]
+_secure = []
+
+
+def secure():
+    """One broker with TLS and users for all tests here. Each user has all rights that docs/kafka.md names but the one it is named for."""
+    if not _secure:
+        import atexit
+        kafka = Kafka(users=["%s:pw-of-%s" % (user, user) for user in USERS])
+        atexit.register(kafka.__exit__)
+        kafka.start()
+        rights = [("--topic", ["Create", "Describe"], []), ("--topic", ["Read"], ["no-read"]), ("--topic", ["Write"], ["no-write"]),
+                  ("--group", ["Read", "Describe"], ["no-group"]), ("--transactional-id", ["Write", "Describe"], ["no-id"])]
+
+        def allow(right):
+            kind, operations, without = right
+            words = ["--add", kind, "t", "--resource-pattern-type", "prefixed"]
+            words += [w for operation in operations for w in ("--operation", operation)]
+            words += [w for user in USERS if user not in without + ["no-rights"] for w in ("--allow-principal", "User:" + user)]
+            kafka.tool("org.apache.kafka.tools.AclCommand", *words)
+
+        with ThreadPoolExecutor(2) as pool:
+            list(pool.map(allow, rights))
+        _secure.append(kafka)
+    return _secure[0]
+
+
+def settings(user="weir", mechanism="PLAIN", more="", ca=None):
+    kafka = secure()
+    return kafka.yaml("kafka.security: sasl_ssl\nkafka.sasl_mechanism: %s\nkafka.sasl_user: %s\nkafka.sasl_password: ${secret:kafka_password}\n"
+                      "kafka.tls_ca: %s\n%s" % (mechanism, user, ca or os.path.join(kafka.directory, "ca.pem"), more))
+
+
+def weir_as(user="weir", password=None, mechanism="PLAIN", **more):
+    """SCRAM by a librdkafka that can do it with these brokers."""
+    weir = Weir(yaml=settings(user, mechanism, **more))
+    if mechanism != "PLAIN":
+        weir.environment["LD_LIBRARY_PATH"] = subprocess.run([SCRIPT, "client"], check=True, capture_output=True, text=True).stdout.strip()
+    weir.environment["KAFKA_PASSWORD"] = password or "pw-of-" + user
+    return weir
+
+
+def refused(weir, *words, code=78, seconds=20):
+    """It ends by itself, soon, with the code; its last line has the words, and no line the password."""
+    weir.spawn()
+    try:
+        assert weir.process.wait(seconds) == code, weir.process.returncode
+        text = weir.log_text()
+        last = text.strip().splitlines()[-1]
+        assert last.startswith("weir up: ") and all(word in last for word in words), text[-2000:]
+        assert weir.environment.get("KAFKA_PASSWORD", "\0") not in text
+    except subprocess.TimeoutExpired:
+        raise AssertionError("still there after %d s: %s" % (seconds, weir.log_text()[-2000:]))
+    finally:
+        weir.close()
+
+
+def test_right_credentials_work_by_both_mechanisms_and_the_rights_of_the_docs_are_enough():
+    for mechanism in "PLAIN", "SCRAM-SHA-512":
+        with weir_as(mechanism=mechanism) as weir:
+            key = weir.tenant("secure")
+            events = [{"visitor_id": "v%d" % i, "event_type": "view", "event_name": "n"} for i in range(100)]
+            assert weir.post("/track", events, key["write_key"])[0] == 200
+            weir.settle("SELECT count() FROM events_raw", 100, key["read_key"])
+            assert weir.stop() == 0
+            assert "pw-of-weir" not in weir.log_text()
+
+
+def test_wrong_credentials_and_authorities_are_told_at_once():
+    refused(weir_as(password="guessed"), "kafka.sasl_password", seconds=8)
+    refused(weir_as(password="guessed", mechanism="SCRAM-SHA-512"), "kafka.sasl_password", seconds=8)
+    old = weir_as(mechanism="SCRAM-SHA-512")
+    del old.environment["LD_LIBRARY_PATH"]
+    refused(old, "librdkafka 2.6.1", "PLAIN", seconds=8)
+    refused(weir_as(mechanism="SCRAM-SHA-256"), "kafka.sasl_mechanism", seconds=8)
+    other = tempfile.NamedTemporaryFile(suffix=".pem")
+    subprocess.run(["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-subj", "/CN=somebody else", "-keyout", "/dev/null", "-out", other.name],
+                   check=True, capture_output=True)
+    refused(weir_as(ca=other.name), "kafka.tls_ca", seconds=8)
+    refused(weir_as(ca="/nowhere/ca.pem"), "kafka.tls_ca", "/nowhere/ca.pem")
+    plain = Weir(yaml=secure().yaml())
+    refused(plain, "no broker of", "kafka.security", code=74)
+
+
+def test_a_missing_right_is_named_at_start():
+    refused(weir_as("no-rights"), "rights Create, Describe, Read and Write on the topics")
+    refused(weir_as("no-write"), "rights Create, Describe, Read and Write on the topics")
+    refused(weir_as("no-read"), "rights Create, Describe, Read and Write on the topics")
+    refused(weir_as("no-group"), "right Read on the groups")
+    refused(weir_as("no-id"), "rights Describe and Write on the transactional ids")
+
+
+def test_a_secret_that_is_not_there_ends_before_any_connection_and_none_is_shown():
+    weir = Weir(yaml=settings())
+    refused(weir, "1 mistake in the configuration", seconds=5)
+    weir = Weir(yaml=settings())
+    with open(os.path.join(weir.config, ".env"), "w") as f:
+        f.write("kafka_password='pw-of-weir'\n")
+    listed = weir.cli("check", "--config", weir.config, "--list")
+    assert listed.returncode == 0 and "kafka.sasl_password = (secret)" in listed.stdout and "pw of" not in listed.stdout, listed
+    with weir:
+        assert weir.stop() == 0
+
+
+def test_topics_that_would_keep_less_than_is_promised_are_refused():
+    kafka = shared()
+    refused(Weir(yaml=kafka.yaml("kafka.min_insync: 2\n").replace("kafka.min_insync: 1\n", "")), "kafka.min_insync is 2", "kafka.replication 1")
+    for words, config in ((("1 copy", "kafka.replication says 3"), None), (("min.insync.replicas=2", "kafka.min_insync, 1"), "min.insync.replicas=2"),
+                          (("cleanup.policy=compact", "delete"), "cleanup.policy=compact"), (("has 1 partitions", "journal.partitions says 2"), "")):
+        yaml = kafka.yaml() if config is not None else kafka.yaml(copies=3)
+        prefix = yaml.split("kafka.prefix: ")[1].split("\n")[0]
+        more = ["--config", config] if config else []
+        kafka.tool("org.apache.kafka.tools.TopicCommand", "--create", "--topic", prefix + ".input", "--partitions", "2" if config != "" else "1",
+                   "--replication-factor", "1", *more)
+        refused(Weir(yaml=yaml), *words)
