@@ -44,6 +44,7 @@ struct stage_window *stage_window_new(const struct stage_window_options *options
     arena_init(&stage->scratch, SCRATCH_BYTES);
     if (stage->options.results_max == 0 || stage->options.results_max > RESULTS_A_COMMIT)
         stage->options.results_max = RESULTS_A_COMMIT;
+    stage->clock_ms = watermarks_clock_ms(options->watermarks);
     look_at_restored(stage);
     return stage;
 }
@@ -64,7 +65,7 @@ void stage_window_free(struct stage_window *stage)
 }
 
 /* A wall clock that was set back would open windows in processing time again that gave their final result. So theirs
- * goes on from where it was, at the pace of the wall clock, until that has caught up. */
+ * goes on from where it was, at the pace of the wall clock, until that has caught up; after a restart, too. */
 static void set_clock(struct stage_window *stage, int64_t now_ms)
 {
     const int64_t passed_ms = now_ms - stage->now_ms;

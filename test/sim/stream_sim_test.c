@@ -29,8 +29,7 @@ struct story {
     uint64_t dice[2];
     bool clock_jumps,
         marked; /* marked: the journal knows that there is a sink, and forgets nothing that it has not read */
-    int64_t offset_most_ms; /* the furthest that the clock was ever set ahead */
-    uint64_t sink_rarely;
+    uint64_t sink_rarely, leaps_rarely; /* leaps: of history, by a day */
     unsigned tenants, visitors, pages, patience_s; /* how long live tenants' events may have been under way */
     bool scattered[ORACLE_TENANTS_MAX];            /* loads history in no order at all */
     int64_t at_ms[ORACLE_TENANTS_MAX];             /* where the tenant's history is */
@@ -89,7 +88,7 @@ static void make_domain(struct story *story, const char *name, size_t windows)
 static void begin(struct story *story, uint64_t seed)
 {
     static const uint64_t MEMORY[] = { 48u << 10, 256u << 10, 0 };
-    static const uint32_t RECORDS[] = { 4, 40, 0 }, BYTES[] = { 8u << 10, 64u << 10 }, RESULTS[] = { 3, 50, 0 };
+    static const uint32_t RECORDS[] = { 1, 40, 0 }, BYTES[] = { 8u << 10, 64u << 10 }, RESULTS[] = { 3, 50, 0 };
     memset(story, 0, sizeof *story);
     dice_init(story->dice, seed);
     stream_rig_init(&story->rig, seed, (uint16_t)(1 + roll(story, STREAM_PARTITIONS_MAX)));
@@ -114,6 +113,7 @@ static void begin(struct story *story, uint64_t seed)
     }
     story->clock_jumps = roll(story, 3) == 0;
     story->sink_rarely = 1 + roll(story, 20);
+    story->leaps_rarely = roll(story, 2) ? 100 : 3;
     story->tenants = 1 + (unsigned)roll(story, 4);
     story->visitors = 1 + (unsigned)roll(story, 60);
     story->pages = 1 + (unsigned)roll(story, 20);
@@ -142,11 +142,6 @@ static bool sink(struct story *story)
     return some;
 }
 
-static int64_t offset_ms(struct story *story)
-{
-    return story->rig.time.wall_offset_us / 1000;
-}
-
 static void set_clock(struct story *story, int64_t by_ms)
 {
     if (wall_ms(story) > story->oracle.wall_most_ms)
@@ -154,15 +149,6 @@ static void set_clock(struct story *story, int64_t by_ms)
     if (only_seed)
         print_message("the clock jumps by %" PRId64 " ms\n", by_ms);
     world_sim_jump(&story->rig.time, by_ms * 1000);
-    if (offset_ms(story) > story->offset_most_ms)
-        story->offset_most_ms = offset_ms(story);
-}
-
-/* What windows in processing time do not survive is a restart while the clock is set back. */
-static void set_right(struct story *story)
-{
-    if (story->offset_most_ms > offset_ms(story))
-        set_clock(story, story->offset_most_ms - offset_ms(story));
 }
 
 /* Stays within what an event may be ahead of the clock. */
@@ -186,7 +172,7 @@ static int64_t next_time(struct story *story, unsigned tenant)
     if (story->scattered[tenant])
         return HISTORY_MS + (int64_t)roll(story, 3) * 365 * DAY_MS + (int64_t)roll(story, 2 * 3600) * 1000;
     story->at_ms[tenant] += (int64_t)roll(story, 20) * 1000;
-    if (roll(story, 100) == 0)
+    if (roll(story, story->leaps_rarely) == 0)
         story->at_ms[tenant] += DAY_MS;
     return roll(story, 4) ? story->at_ms[tenant] : story->at_ms[tenant] - seconds * 1000;
 }
@@ -272,7 +258,6 @@ static void must_be_up(struct story *story, const char *when)
     if (!rig->journal) {
         if (disk_sim_is_off(rig->disk))
             disk_sim_restart(rig->disk);
-        set_right(story);
         if (stream_rig_up(rig, &err) != OK)
             fail_msg("%s: %s", when, err.text);
     }
@@ -329,7 +314,6 @@ static void live(struct story *story)
     plan->cut_after = roll(story, 2);
     if (disk_sim_is_off(rig->disk))
         disk_sim_restart(rig->disk);
-    set_right(story);
     if (stream_rig_up(rig, NULL) == OK) {
         play(story, 5 + (unsigned)roll(story, 10));
         make_trouble(story, plan);
@@ -452,7 +436,6 @@ static void run_story(uint64_t seed)
     play(story, 5);
     must_be_up(story, "when all is sent");
     oracle_check(&story->oracle, &story->rig, NULL, "when all is sent");
-    set_right(story);
     close_all(story, up_to_ms);
     must_be_up(story, "when all is closed");
     stream_rig_run(&story->rig, 2 * MINUTE_MS);

@@ -160,6 +160,18 @@ void watermarks_tick(struct watermarks *watermarks, int64_t now_ms,
     }
 }
 
+int64_t watermarks_clock_ms(const struct watermarks *watermarks)
+{
+    return watermarks->clock_ms;
+}
+
+void watermarks_clock_used(struct watermarks *watermarks, int64_t clock_ms)
+{
+    watermarks->clock_changed |= clock_ms > watermarks->clock_ms;
+    if (clock_ms > watermarks->clock_ms)
+        watermarks->clock_ms = clock_ms;
+}
+
 struct watermark *watermarks_changed(const struct watermarks *watermarks)
 {
     return watermarks->changed;

@@ -71,6 +71,12 @@ void watermarks_complete(struct watermarks *watermarks, struct watermark *waterm
  * far the watermark must come for that (INT64_MAX: nothing waits). */
 void watermarks_tick(struct watermarks *watermarks, int64_t now_ms,
                      int64_t (*due_ms)(void *self, const struct watermark *watermark), void *self);
+/* How far the clock of windows in processing time has come, as their stage said; INT64_MIN: it never did. It is kept
+ * with the watermarks: a restart while the wall clock is set back must not open windows again that gave their result.
+ */
+int64_t watermarks_clock_ms(const struct watermarks *watermarks);
+/* Something was decided by that clock. */
+void watermarks_clock_used(struct watermarks *watermarks, int64_t clock_ms);
 /* Those whose value moved since the changes were last collected, linked by next_changed. */
 struct watermark *watermarks_changed(const struct watermarks *watermarks);
 

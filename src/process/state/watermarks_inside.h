@@ -12,6 +12,8 @@ struct watermarks {
     size_t count, capacity;
     struct watermark *changed;
     size_t changed_count;
+    int64_t clock_ms; /* of windows in processing time; WATERMARK_NONE: nothing was decided by it */
+    bool clock_changed;
     struct kv_writer writer;
     uint64_t settle_queued; /* the checkpoint waits for so many entries */
 };

@@ -1,7 +1,7 @@
-/* A changelog record: 0 u8 STATE_TIME  1 u8 version 1  2 u16 0  4 u32 count, then for each tenant: i64 newest_ms,
- * i64 value_ms, i64 complete_ms, u16 others (0x8000 more: live), u16 lengths of its id and placement, those bytes, and
- * for each other partition that has said something u16 partition, i64 value_ms. In the partition's map each tenant has
- * the same bytes under its id. */
+/* A changelog record: 0 u8 STATE_TIME  1 u8 version 2  2 u16 0  4 u32 count  8 i64 clock_ms (not in version 1), then
+ * for each tenant: i64 newest_ms, i64 value_ms, i64 complete_ms, u16 others (0x8000 more: live), u16 lengths of its id
+ * and placement, those bytes, and for each other partition that has said something u16 partition, i64 value_ms. In the
+ * partition's map each tenant has the same bytes under its id, and the clock is under no id. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -15,6 +15,12 @@ struct __attribute__((packed)) record_header {
     uint8_t state, version;
     uint16_t zero;
     uint32_t count;
+};
+
+struct record {
+    uint32_t count;
+    int64_t clock_ms; /* WATERMARK_NONE: none */
+    struct slice tenants;
 };
 
 struct __attribute__((packed)) tenant_header {
@@ -81,14 +87,15 @@ static void forget_changes(struct watermarks *watermarks)
         watermark->changed = false;
     watermarks->changed = NULL;
     watermarks->changed_count = 0;
+    watermarks->clock_changed = false;
 }
 
 static enum status marks_collect(struct state *state, struct process_stream *changelog, struct error *err)
 {
     struct watermarks *watermarks = of(state);
-    const struct record_header header = { STATE_TIME, 1, 0, (uint32_t)watermarks->changed_count };
-    size_t bytes = sizeof header;
-    if (!watermarks->changed)
+    const struct record_header header = { STATE_TIME, 2, 0, (uint32_t)watermarks->changed_count };
+    size_t bytes = sizeof header + sizeof watermarks->clock_ms;
+    if (!watermarks->changed && !watermarks->clock_changed)
         return OK;
     for (struct watermark *watermark = watermarks->changed; watermark; watermark = watermark->next_changed)
         bytes += tenant_bytes(watermarks, watermark);
@@ -96,7 +103,8 @@ static enum status marks_collect(struct state *state, struct process_stream *cha
     if (!to)
         return error_set(err, ERR_FULL, "the watermarks of a commit do not fit into it");
     memcpy(to, &header, sizeof header);
-    to += sizeof header;
+    memcpy(to + sizeof header, &watermarks->clock_ms, sizeof watermarks->clock_ms);
+    to += sizeof header + sizeof watermarks->clock_ms;
     for (struct watermark *watermark = watermarks->changed; watermark; watermark = watermark->next_changed)
         to = tenant_write(watermarks, watermark, to);
     forget_changes(watermarks);
@@ -144,17 +152,23 @@ static enum status tenant_set(struct watermarks *watermarks, struct slice bytes,
     return OK;
 }
 
-static enum status record_open(struct slice record, struct slice *out_rest, uint32_t *out_count, struct error *err)
+static enum status record_open(struct slice bytes, struct record *out, struct error *err)
 {
     struct record_header header;
-    if (record.n < sizeof header)
-        return error_set(err, ERR_CORRUPT, "a changelog record of watermarks has %zu bytes", record.n);
-    memcpy(&header, record.p, sizeof header);
-    if (header.version != 1)
-        return error_set(err, ERR_CORRUPT, "a changelog record of watermarks has version %u, this weir reads version 1",
+    if (bytes.n < sizeof header)
+        return error_set(err, ERR_CORRUPT, "a changelog record of watermarks has %zu bytes", bytes.n);
+    memcpy(&header, bytes.p, sizeof header);
+    *out = (struct record){ header.count, WATERMARK_NONE, slice_after(bytes, sizeof header) };
+    if (header.version != 1 && header.version != 2)
+        return error_set(err, ERR_CORRUPT,
+                         "a changelog record of watermarks has version %u, this weir reads versions 1 and 2",
                          header.version);
-    *out_rest = slice_after(record, sizeof header);
-    *out_count = header.count;
+    if (header.version == 1)
+        return OK;
+    if (out->tenants.n < sizeof out->clock_ms)
+        return error_set(err, ERR_CORRUPT, "a changelog record of watermarks has %zu bytes", bytes.n);
+    memcpy(&out->clock_ms, out->tenants.p, sizeof out->clock_ms);
+    out->tenants = slice_after(out->tenants, sizeof out->clock_ms);
     return OK;
 }
 
@@ -162,34 +176,46 @@ static void queue(struct watermarks *watermarks, struct slice id, struct slice b
 {
     char key[1 + UINT16_MAX];
     key[0] = STATE_TIME;
-    memcpy(key + 1, id.p, id.n);
+    if (id.n)
+        memcpy(key + 1, id.p, id.n);
     kv_writer_add(&watermarks->writer, slice_of(key, 1 + id.n), bytes);
 }
 
-static void marks_durable(struct state *state, struct slice record, uint64_t offset)
+static void queue_clock(struct watermarks *watermarks, int64_t clock_ms)
 {
-    struct slice rest, bytes, id;
-    uint32_t count;
-    (void)offset;
-    if (record_open(record, &rest, &count, NULL) != OK)
-        abort(); /* collect made it a moment ago */
-    while (count-- && tenant_next(&rest, &bytes, &id, NULL) == OK)
-        queue(of(state), id, bytes);
+    if (clock_ms != WATERMARK_NONE)
+        queue(watermarks, (struct slice){ 0 }, slice_of((const char *)&clock_ms, sizeof clock_ms));
 }
 
-static enum status marks_apply(struct state *state, struct slice record, uint64_t offset, struct error *err)
+static void marks_durable(struct state *state, struct slice bytes, uint64_t offset)
+{
+    struct record record;
+    struct slice one, id;
+    (void)offset;
+    if (record_open(bytes, &record, NULL) != OK)
+        abort(); /* collect made it a moment ago */
+    queue_clock(of(state), record.clock_ms);
+    while (record.count-- && tenant_next(&record.tenants, &one, &id, NULL) == OK)
+        queue(of(state), id, one);
+}
+
+static enum status marks_apply(struct state *state, struct slice bytes, uint64_t offset, struct error *err)
 {
     struct watermarks *watermarks = of(state);
-    struct slice rest, bytes, id;
-    uint32_t count;
+    struct record record = { 0 };
+    struct slice one, id;
     (void)offset;
-    enum status s = record_open(record, &rest, &count, err);
-    for (uint32_t i = 0; i < count && s == OK; i++) {
-        s = tenant_next(&rest, &bytes, &id, err);
+    enum status s = record_open(bytes, &record, err);
+    if (s == OK) {
+        watermarks_clock_used(watermarks, record.clock_ms);
+        queue_clock(watermarks, record.clock_ms);
+    }
+    for (uint32_t i = 0; i < record.count && s == OK; i++) {
+        s = tenant_next(&record.tenants, &one, &id, err);
         if (s == OK)
-            s = tenant_set(watermarks, bytes, err);
+            s = tenant_set(watermarks, one, err);
         if (s == OK)
-            queue(watermarks, id, bytes);
+            queue(watermarks, id, one);
     }
     forget_changes(watermarks); /* hearing of others is none while replaying */
     return s;
@@ -239,7 +265,12 @@ static bool visit_stored(void *self, struct slice key, struct slice value)
 {
     struct load_visit *visit = self;
     struct slice bytes, id;
-    (void)key;
+    int64_t clock_ms;
+    if (key.n == 1 && value.n == sizeof clock_ms) {
+        memcpy(&clock_ms, value.p, sizeof clock_ms);
+        watermarks_clock_used(visit->watermarks, clock_ms);
+        return true;
+    }
     visit->status = tenant_next(&value, &bytes, &id, visit->err);
     if (visit->status == OK)
         visit->status = tenant_set(visit->watermarks, bytes, visit->err);
@@ -275,6 +306,8 @@ static void marks_empty(struct state *state)
     watermarks->slot_count = watermarks->count = watermarks->capacity = 0;
     watermarks->changed = NULL;
     watermarks->changed_count = 0;
+    watermarks->clock_ms = WATERMARK_NONE;
+    watermarks->clock_changed = false;
     watermarks->settle_queued = 0;
     kv_writer_reset(&watermarks->writer);
 }
@@ -296,7 +329,7 @@ static bool marks_section_uses(struct slice section, const char *name)
 /* A rebuild without files needs the newest record of every tenant: all of them. */
 static uint64_t marks_replay_from(struct state *state, uint64_t next)
 {
-    return of(state)->count ? 0 : next;
+    return of(state)->count || of(state)->clock_ms != WATERMARK_NONE ? 0 : next;
 }
 
 static uint64_t marks_memory_bytes(struct state *state)
@@ -338,6 +371,7 @@ struct watermarks *watermarks_new(const struct watermarks_options *options)
         abort();
     watermarks->state.ops = &marks_ops;
     watermarks->options = *options;
+    watermarks->clock_ms = WATERMARK_NONE;
     kv_writer_init(&watermarks->writer, options->kv);
     return watermarks;
 }

@@ -323,7 +323,7 @@ enum status window_close_expired(struct stage_window *stage, struct error *err)
     while (s == OK && done && (pane = keyed_pane_next_expired(rows, stage->clock_ms))) {
         done = stage->results_left > 0 && stage->pending_count == 0;
         if (done)
-            s = close_pane(stage, pane, stage->clock_ms - 1, &done, err);
+            s = close_pane(stage, pane, window_clock_ms(stage) - 1, &done, err);
     }
     stage->closing |= !done;
     return s;

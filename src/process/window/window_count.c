@@ -146,7 +146,7 @@ static enum status find_hits(struct stage_window *stage, struct window_def *def,
         const struct event *event = &batch->events[batch->live[n]];
         const struct value *values = stage->values + n * fields;
         struct window_hit *hit = &stage->hits[count];
-        int64_t time_ms = window->processing_time ? stage->clock_ms : event->timestamp_ms;
+        int64_t time_ms = window->processing_time ? window_clock_ms(stage) : event->timestamp_ms;
         bool late = false;
         if ((window->tenant_count && !window_def_wants(def, event->customer_id)) ||
             (window->where && !value_is_true(expr_eval(window->where, values, batch->arena)))) {
@@ -371,8 +371,8 @@ enum status window_count_partial(struct stage_window *stage, struct window_def *
     counter_add(def->counted, partial->events);
     /* By the clock an event happens when it is counted: the sender's window may be closed by now. */
     const bool by_clock = def->window->processing_time;
-    const int64_t first_ms = by_clock ? stage->clock_ms : partial->start_ms,
-                  last_ms = by_clock ? stage->clock_ms : partial->end_ms;
+    const int64_t clock_ms = by_clock ? window_clock_ms(stage) : 0, first_ms = by_clock ? clock_ms : partial->start_ms,
+                  last_ms = by_clock ? clock_ms : partial->end_ms;
     struct keyed_pane *pane = pane_of(stage, def, mark, window_slice_start(first_ms, def->step_ms));
     s = keyed_row_get(stage->options.rows, pane, row_id(stage->options.seed, def, partial->key), partial->key, &row,
                       &is_new, err);

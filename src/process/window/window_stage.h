@@ -47,7 +47,7 @@ struct stage_window {
     struct stage_window_options options;
     struct process_outputs *outputs; /* of the commit in work */
     int64_t now_ms;                  /* the wall clock */
-    int64_t clock_ms;                /* the same for windows in processing time: it is never set back */
+    int64_t clock_ms; /* the same for windows in processing time (window_clock_ms): it is never set back */
     struct window_combiner combiner;
     struct value *values; /* of the batch's events: fields->count each */
     struct watermark *marks[PROCESS_BATCH_MAX];
@@ -135,6 +135,12 @@ static inline struct keyed_pane *window_pane_find(struct keyed *rows, const stru
 {
     bool is_new;
     return keyed_pane_get(rows, kind, tenant, start_ms, false, &is_new);
+}
+/* The clock of windows in processing time, for something that must be decided the same after a restart. */
+static inline int64_t window_clock_ms(struct stage_window *stage)
+{
+    watermarks_clock_used(stage->options.watermarks, stage->clock_ms);
+    return stage->clock_ms;
 }
 /* The tenant's number in keyed state. */
 static inline uint32_t window_tenant(struct stage_window *stage, struct watermark *mark)
