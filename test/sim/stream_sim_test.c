@@ -29,7 +29,7 @@ struct story {
     uint64_t dice[2];
     bool clock_jumps,
         marked; /* marked: the journal knows that there is a sink, and forgets nothing that it has not read */
-    uint64_t sink_rarely, leaps_rarely; /* leaps: of history, by a day */
+    uint64_t sink_rarely, leaps_rarely;            /* leaps: of history, by a day */
     unsigned tenants, visitors, pages, patience_s; /* how long live tenants' events may have been under way */
     bool scattered[ORACLE_TENANTS_MAX];            /* loads history in no order at all */
     int64_t at_ms[ORACLE_TENANTS_MAX];             /* where the tenant's history is */
