@@ -106,6 +106,27 @@ static void question_run(struct job *job, struct store_http *http)
     }
 }
 
+/* The same for all, and by tenant. A question is rare beside an event: its series are looked up anew. */
+static void question_count(const struct question *question, bool ok)
+{
+    struct serve *serve = question->serve;
+    const int64_t took_us = world_mono_us(serve->world) - question->began_us;
+    AUTO(buf) struct buf labels;
+    buf_init(&labels, 512);
+    metrics_label(&labels, "customer_id", slice_from(question->job.tenant_id));
+    histogram_observe_us(metrics_histogram(serve->metrics, "query_latency_seconds",
+                                           "Time from a tenant's question to its answer, waiting included.",
+                                           buf_text(&labels)),
+                         took_us, 1);
+    histogram_observe_us(serve->sql_seconds, took_us, 1);
+    buf_add_char(&labels, ',');
+    metrics_label(&labels, "query_type", SLICE("sql"));
+    counter_add(metrics_counter(serve->metrics, "analytics_queries_total",
+                                "Questions of tenants, refused ones included.", buf_text(&labels)),
+                1);
+    counter_add(ok ? serve->sql_ok : serve->sql_failed, 1);
+}
+
 static void question_free(struct question *question)
 {
     buf_done(&question->sql);
@@ -117,8 +138,7 @@ static void question_done(struct job *job)
 {
     struct question *question = (struct question *)job;
     struct serve *serve = question->serve;
-    histogram_observe_us(serve->sql_seconds, world_mono_us(serve->world) - question->began_us, 1);
-    counter_add(question->status == 200 ? serve->sql_ok : serve->sql_failed, 1);
+    question_count(question, question->status == 200);
     if (question->exchange) {
         http_set_context(question->exchange, NULL);
         struct answer_extra extra = { .cors = true,
@@ -171,8 +191,8 @@ static void submit(struct serve *serve, struct http_exchange *exchange, struct q
     if (s == OK)
         return;
     http_set_context(exchange, NULL);
+    question_count(question, false);
     question_free(question);
-    counter_add(serve->sql_failed, 1);
     struct answer_extra later = { .cors = true, .retry_after_s = 1 };
     if (s == ERR_FULL)
         answer_error(serve, exchange, 429, "too_many_queries",
@@ -202,8 +222,8 @@ void ask_sql(struct serve *serve, struct http_exchange *exchange)
         answer_error(serve, exchange, 400, "bad_request",
                      "the body is a JSON object {\"sql\": \"SELECT …\"} of at most 64 KiB", &ANSWER_CORS);
     } else if (sql_check(buf_slice(&question->sql), &err) != OK) {
+        question_count(question, false);
         question_free(question);
-        counter_add(serve->sql_failed, 1);
         answer_error(serve, exchange, 400, "bad_sql", err.text, &ANSWER_CORS);
     } else {
         submit(serve, exchange, question);

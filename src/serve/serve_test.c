@@ -304,6 +304,18 @@ static void test_a_question_is_asked_as_the_tenants_own_user_and_answered(void *
     assert_true(json_find(slice_from(answer), "elapsed_ms", &value));
 }
 
+static void test_questions_are_counted_by_tenant_refused_ones_too(void **state)
+{
+    (void)state;
+    assert_int_equal(ask("SELECT n FROM t"), 200);
+    assert_int_equal(ask("DROP TABLE t"), 400);
+    assert_int_equal(request("GET", "/metrics", NULL, NULL, NULL), 200);
+    assert_non_null(strstr(answer, "analytics_queries_total{customer_id=\"acme\",query_type=\"sql\"} 2\n"));
+    assert_non_null(strstr(answer, "query_latency_seconds_count{customer_id=\"acme\"} 2\n"));
+    assert_non_null(strstr(answer, "api_queries_total{result=\"ok\"} 1\n"));
+    assert_non_null(strstr(answer, "api_queries_total{result=\"failed\"} 1\n"));
+}
+
 static void test_rows_beyond_the_bound_are_left_out_and_it_says_so(void **state)
 {
     (void)state;
@@ -651,6 +663,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(test_a_question_is_asked_as_the_tenants_own_user_and_answered),
+        TEST(test_questions_are_counted_by_tenant_refused_ones_too),
         TEST(test_rows_beyond_the_bound_are_left_out_and_it_says_so),
         TEST(test_an_answer_cut_at_its_bytes_keeps_the_whole_rows),
         TEST(test_without_the_right_key_nobody_is_answered),

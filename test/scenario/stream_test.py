@@ -56,6 +56,23 @@ def promtool():
     return own
 
 
+def test_metrics_of_the_table_in_the_docs_are_there_with_these_labels_and_no_user():
+    with open(os.path.join(ROOT, "docs", "metrics.md")) as f:
+        rows = re.findall(r"^\| (`[a-z_`, ]+`) \| (counter|gauge|histogram)(?: `\{(.*?)\}`)? \|", f.read(), re.M)
+    assert len(rows) == 8, rows
+    with Weir() as weir:
+        tenant = weir.tenant("watched")
+        weir.post("/track", [event(1, tenant="watched"), {"visitor_id": "v"}], key=tenant["write_key"])
+        weir.settle("SELECT count() FROM events_raw", 1, tenant["read_key"])
+        text = weir.request("GET", weir.ingest("/metrics"))[1].decode()
+    for names, kind, labels in rows:
+        for name in re.findall(r"[a-z_]+", names):
+            assert "# TYPE %s %s\n" % (name, kind) in text, name
+            series = [set(re.findall(r'([a-z_]+)="', line)) - {"le"} for line in re.findall(r"(?m)^%s(?:_count)?[{ ].*" % name, text)]
+            assert series and all(s == set(filter(None, labels.split(","))) for s in series), (name, labels, series)
+    assert not re.search(r"[{,](user|visitor)_id=", text)
+
+
 def test_alerts_fire_just_above_their_thresholds_and_speak_of_metrics_that_exist():
     tool = promtool()
     for words in (["check", "rules", "alerts.yaml"], ["check", "config", "prometheus.yaml"], ["test", "rules", "alerts_test.yaml"]):
