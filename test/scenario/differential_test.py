@@ -5,7 +5,7 @@ import base64, collections, http.client, json, os, random, shutil, tempfile, thr
 from random_stream import H, M, S, Stream, Window
 from weir import ROOT, Weir
 
-KEPT = []  # seeds that failed once
+KEPT = [2422]  # seeds that failed once; 2422: sums of one window told a clock that the sums of the next were behind
 ROWS = 10000
 
 
@@ -16,7 +16,7 @@ class Sender(threading.Thread):
         super().__init__(daemon=True)
         self.weir, self.events, self.dice, self.problem, self.sent, self.connection = weir, events, random.Random(seed), None, 0, None
         self.headers = {"Content-Type": "application/json", "Authorization": "Basic " + base64.b64encode((key + ":").encode()).decode()}
-        self.largest = self.dice.choice([5, 50, 300, 1000])
+        self.largest = self.dice.choice([5, 50, 300, 5000])
 
     def post(self, batch):
         body = json.dumps(batch)

@@ -176,7 +176,7 @@ class Stream:
 
     def __init__(self, dice, name, now, disorder):
         self.name, self.is_live = name, dice.random() < 0.4
-        self.count = dice.choice([20, 200, 500, 1000, 2000])
+        self.count = dice.choice([20, 200, 500, 1000, 2000, 5000])
         self.visitors, self.skew = dice.choice([1, 5, 40, 400]), dice.choice([0, 1, 2])
         self.pages, self.scatter = dice.choice([2, 20, 200]), dice.choice([0, 0.02, 0.2])
         span = dice.choice([M, H, 12 * H] + ([] if self.is_live else [D, 10 * D, 400 * D]))
