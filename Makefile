@@ -1,5 +1,5 @@
 # The commands of the project; each is a short script or a call of meson. `make` alone builds.
-.PHONY: all setup build demo test unit check bench race sim planted fuzz docs clean debug
+.PHONY: all setup build demo test unit check bench race sim soak planted fuzz docs clean debug
 JOBS ?= $(shell nproc)
 
 all: build
@@ -50,6 +50,9 @@ else
 sim: build
 	@tools/sim.py $(if $(SEEDS),--seeds $(SEEDS))
 endif
+
+soak: build ## Kafka's bad days at length: make soak [MINUTES=10] [SEED=7]: three brokers, random faults under load
+	@SEED=$(SEED) test/soak.py $(or $(MINUTES),10)
 
 planted: ## mistakes that are kept as patches: the simulation must find each
 	@tools/planted.sh

@@ -171,7 +171,8 @@ struct journal_backend {
     enum status (*end_position)(struct journal *, enum journal_topic topic, uint16_t partition, uint64_t *out,
                                 struct error *);
     /* The offset that the next durable record of the topic and partition gets: how many there have been. A reader's lag
-     * in records is this minus (the offset of the last chunk it read + its records). 0: this backend does not know. */
+     * in records is this minus (the offset of the last chunk it read + its records). Far backends: of events alone,
+     * once a reader of the partition has read; as it was a second ago, estimated, but exact when nothing waits. */
     uint64_t (*end_offset)(struct journal *, enum journal_topic topic, uint16_t partition);
     /* The journal's own role (writes and flushes). The simulator steps it; production gives it a thread. Work that may
      * be slow (preparing segments, deleting old ones) is in a second role. Returns how many roles there are (at most

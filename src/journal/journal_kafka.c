@@ -29,6 +29,8 @@ static void kafka_close(struct journal *journal)
     if (kafka->probe)
         rd_kafka_destroy(kafka->probe);
     bell_free(kafka->bell);
+    bell_free(kafka->lag_bell);
+    free(kafka->lags);
     free(kafka);
 }
 
@@ -78,6 +80,10 @@ static enum status kafka_open(const struct journal_options *options, struct worl
     kafka->options = *options;
     kafka->world = world;
     kafka->bell = bell_new();
+    kafka->lag_bell = bell_new();
+    kafka->lags = calloc(options->partitions, sizeof *kafka->lags);
+    if (!kafka->lags)
+        abort();
     static const char *const LANE_NAMES[LANES] = { "input", "changelog", "output" };
     for (size_t i = 0; i < LANES; i++)
         snprintf(kafka->topics[i], sizeof kafka->topics[i], "%s.%s", options->kafka.prefix, LANE_NAMES[i]);
@@ -143,13 +149,10 @@ static enum status kafka_end_position(struct journal *journal, enum journal_topi
     return kafka_end(kafka_of(journal), kafka_lane_of(topic), partition, out, err);
 }
 
-/* Kafka counts chunks, not records: its own tools tell a group's lag. */
+/* Of events alone: nobody asks for the others. */
 static uint64_t kafka_end_offset(struct journal *journal, enum journal_topic topic, uint16_t partition)
 {
-    (void)journal;
-    (void)topic;
-    (void)partition;
-    return 0;
+    return topic == TOPIC_EVENTS ? kafka_lag_end_offset(kafka_of(journal), partition) : 0;
 }
 
 static bool kafka_step(void *self, struct world *world, int64_t *wake_us)
@@ -166,7 +169,8 @@ static size_t kafka_roles(struct journal *journal, struct role *out_roles)
 {
     struct kafka *kafka = kafka_of(journal);
     out_roles[0] = (struct role){ "journal", kafka, kafka_step, kafka->bell, 0 };
-    return 1;
+    out_roles[1] = kafka_lag_role(kafka);
+    return 2;
 }
 
 static void kafka_drain(struct journal *journal)
@@ -174,6 +178,7 @@ static void kafka_drain(struct journal *journal)
     struct kafka *kafka = kafka_of(journal);
     atomic_store(&kafka->draining, true);
     bell_ring(kafka->bell);
+    bell_ring(kafka->lag_bell);
 }
 
 const struct journal_backend journal_kafka = {

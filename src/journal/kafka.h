@@ -35,6 +35,14 @@ _Static_assert(sizeof(struct kafka_key) == 16, "a message's key is 16 bytes");
 
 struct kafka_writer;
 
+/* Of one partition of LANE_INPUT: written by its reader (end: by the role that asks), read by any thread. */
+struct kafka_lag {
+    _Atomic uint64_t position;         /* where the reader goes on; JOURNAL_BEGIN: there is none */
+    _Atomic uint64_t end;              /* behind the last message, as the brokers said a moment ago */
+    _Atomic uint64_t next_event;       /* behind the last event that was read */
+    _Atomic uint64_t messages, events; /* read of late */
+};
+
 struct kafka {
     struct journal journal;
     struct journal_options options;
@@ -54,6 +62,10 @@ struct kafka {
     char trouble_text[KAFKA_TROUBLE_MAX];
 
     struct kafka_writer *_Atomic writers[KAFKA_WRITERS_MAX];
+
+    struct kafka_lag *lags; /* one a partition */
+    struct bell *lag_bell;
+    int64_t lag_ask_us; /* the role's */
 };
 
 static inline struct kafka *kafka_of(struct journal *journal)
@@ -133,9 +145,18 @@ void kafka_mark_write(const struct kafka *kafka, const struct journal_mark *mark
 MUST_CHECK enum status kafka_mark_read(struct kafka *kafka, const char *group, uint16_t partition,
                                        struct journal_mark *out, char *note_buffer, uint64_t *numbers,
                                        struct error *err);
-/* Where the lane's partition ends for readers of what is committed. */
+/* Where the lane's partition ends for readers of what is committed. kafka_end waits KAFKA_WAIT_MS for an answer. */
+MUST_CHECK enum status kafka_end_within(struct kafka *kafka, enum kafka_lane lane, uint16_t partition, int wait_ms,
+                                        uint64_t *out, struct error *err);
 MUST_CHECK enum status kafka_end(struct kafka *kafka, enum kafka_lane lane, uint16_t partition, uint64_t *out,
                                  struct error *err);
+
+/* kafka_lag.c. read and at: by the reader of a partition's events. */
+void kafka_lag_read(struct kafka *kafka, const struct journal_chunk *chunk);
+void kafka_lag_at(struct kafka *kafka, uint16_t partition, uint64_t position);
+/* Behind the last event of the partition, as its reader counts: minus where it stands, it is the events that wait. */
+uint64_t kafka_lag_end_offset(const struct kafka *kafka, uint16_t partition);
+struct role kafka_lag_role(struct kafka *kafka);
 
 /* kafka_reader.c */
 enum status kafka_reader_open(struct journal *journal, const struct journal_read_options *options,

@@ -182,9 +182,15 @@ enum status kafka_mark_read(struct kafka *kafka, const char *group, uint16_t par
 
 enum status kafka_end(struct kafka *kafka, enum kafka_lane lane, uint16_t partition, uint64_t *out, struct error *err)
 {
+    return kafka_end_within(kafka, lane, partition, KAFKA_WAIT_MS, out, err);
+}
+
+enum status kafka_end_within(struct kafka *kafka, enum kafka_lane lane, uint16_t partition, int wait_ms, uint64_t *out,
+                             struct error *err)
+{
     int64_t low, high;
     rd_kafka_resp_err_t code =
-        rd_kafka_query_watermark_offsets(kafka->probe, kafka->topics[lane], partition, &low, &high, KAFKA_WAIT_MS);
+        rd_kafka_query_watermark_offsets(kafka->probe, kafka->topics[lane], partition, &low, &high, wait_ms);
     if (code)
         return kafka_error(err, code, "ask where %s/%u ends", kafka->topics[lane], partition);
     *out = kafka_position(high);

@@ -184,6 +184,12 @@ static void fetch(struct kafka_reader *reader)
         reader->count += (size_t)n;
 }
 
+/* The reader of a partition's events: how far it is behind is what people ask. */
+static bool counts_lag(const struct kafka_reader *reader)
+{
+    return (reader->options.topics & TOPIC_BIT(TOPIC_EVENTS)) && reader->options.partition != JOURNAL_ALL_PARTITIONS;
+}
+
 /* One turn over what is there: up to bytes_max into the batch. */
 static enum status take(struct kafka_reader *reader, size_t bytes_max, struct journal_batch *batch, struct error *err)
 {
@@ -200,6 +206,8 @@ static enum status take(struct kafka_reader *reader, size_t bytes_max, struct jo
         if (s != OK)
             break;
         reader->position = chunk->position + 1;
+        if (counts_lag(reader))
+            kafka_lag_read(kafka_of(reader->reader.journal), chunk);
         if (!wanted)
             continue;
         batch->chunk_count++;
@@ -231,6 +239,8 @@ enum status kafka_reader_read(struct journal_reader *self, size_t bytes_max, str
     if (s != OK)
         return s;
     batch.next_position = reader->position;
+    if (counts_lag(reader))
+        kafka_lag_at(kafka_of(self->journal), reader->options.partition, reader->position);
     *out = batch;
     return OK;
 }

@@ -473,7 +473,7 @@ static void test_end_offsets_count_what_is_durable(void **state)
     (void)state;
     const struct journal_backend *backend = backend_case->backend;
     if (backend_case->far)
-        skip(); /* it does not know */
+        skip(); /* the next test */
     assert_int_equal(backend->end_offset(journal, TOPIC_EVENTS, 0), 0);
     send_records(TOPIC_EVENTS, 0, 5, 100, 0);
     send_records(TOPIC_EVENTS, 1, 3, 100, 0);
@@ -495,6 +495,45 @@ static void test_end_offsets_count_what_is_durable(void **state)
     open_journal();
     assert_int_equal(backend->end_offset(journal, TOPIC_EVENTS, 1), 7);
     assert_int_equal(backend->end_offset(journal, TOPIC_EVENTS, 0), 7);
+}
+
+/* Waits: a far backend knows the end a moment later. */
+static void expect_waiting(const struct journal_chunk *last, uint64_t events)
+{
+    uint64_t at = last->offset + last->records, end = 0;
+    for (int i = 0; i < 1000; i++) {
+        end = backend_case->backend->end_offset(journal, TOPIC_EVENTS, 0);
+        if (end == at + events)
+            return;
+        step_all();
+        usleep(10000);
+    }
+    fail_msg("%lld events wait, not %llu", (long long)(end - at), (unsigned long long)events);
+}
+
+static void test_a_reader_learns_how_many_events_it_is_behind(void **state)
+{
+    (void)state;
+    struct journal_reader *reader = reader_at(TOPIC_BIT(TOPIC_EVENTS) | TOPIC_BIT(TOPIC_REKEYED), 0, JOURNAL_BEGIN);
+    struct journal_batch batch;
+    struct error err;
+    for (uint64_t i = 0; i < 5; i++)
+        send_records(TOPIC_EVENTS, 0, 10, 100, i * 10);
+    do
+        assert_int_equal(journal_read(reader, 1, &batch, &err), OK);
+    while (batch.chunk_count == 0);
+    struct journal_chunk last = batch.chunks[batch.chunk_count - 1];
+    assert_int_equal(batch.records, 10);
+    expect_waiting(&last, 40);
+    for (uint64_t read = 10; read < 50;) {
+        assert_int_equal(journal_read(reader, 1 << 20, &batch, &err), OK);
+        read += batch.records;
+        if (batch.chunk_count)
+            last = batch.chunks[batch.chunk_count - 1];
+    }
+    assert_int_equal(journal_read(reader, 1 << 20, &batch, &err), OK);
+    expect_waiting(&last, 0);
+    backend_case->backend->reader_close(reader);
 }
 
 static void submit_expect_invalid(struct sent *sent)
@@ -829,6 +868,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_reading_on_from_next_position_neither_repeats_nor_skips, setup, teardown),
         cmocka_unit_test_setup_teardown(test_nothing_is_seen_before_it_is_durable, setup, teardown),
         cmocka_unit_test_setup_teardown(test_end_offsets_count_what_is_durable, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_a_reader_learns_how_many_events_it_is_behind, setup, teardown),
         cmocka_unit_test_setup_teardown(test_malformed_commits_are_refused_at_once, setup, teardown),
         cmocka_unit_test_setup_teardown(test_the_queue_bound_refuses_and_recovers, setup, teardown),
         cmocka_unit_test_setup_teardown(test_after_drain_submits_are_closed_and_pending_ones_finish, setup, teardown),

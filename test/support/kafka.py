@@ -1,25 +1,35 @@
 """Real brokers of a test's own, by tools/kafka/kafka.sh."""
 import atexit, os, shutil, subprocess, tempfile, uuid
 
+from proxy import Proxy
 from weir import ROOT
 
 SCRIPT = os.path.join(ROOT, "tools", "kafka", "kafka.sh")
 
 
 class Kafka:
-    def __init__(self, brokers=1, users=()):
-        """users: NAME:PASSWORD…; then `address` is the listener of TLS and passwords."""
-        self.users = users
+    def __init__(self, brokers=1, users=(), proxied=False):
+        """users: NAME:PASSWORD…; then `address` is the listener of TLS and passwords. proxied: clients come through `proxies`, one a broker."""
+        self.users, self.proxies = users, [Proxy() for _ in range(brokers)] if proxied else []
         self.brokers, self.directory, self.address = brokers, tempfile.mkdtemp(prefix="weir-kafka-"), None
 
     def run(self, *words, timeout=300):
-        done = subprocess.run([SCRIPT, words[0], self.directory, *map(str, words[1:])], capture_output=True, text=True, timeout=timeout)
+        done = subprocess.run([SCRIPT, words[0], self.directory, *map(str, words[1:])], capture_output=True, text=True, timeout=timeout,
+                              env={**os.environ, **({"KAFKA_PROXY": ",".join(str(p.port) for p in self.proxies)} if self.proxies else {})})
         assert done.returncode == 0, done.stdout + done.stderr
         return done.stdout.strip()
 
     def start(self):
         self.address = self.run("start", self.brokers, *self.users)
+        for number, proxy in enumerate(self.proxies, 1):
+            with open(os.path.join(self.directory, str(number), "behind")) as f:
+                proxy.forward_to(f.read().strip())
         return self
+
+    def signal(self, signal, broker=1):
+        """SIGSTOP and SIGCONT: a broker that stands still, as on a machine that swaps."""
+        with open(os.path.join(self.directory, str(broker), "pid")) as f:
+            os.kill(int(f.read()), signal)
 
     def stop(self, *broker):
         self.run("stop", *broker)
@@ -51,6 +61,8 @@ class Kafka:
         try:
             self.run("kill")
         finally:
+            for proxy in self.proxies:
+                proxy.close()
             shutil.rmtree(self.directory, ignore_errors=True)
 
 

@@ -5,6 +5,8 @@
 #   kafka.sh start DIR [N]      N brokers (1 or 3) on free loopback ports, data and logs in DIR; prints HOST:PORT,… when they answer
 #   kafka.sh start DIR N USER:PASSWORD…   with a second listener of TLS and passwords (SCRAM-SHA-512, PLAIN) for these users, whose addresses it
 #                               prints; users may nothing but by ACLs; the authority is DIR/ca.pem; the plain listener stays and may everything
+#   KAFKA_PROXY=PORT[,PORT…] kafka.sh start …   with a listener that each broker knows by that port of a proxy (DIR/ID/behind says what to
+#                               forward to); prints the proxy's addresses
 #   kafka.sh tool DIR CLASS WORD…   one of Kafka's own tools (org.apache.kafka.tools.AclCommand, …) against the plain listeners
 #   kafka.sh stop DIR [ID]      ends all brokers of DIR, or the one; data stays
 #   kafka.sh kill DIR [ID]      the same with SIGKILL
@@ -62,6 +64,18 @@ make_certificates() { # DIR
   cat "$dir/broker.key" "$dir/broker.crt" >"$dir/broker.pem"
 }
 
+add_listener() { # FILE NAME PROTOCOL PORT ADVERTISED_PORT
+  sed -i -e "s|^\(listeners=.*\)|\1,$2://127.0.0.1:$4|" -e "s|^\(advertised.listeners=.*\)|\1,$2://127.0.0.1:$5|" \
+    -e "s|^\(listener.security.protocol.map=.*\)|\1,$2:$3|" "$1"
+}
+
+# Clients come through the proxy; what the brokers say to each other does not.
+behind_proxy() { # DIR ID PORT PROXY_PORT
+  add_listener "$1/$2/server.properties" PROXIED PLAINTEXT "$3" "$4"
+  echo "127.0.0.1:$3" >"$1/$2/behind"
+  echo "127.0.0.1:$4" >"$1/$2/proxied"
+}
+
 # The second listener: TLS, passwords, and no right that no ACL gives. Sets scram: what formatting must know of the users.
 secure() { # DIR ID PORT USER:PASSWORD…
   local dir=$1 id=$2 port=$3 user plain=""
@@ -70,8 +84,7 @@ secure() { # DIR ID PORT USER:PASSWORD…
     plain="$plain user_${user%%:*}=\"${user#*:}\""
     scram+=(--add-scram "SCRAM-SHA-512=[name=${user%%:*},password=${user#*:}]")
   done
-  sed -i -e "s|^\(listeners=.*\)|\1,SASL_SSL://127.0.0.1:$port|" -e "s|^\(advertised.listeners=.*\)|\1,SASL_SSL://127.0.0.1:$port|" \
-    -e "s|^\(listener.security.protocol.map=.*\)|\1,SASL_SSL:SASL_SSL|" "$dir/$id/server.properties"
+  add_listener "$dir/$id/server.properties" SASL_SSL SASL_SSL "$port" "$port"
   cat >>"$dir/$id/server.properties" <<END
 ssl.keystore.type=PEM
 ssl.keystore.location=$dir/broker.pem
@@ -122,6 +135,7 @@ broker.heartbeat.interval.ms=500
 END
     echo "127.0.0.1:${ports[$((id - 1))]}" >"$dir/$id/address"
     scram=()
+    [ -z "${KAFKA_PROXY:-}" ] || behind_proxy "$dir" "$id" "${ports[$((2 * n + id - 1))]}" "$(cut -d, -f"$id" <<<"$KAFKA_PROXY")"
     [ $# = 0 ] || secure "$dir" "$id" "${ports[$((2 * n + id - 1))]}" "$@"
     java -Xmx128m -XX:TieredStopAtLevel=1 -cp "$libs/*" kafka.tools.StorageTool format -t AAAAAAAAQACAAAAAAAAAAQ \
       -c "$dir/$id/server.properties" "${scram[@]}" >"$dir/$id/format.log" 2>&1 || fail "formatting failed, see $dir/$id/format.log"
@@ -169,7 +183,10 @@ start)
   configure "$dir" "${3:-1}" "${@:4}"
   for id in $(ids "$dir"); do launch "$dir" "$id"; done
   for id in $(ids "$dir"); do await "$dir" "$id"; done
-  cat "$dir"/*/"$([ $# -gt 3 ] && echo secure || echo address)" | paste -sd, ;;
+  name=address
+  [ $# -le 3 ] || name=secure
+  [ -z "${KAFKA_PROXY:-}" ] || name=proxied
+  cat "$dir"/*/$name | paste -sd, ;;
 tool)
   dir=$2 class=$3
   shift 3
@@ -180,5 +197,5 @@ again)
   for id in $(ids "$2" "${3:-}"); do await "$2" "$id"; done ;;
 stop) for id in $(ids "$2" "${3:-}"); do end TERM "$2" "$id"; done ;;
 kill) for id in $(ids "$2" "${3:-}"); do end KILL "$2" "$id"; done ;;
-*) sed -n '2,11p' "$0"; exit 64 ;;
+*) sed -n '2,13p' "$0"; exit 64 ;;
 esac
