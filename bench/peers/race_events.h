@@ -25,12 +25,13 @@ struct race_workload {
     int64_t window_ms;
     uint64_t events_per_s; /* of event time */
     uint64_t events;       /* unless said otherwise */
+    int64_t start_ms;      /* of event time; a multiple of the window */
 };
 
 static const struct race_workload RACE_WORKLOADS[] = {
-    { "ysb", 100, true, 10000, 100000, 20000000 },
-    { "users-1m", 1000000, false, 10000, 100000, 5000000 },
-    { "users-10m", 10000000, false, 10000, 1000000, 20000000 },
+    { "ysb", 100, true, 10000, 100000, 20000000, RACE_START_MS },
+    { "users-1m", 1000000, false, 10000, 100000, 5000000, RACE_START_MS },
+    { "users-10m", 10000000, false, 10000, 1000000, 20000000, RACE_START_MS },
 };
 
 struct race_event {
@@ -109,7 +110,7 @@ static inline struct race_event race_event(const struct race_workload *of, uint6
                                 .page = (unsigned)((other >> 16) % RACE_PAGES),
                                 .ad_type = (unsigned)((other >> 32) % 5),
                                 .type = (unsigned)((other >> 40) % 3),
-                                .time_ms = RACE_START_MS + (int64_t)(number * 1000 / of->events_per_s) };
+                                .time_ms = of->start_ms + (int64_t)(number * 1000 / of->events_per_s) };
 }
 
 /* The same key goes to the same partition, as a producer's partitioner has it. */

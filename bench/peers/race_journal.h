@@ -25,7 +25,7 @@ struct race_journal {
     const char *brokers, *topic;
     const struct race_workload *workload;
     struct race_names names;
-    bool with_enriched;
+    bool with_enriched, is_live;
     struct race_flight *flights[PARTITIONS_MAX];
     _Atomic uint64_t events, results, commits; /* durable */
     _Atomic bool begun;
@@ -80,6 +80,8 @@ static enum status race_reader_open(struct journal *self, const struct journal_r
     }
     reader->source = source_open(journal->brokers, journal->topic, options->partition, (int64_t)(at >> INNER_BITS),
                                  journal->workload, &journal->names, options->waker);
+    if (journal->is_live)
+        reader->source->end = INT64_MAX;
     *out = &reader->reader;
     return OK;
 }

@@ -7,19 +7,18 @@
 #define XXH_INLINE_ALL
 #include <xxhash.h>
 
-#include <librdkafka/rdkafka.h>
 #include <stdatomic.h>
 
 #include "base/buf.h"
 #include "base/json_scan.h"
 #include "bench/peers/race_events.h"
+#include "bench/peers/race_kafka.h"
 #include "event/event_parse.h"
 #include "journal/journal.h"
 #include "world/world.h"
 
 #define SOURCE_BATCH_MAX 1024
 #define SOURCE_BODY_MAX (SOURCE_BATCH_MAX * (RACE_JSON_MAX + 1) + EVENT_BODY_PADDING)
-#define SOURCE_WAIT_MS 20000
 #define TENANT "bench"
 #define DAY_MS 86400000ll
 #define AD_SLOTS 4096 /* a power of two */
@@ -34,17 +33,10 @@ struct race_source {
     struct arena arena;
     struct buf body, records;
     uint16_t ads[AD_SLOTS]; /* + 1; 0: none */
+    int wait_ms;            /* for messages; 0 in a task, which is woken */
     int64_t next, end;      /* offsets; end + 1: the closing event has been given too */
     rd_kafka_message_t *messages[SOURCE_BATCH_MAX];
-    _Atomic bool *first; /* set with the first event of any partition */
-    void (*on_first)(void);
 };
-
-NORETURN static void fail(const char *what, const char *why)
-{
-    fprintf(stderr, "race_weir: %s: %s\n", what, why);
-    exit(1);
-}
 
 /* ---- ads ---- */
 
@@ -77,33 +69,23 @@ static void on_arrived(rd_kafka_t *consumer, void *self)
 
 static rd_kafka_t *consumer_new(const char *brokers)
 {
-    static const char *const settings[][2] = { { "group.id", "race-weir" },
-                                               { "enable.auto.commit", "false" },
-                                               { "enable.auto.offset.store", "false" },
-                                               { "isolation.level", "read_committed" },
-                                               { "check.crcs", "true" },
-                                               { "fetch.wait.max.ms", "100" },
-                                               { "fetch.message.max.bytes", "4194304" },
-                                               { "queued.max.messages.kbytes", "32768" } };
-    char why[300];
-    rd_kafka_conf_t *conf = rd_kafka_conf_new();
-    if (rd_kafka_conf_set(conf, "bootstrap.servers", brokers, why, sizeof why))
-        fail("bootstrap.servers", why);
-    for (size_t i = 0; i < COUNT_OF(settings); i++)
-        if (rd_kafka_conf_set(conf, settings[i][0], settings[i][1], why, sizeof why))
-            fail(settings[i][0], why);
-    rd_kafka_t *consumer = rd_kafka_new(RD_KAFKA_CONSUMER, conf, why, sizeof why);
-    if (!consumer)
-        fail("open a consumer", why);
-    rd_kafka_poll_set_consumer(consumer);
-    return consumer;
+    static const struct race_setting settings[] = { { "group.id", "race-weir" },
+                                                    { "enable.auto.commit", "false" },
+                                                    { "enable.auto.offset.store", "false" },
+                                                    { "isolation.level", "read_committed" },
+                                                    { "check.crcs", "true" },
+                                                    { "fetch.wait.max.ms", "100" },
+                                                    { "fetch.message.max.bytes", "4194304" },
+                                                    { "queued.max.messages.kbytes", "32768" },
+                                                    { NULL, NULL } };
+    return race_client(brokers, RD_KAFKA_CONSUMER, settings, NULL);
 }
 
 static void source_assign(struct race_source *source, const char *topic, uint16_t partition, int64_t from)
 {
     int64_t low;
     rd_kafka_resp_err_t code =
-        rd_kafka_query_watermark_offsets(source->consumer, topic, partition, &low, &source->end, SOURCE_WAIT_MS);
+        rd_kafka_query_watermark_offsets(source->consumer, topic, partition, &low, &source->end, RACE_WAIT_MS);
     rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new(1);
     rd_kafka_topic_partition_list_add(list, topic, partition)->offset = from;
     source->next = from;
@@ -165,7 +147,7 @@ static void add_record(struct buf *records, struct event *event, int64_t now_us)
 /* Gathers what is there as lines of one body. */
 static size_t source_fetch(struct race_source *source)
 {
-    ssize_t n = rd_kafka_consume_batch_queue(source->queue, 0, source->messages, SOURCE_BATCH_MAX);
+    ssize_t n = rd_kafka_consume_batch_queue(source->queue, source->wait_ms, source->messages, SOURCE_BATCH_MAX);
     size_t count = 0;
     buf_reset(&source->body);
     for (ssize_t i = 0; i < n; i++) {
@@ -216,7 +198,7 @@ static void source_closing(struct race_source *source)
                            .event_name = SLICE(RACE_CLOSING),
                            .properties = SLICE("{}"),
                            .context = SLICE("{}"),
-                           .timestamp_ms = RACE_START_MS + 30 * DAY_MS,
+                           .timestamp_ms = source->workload->start_ms + 30 * DAY_MS,
                            .received_ms = now_us / 1000 };
     add_record(&source->records, &event, now_us);
     source->next = source->end + 1;

@@ -16,7 +16,7 @@ struct race_cell {
 struct race_table {
     struct race_cell *cells;
     size_t count, used; /* count: a power of two */
-    uint64_t events, results, unreadable;
+    uint64_t events, results;
 };
 
 struct race_difference {
@@ -74,24 +74,12 @@ static void race_table_expect(struct race_table *table, const struct race_worklo
     table->events = events;
 }
 
-static void race_table_got(struct race_table *table, struct slice key, int64_t start_ms, uint64_t count)
+/* As race_results calls it. */
+static void race_table_got(void *self, struct slice key, int64_t start_ms, uint64_t count)
 {
+    struct race_table *table = self;
     table->results++;
     race_table_cell(table, key, start_ms)->got = (uint32_t)count;
-}
-
-/* "KEY,START,COUNT", as the peers write their results. */
-static void race_table_line(struct race_table *table, struct slice line)
-{
-    const char *end = line.p + line.n, *second = line.n ? memrchr(line.p, ',', line.n) : NULL;
-    const char *first = second ? memrchr(line.p, ',', (size_t)(second - line.p)) : NULL;
-    uint64_t start_ms, count;
-    if (!first || !slice_to_u64(slice_of(first + 1, (size_t)(second - first - 1)), &start_ms) ||
-        !slice_to_u64(slice_of(second + 1, (size_t)(end - second - 1)), &count)) {
-        table->unreadable++;
-        return;
-    }
-    race_table_got(table, slice_of(line.p, (size_t)(first - line.p)), (int64_t)start_ms, count);
 }
 
 static struct race_difference race_table_compare(const struct race_table *table)

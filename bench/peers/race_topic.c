@@ -9,49 +9,22 @@
  * lines. Exit 1 when any count is missing, wrong or too many. */
 #include <getopt.h>
 
-#include <librdkafka/rdkafka.h>
-
-#include "base/metrics.h"
+#include "bench/peers/race_results.h"
 #include "bench/peers/race_table.h"
-#include "event/window_record.h"
-#include "journal/journal.h"
-#include "world/world.h"
 
-#define WAIT_MS 20000
-#define BATCH_MAX 4096
+#define WARM_WINDOWS 3
+#define WATCH_AFTER_MS 12000
 
 struct race_options {
-    const struct race_workload *workload;
+    struct race_workload workload;
     uint64_t events, seed, partitions;
     const char *brokers, *topic, *prefix;
-    bool lines;
+    bool lines, paced;
 };
 
 static struct race_names names;
 
-NORETURN static void fail(const char *what, const char *why)
-{
-    fprintf(stderr, "race_topic: %s: %s\n", what, why);
-    exit(1);
-}
-
-/* ---- Kafka ---- */
-
-static rd_kafka_t *client_new(const struct race_options *options, rd_kafka_type_t type,
-                              const char *const (*settings)[2], size_t count)
-{
-    char why[300];
-    rd_kafka_conf_t *conf = rd_kafka_conf_new();
-    if (rd_kafka_conf_set(conf, "bootstrap.servers", options->brokers, why, sizeof why))
-        fail("bootstrap.servers", why);
-    for (size_t i = 0; i < count; i++)
-        if (rd_kafka_conf_set(conf, settings[i][0], settings[i][1], why, sizeof why))
-            fail(settings[i][0], why);
-    rd_kafka_t *client = rd_kafka_new(type, conf, why, sizeof why);
-    if (!client)
-        fail("open a client", why);
-    return client;
-}
+/* ---- the topic ---- */
 
 static void make_topic(rd_kafka_t *client, const struct race_options *options)
 {
@@ -61,7 +34,7 @@ static void make_topic(rd_kafka_t *client, const struct race_options *options)
         fail(options->topic, why);
     rd_kafka_queue_t *queue = rd_kafka_queue_new(client);
     rd_kafka_CreateTopics(client, &topic, 1, NULL, queue);
-    rd_kafka_event_t *event = rd_kafka_queue_poll(queue, WAIT_MS);
+    rd_kafka_event_t *event = rd_kafka_queue_poll(queue, RACE_WAIT_MS);
     size_t count = 0;
     const rd_kafka_topic_result_t **results =
         event ? rd_kafka_CreateTopics_result_topics(rd_kafka_event_CreateTopics_result(event), &count) : NULL;
@@ -83,40 +56,35 @@ static void on_delivered(rd_kafka_t *client, const rd_kafka_message_t *message, 
     delivered++;
 }
 
-static rd_kafka_t *producer_new(const struct race_options *options)
+/* Paced: not before its time. */
+static void await(int64_t time_ms)
 {
-    char why[300];
-    static const char *const settings[][2] = { { "enable.idempotence", "true" },
-                                               { "acks", "all" },
-                                               { "linger.ms", "20" },
-                                               { "batch.size", "262144" },
-                                               { "compression.codec", "none" },
-                                               { "queue.buffering.max.messages", "500000" } };
-    rd_kafka_conf_t *conf = rd_kafka_conf_new();
-    rd_kafka_conf_set_dr_msg_cb(conf, on_delivered);
-    if (rd_kafka_conf_set(conf, "bootstrap.servers", options->brokers, why, sizeof why))
-        fail("bootstrap.servers", why);
-    for (size_t i = 0; i < COUNT_OF(settings); i++)
-        if (rd_kafka_conf_set(conf, settings[i][0], settings[i][1], why, sizeof why))
-            fail(settings[i][0], why);
-    rd_kafka_t *client = rd_kafka_new(RD_KAFKA_PRODUCER, conf, why, sizeof why);
-    if (!client)
-        fail("open a client", why);
-    return client;
+    int64_t early_ms = time_ms - world_wall_ms(world_real());
+    if (early_ms > 0)
+        usleep((useconds_t)early_ms * 1000);
 }
 
 static void load(const struct race_options *options)
 {
-    rd_kafka_t *producer = producer_new(options);
+    const struct race_setting settings[] = { { "enable.idempotence", "true" },
+                                             { "acks", "all" },
+                                             { "linger.ms", options->paced ? "2" : "20" },
+                                             { "batch.size", "262144" },
+                                             { "compression.codec", "none" },
+                                             { "queue.buffering.max.messages", "500000" },
+                                             { NULL, NULL } };
+    rd_kafka_t *producer = race_client(options->brokers, RD_KAFKA_PRODUCER, settings, on_delivered);
     make_topic(producer, options);
     uint64_t bytes = 0;
     char json[RACE_JSON_MAX];
     for (uint64_t i = 0; i < options->events; i++) {
-        struct race_event event = race_event(options->workload, options->seed, i);
+        struct race_event event = race_event(&options->workload, options->seed, i);
         const char *key;
-        size_t n = race_json(options->workload, &names, &event, json, &key);
-        int32_t partition = race_partition(options->workload, &event, (int)options->partitions);
+        size_t n = race_json(&options->workload, &names, &event, json, &key);
+        int32_t partition = race_partition(&options->workload, &event, (int)options->partitions);
         rd_kafka_resp_err_t code;
+        if (options->paced)
+            await(event.time_ms);
         while ((code = rd_kafka_producev(producer, RD_KAFKA_V_TOPIC(options->topic), RD_KAFKA_V_PARTITION(partition),
                                          RD_KAFKA_V_VALUE(json, n), RD_KAFKA_V_KEY(key, RACE_ID_BYTES),
                                          RD_KAFKA_V_MSGFLAGS(RD_KAFKA_MSG_F_COPY), RD_KAFKA_V_END)) ==
@@ -135,149 +103,128 @@ static void load(const struct race_options *options)
     rd_kafka_destroy(producer);
 }
 
-static rd_kafka_topic_partition_list_t *all_partitions(rd_kafka_t *client, const char *name)
-{
-    const struct rd_kafka_metadata *metadata;
-    rd_kafka_topic_t *topic = rd_kafka_topic_new(client, name, NULL);
-    rd_kafka_resp_err_t code = rd_kafka_metadata(client, 0, topic, &metadata, WAIT_MS);
-    if (code || metadata->topic_cnt != 1 || metadata->topics[0].partition_cnt == 0)
-        fail(name, code ? rd_kafka_err2str(code) : "there is no such topic");
-    rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new(metadata->topics[0].partition_cnt);
-    for (int i = 0; i < metadata->topics[0].partition_cnt; i++)
-        rd_kafka_topic_partition_list_add(list, name, i)->offset = RD_KAFKA_OFFSET_BEGINNING;
-    rd_kafka_metadata_destroy(metadata);
-    rd_kafka_topic_destroy(topic);
-    return list;
-}
+/* ---- results ---- */
 
-/* Everything that is committed in a topic of text results. */
-static void read_text(const struct race_options *options, struct race_table *table)
-{
-    static const char *const settings[][2] = { { "group.id", "race-check" },
-                                               { "enable.auto.commit", "false" },
-                                               { "isolation.level", "read_committed" },
-                                               { "enable.partition.eof", "true" } };
-    rd_kafka_t *consumer = client_new(options, RD_KAFKA_CONSUMER, settings, COUNT_OF(settings));
-    rd_kafka_poll_set_consumer(consumer);
-    rd_kafka_topic_partition_list_t *list = all_partitions(consumer, options->topic);
-    rd_kafka_queue_t *queue = rd_kafka_queue_get_consumer(consumer);
-    static rd_kafka_message_t *messages[BATCH_MAX];
-    rd_kafka_assign(consumer, list);
-    for (int behind = list->cnt; behind > 0;) {
-        ssize_t n = rd_kafka_consume_batch_queue(queue, WAIT_MS, messages, behind == list->cnt ? 1 : BATCH_MAX);
-        if (n <= 0)
-            fail(options->topic, "the broker does not answer");
-        for (ssize_t i = 0; i < n; i++) {
-            if (messages[i]->err == RD_KAFKA_RESP_ERR__PARTITION_EOF)
-                behind--;
-            else if (messages[i]->err)
-                fail(options->topic, rd_kafka_err2str(messages[i]->err));
-            else
-                race_table_line(table, slice_of(messages[i]->payload, messages[i]->len));
-            rd_kafka_message_destroy(messages[i]);
-        }
-    }
-    rd_kafka_queue_destroy(queue);
-    rd_kafka_topic_partition_list_destroy(list);
-    rd_kafka_consumer_close(consumer);
-    rd_kafka_destroy(consumer);
-}
-
-/* ---- a weir's results ---- */
-
-/* The key is {"…":"ID"}, the measures {"n":COUNT}. */
-static void read_window(struct race_table *table, struct slice bytes)
-{
-    struct window_record record;
-    struct error err;
-    uint64_t count;
-    if (window_record_decode(bytes, &record, &err) != OK || record.key.n < RACE_ID_BYTES + 2 || record.measures.n < 6 ||
-        !slice_to_u64(slice_of(record.measures.p + 5, record.measures.n - 6), &count)) {
-        table->unreadable++;
-        return;
-    }
-    struct slice key = slice_of(record.key.p + record.key.n - 2 - RACE_ID_BYTES, RACE_ID_BYTES);
-    race_table_got(table, key, record.start_ms, record.removed ? 0 : count);
-}
-
-static void read_weir(const struct race_options *options, struct race_table *table)
-{
-    struct error err = { 0 };
-    struct journal *journal;
-    struct journal_reader *reader;
-    struct metrics *metrics = metrics_new(100);
-    const struct journal_options open = { .partitions = (uint16_t)options->partitions,
-                                          .queue_bytes_max = 1u << 20,
-                                          .kafka = { .brokers = options->brokers,
-                                                     .prefix = options->prefix,
-                                                     .replication = 1,
-                                                     .min_insync = 1,
-                                                     .compression = "none",
-                                                     .batch_bytes = 32768 } };
-    const struct journal_read_options read = { .topics = TOPIC_BIT(TOPIC_WINDOWS),
-                                               .partition = JOURNAL_ALL_PARTITIONS };
-    if (journal_kafka.open(&open, world_real(), metrics, &journal, &err) != OK ||
-        journal->backend->reader_open(journal, &read, &reader, &err) != OK)
-        fail(options->prefix, err.text);
-    for (;;) {
-        struct journal_batch batch;
-        if (journal_read(reader, 1u << 20, &batch, &err) != OK)
-            fail(options->prefix, err.text);
-        if (batch.chunk_count == 0)
-            break;
-        for (size_t i = 0; i < batch.chunk_count; i++) {
-            struct slice rest = batch.chunks[i].bytes, record;
-            while (journal_next_record(&rest, &record))
-                read_window(table, record);
-        }
-    }
-    journal->backend->reader_close(reader);
-    journal->backend->drain(journal);
-    journal->backend->close(journal);
-    metrics_free(metrics);
-}
-
-/* ---- commands ---- */
-
-static void read_lines(struct race_table *table)
+static void read_lines(struct race_results *results)
 {
     char *line = NULL;
     size_t capacity = 0;
     for (ssize_t n; (n = getline(&line, &capacity, stdin)) > 0;)
-        race_table_line(table, slice_of(line, (size_t)n - (line[n - 1] == '\n')));
+        read_line(results, slice_of(line, (size_t)n - (line[n - 1] == '\n')));
     free(line);
 }
 
-static int check(const struct race_options *options, bool results)
+static void results_open(struct race_results *results, const struct race_options *options)
+{
+    if (options->prefix)
+        results_open_weir(results, options->brokers, options->prefix, options->partitions);
+    else
+        results_open_text(results, options->brokers, options->topic);
+}
+
+/* Everything that is there. */
+static void read_all(struct race_results *results, const struct race_options *options)
+{
+    if (options->lines) {
+        read_lines(results);
+        return;
+    }
+    results_open(results, options);
+    while (results_read(results) || !results_at_end(results))
+        ;
+    results_close(results);
+}
+
+static void expect(struct race_table *table, const struct race_options *options)
+{
+    race_table_init(table, options->workload.by_campaign ? 1u << 20 : options->events);
+    race_table_expect(table, &options->workload, &names, options->events);
+}
+
+static int check(const struct race_options *options, bool with_results)
 {
     struct race_table table;
-    race_table_init(&table, options->workload->by_campaign ? 1u << 20 : options->events);
-    race_table_expect(&table, options->workload, &names, options->events);
-    if (results && options->lines)
-        read_lines(&table);
-    else if (results && options->prefix)
-        read_weir(options, &table);
-    else if (results)
-        read_text(options, &table);
+    static struct race_results results = { .visit = race_table_got };
+    expect(&table, options);
+    results.self = &table;
+    if (with_results)
+        read_all(&results, options);
     struct race_difference of = race_table_compare(&table);
     printf("{\"events\":%llu,\"windows\":%llu,\"counted\":%llu", (unsigned long long)table.events,
            (unsigned long long)of.expected_windows, (unsigned long long)of.expected_counted);
-    if (results)
+    if (with_results)
         printf(",\"results\":%llu,\"unreadable\":%llu,\"got_windows\":%llu,\"got_counted\":%llu,\"different\":%llu",
-               (unsigned long long)table.results, (unsigned long long)table.unreadable, (unsigned long long)of.windows,
-               (unsigned long long)of.counted, (unsigned long long)of.different);
+               (unsigned long long)table.results, (unsigned long long)results.unreadable,
+               (unsigned long long)of.windows, (unsigned long long)of.counted, (unsigned long long)of.different);
     printf("}\n");
     race_table_done(&table);
-    return results && (of.different || table.unreadable);
+    return with_results && (of.different || results.unreadable);
 }
+
+/* ---- how soon a window's right count can be read ---- */
+
+struct watch {
+    struct race_table table;
+    const struct race_options *options;
+    int64_t from_ms, to_ms; /* windows that end within are asked for */
+    int64_t *late_ms;
+    size_t seen;
+};
+
+static void watch_result(void *self, struct slice key, int64_t start_ms, uint64_t count)
+{
+    struct watch *watch = self;
+    int64_t end_ms = start_ms + watch->options->workload.window_ms;
+    struct race_cell *cell = race_table_cell(&watch->table, key, start_ms);
+    bool was_right = cell->got == cell->expected;
+    cell->got = (uint32_t)count;
+    if (!was_right && cell->got == cell->expected && end_ms > watch->from_ms && end_ms <= watch->to_ms)
+        watch->late_ms[watch->seen++] = world_wall_ms(world_real()) - end_ms;
+}
+
+static int by_value(const void *a, const void *b)
+{
+    int64_t x = *(const int64_t *)a, y = *(const int64_t *)b;
+    return (x > y) - (x < y);
+}
+
+/* The first windows are for warming up, the last one is not whole. */
+static int watch(const struct race_options *options)
+{
+    static struct race_results results = { .visit = watch_result };
+    static struct watch of;
+    const struct race_workload *workload = &options->workload;
+    int64_t length_ms = (int64_t)(options->events * 1000 / workload->events_per_s);
+    of.options = options;
+    of.from_ms = workload->start_ms + WARM_WINDOWS * workload->window_ms;
+    of.to_ms = workload->start_ms + (length_ms / workload->window_ms - 1) * workload->window_ms;
+    expect(&of.table, options);
+    of.late_ms = calloc(of.table.used + 1, sizeof *of.late_ms);
+    if (!of.late_ms)
+        abort();
+    results.self = &of;
+    results_open(&results, options);
+    while (world_wall_ms(world_real()) < workload->start_ms + length_ms + WATCH_AFTER_MS)
+        (void)results_read(&results);
+    results_close(&results);
+    qsort(of.late_ms, of.seen, sizeof *of.late_ms, by_value);
+    size_t last = of.seen ? of.seen - 1 : 0;
+    printf("{\"windows\":%zu,\"p50_ms\":%lld,\"p99_ms\":%lld,\"max_ms\":%lld}\n", of.seen,
+           (long long)of.late_ms[last / 2], (long long)of.late_ms[last * 99 / 100], (long long)of.late_ms[last]);
+    free(of.late_ms);
+    race_table_done(&of.table);
+    return of.seen == 0;
+}
+
+/* ---- commands ---- */
 
 static void print(const struct race_options *options)
 {
     char json[RACE_JSON_MAX];
     const char *key;
     for (uint64_t i = 0; i < options->events; i++) {
-        struct race_event event = race_event(options->workload, options->seed, i);
-        size_t n = race_json(options->workload, &names, &event, json, &key);
+        struct race_event event = race_event(&options->workload, options->seed, i);
+        size_t n = race_json(&options->workload, &names, &event, json, &key);
         printf("%.*s\n", (int)n, json);
     }
 }
@@ -290,8 +237,9 @@ static void ads(void)
 
 NORETURN static void usage(void)
 {
-    fprintf(stderr, "usage: race_topic load|print|ads|expect|check --workload W [--events N] [--seed S] [--brokers B] "
-                    "[--topic T] [--partitions P] [--prefix P] [--lines]\n");
+    fprintf(stderr,
+            "usage: race_topic load|print|ads|expect|check|watch --workload W [--events N] [--seed S] [--brokers B] "
+            "[--topic T] [--partitions P] [--prefix P] [--lines] [--start MS --rate N]\n");
     exit(64);
 }
 
@@ -300,12 +248,13 @@ static struct race_options read_options(int argc, char **argv)
     static const struct option known[] = {
         { "workload", 1, NULL, 'w' }, { "events", 1, NULL, 'e' }, { "seed", 1, NULL, 's' },
         { "brokers", 1, NULL, 'b' },  { "topic", 1, NULL, 't' },  { "partitions", 1, NULL, 'p' },
-        { "prefix", 1, NULL, 'x' },   { "lines", 0, NULL, 'l' },  { NULL, 0, NULL, 0 },
+        { "prefix", 1, NULL, 'x' },   { "lines", 0, NULL, 'l' },  { "start", 1, NULL, 'a' },
+        { "rate", 1, NULL, 'r' },     { NULL, 0, NULL, 0 },
     };
-    struct race_options of = { .workload = &RACE_WORKLOADS[0], .seed = 1, .partitions = 2 };
+    struct race_options of = { .workload = RACE_WORKLOADS[0], .seed = 1, .partitions = 2 };
     for (int c; (c = getopt_long(argc, argv, "", known, NULL)) != -1;) {
         if (c == 'w')
-            of.workload = race_workload(optarg);
+            of.workload = *race_workload(optarg);
         else if (c == 'e')
             of.events = strtoull(optarg, NULL, 10);
         else if (c == 's')
@@ -320,10 +269,14 @@ static struct race_options read_options(int argc, char **argv)
             of.prefix = optarg;
         else if (c == 'l')
             of.lines = true;
+        else if (c == 'a')
+            of.workload.start_ms = strtoll(optarg, NULL, 10), of.paced = true;
+        else if (c == 'r')
+            of.workload.events_per_s = strtoull(optarg, NULL, 10);
         else
             usage();
     }
-    of.events = of.events ? of.events : of.workload->events;
+    of.events = of.events ? of.events : of.workload.events;
     return of;
 }
 
@@ -334,7 +287,8 @@ int main(int argc, char **argv)
         usage();
     struct race_options options = read_options(argc - 1, argv + 1);
     race_names_make(&names, options.seed);
-    bool remote = strcmp(command, "load") == 0 || (strcmp(command, "check") == 0 && !options.lines);
+    bool remote = strcmp(command, "load") == 0 || strcmp(command, "watch") == 0 ||
+                  (strcmp(command, "check") == 0 && !options.lines);
     if (remote && (!options.brokers || (!options.topic && !options.prefix)))
         usage();
     if (strcmp(command, "load") == 0)
@@ -347,6 +301,8 @@ int main(int argc, char **argv)
         return check(&options, false);
     else if (strcmp(command, "check") == 0)
         return check(&options, true);
+    else if (strcmp(command, "watch") == 0)
+        return watch(&options);
     else
         usage();
     return 0;

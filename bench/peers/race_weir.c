@@ -2,11 +2,14 @@
  * accepted events. One process reads, parses, joins, counts and commits exactly once; prints what it cost.
  *
  * usage: race_weir --workload W --brokers B --topic T --prefix P --dir DIR [--seed S] [--partitions N] [--results N]
- *                  [--memory MIB] [--enriched]
+ *                  [--memory MIB] [--disorder MS] [--enriched | --live]
+ *        race_weir --workload W --brokers B --topic T --only fetch|parse       one thread reads the messages and lets
+ * them go, or makes records of them too: what the client and the parser leave for the rest
  *
  * --results: how many results are awaited before the end; --enriched: accepted events are handed on too, as `weir up`
- * does. From the first event read until all events are committed and all results written: wall and CPU time of the
- * process, all threads. BROKER_PID in the environment: the broker's CPU time beside it. */
+ * does; --live: the topic has no end, works until it is ended. From the first event read until all events are committed
+ * and all results written: wall and CPU time of the process, all threads. BROKER_PID in the environment: the broker's
+ * CPU time beside it. */
 #include <getopt.h>
 #include <sys/resource.h>
 #include <unistd.h>
@@ -28,9 +31,9 @@
 
 struct race_options {
     const struct race_workload *workload;
-    const char *brokers, *topic, *prefix, *dir;
-    uint64_t seed, partitions, results, memory_mib;
-    bool with_enriched;
+    const char *brokers, *topic, *prefix, *dir, *only;
+    uint64_t seed, partitions, results, memory_mib, disorder_ms;
+    bool with_enriched, live;
 };
 
 struct race_instant {
@@ -126,7 +129,8 @@ static struct domain_set *load_domains(const struct race_options *options)
     FILE *to = fopen(file, "w");
     if (!to)
         fail(file, "cannot be written");
-    fprintf(to, "domain: race\ntime: {out_of_orderness: 5s}\nsessions: {enabled: false}\nwindows:\n- ");
+    fprintf(to, "domain: race\ntime: {out_of_orderness: %llums}\nsessions: {enabled: false}\nwindows:\n- ",
+            (unsigned long long)options->disorder_ms);
     fprintf(to, options->workload->by_campaign ? BY_CAMPAIGN : BY_USER, (long long)options->workload->window_ms);
     if (fclose(to) != 0)
         fail(file, "cannot be written");
@@ -160,6 +164,7 @@ static void open_journal(struct race_tasks *of, const struct race_options *optio
     of->journal.topic = options->topic;
     of->journal.workload = options->workload;
     of->journal.with_enriched = options->with_enriched;
+    of->journal.is_live = options->live;
     of->journal.on_first = on_first;
     race_names_make(&of->journal.names, options->seed);
     of->role_count = inner->backend->roles(inner, of->roles);
@@ -236,7 +241,7 @@ static uint64_t count_events(const struct race_options *options)
     for (uint64_t i = 0; i < options->partitions; i++) {
         int64_t low, high;
         rd_kafka_resp_err_t code =
-            rd_kafka_query_watermark_offsets(consumer, options->topic, (int32_t)i, &low, &high, SOURCE_WAIT_MS);
+            rd_kafka_query_watermark_offsets(consumer, options->topic, (int32_t)i, &low, &high, RACE_WAIT_MS);
         if (code)
             fail(options->topic, rd_kafka_err2str(code));
         events += (uint64_t)high;
@@ -252,7 +257,7 @@ static void run(const struct race_options *options)
     struct race_instant half = { 0 }, last;
     int64_t end_us = world_mono_us(world_real()) + LIMIT_S * 1000000ll;
     start(&of, options);
-    while (atomic_load(&of.journal.events) < events + options->partitions ||
+    while (options->live || atomic_load(&of.journal.events) < events + options->partitions ||
            atomic_load(&of.journal.results) < options->results) {
         usleep(LOOK_US);
         look(&of);
@@ -261,7 +266,7 @@ static void run(const struct race_options *options)
             half_events = done;
             half = now();
         }
-        if (world_mono_us(world_real()) > end_us) {
+        if (!options->live && world_mono_us(world_real()) > end_us) {
             fprintf(stderr, "race_weir: %llu of %llu events and %llu of %llu results after %d s\n",
                     (unsigned long long)done, (unsigned long long)events,
                     (unsigned long long)atomic_load(&of.journal.results), (unsigned long long)options->results,
@@ -274,17 +279,53 @@ static void run(const struct race_options *options)
     stop(&of);
 }
 
+/* Reads the topic without counting anything. */
+static void drain(const struct race_options *options, bool parse)
+{
+    static struct race_names names;
+    struct race_source *sources[PARTITIONS_MAX];
+    struct race_instant half = { 0 }, last;
+    uint64_t events = count_events(options), done = 0, half_events = 0;
+    struct slice records;
+    race_names_make(&names, options->seed);
+    for (size_t i = 0; i < options->partitions; i++) {
+        sources[i] = source_open(options->brokers, options->topic, (uint16_t)i, 0, options->workload, &names,
+                                 (struct waker){ 0 });
+        sources[i]->wait_ms = 100;
+    }
+    while (done < events) {
+        for (size_t i = 0; i < options->partitions; i++)
+            if (sources[i]->next < sources[i]->end)
+                done += parse ? source_read(sources[i], &records) : source_fetch(sources[i]);
+        if (done && !first_instant.wall_s)
+            on_first();
+        if (!half_events && done >= events / 2) {
+            half_events = done;
+            half = now();
+        }
+    }
+    last = now();
+    report(&half, half_events, events, &last, 0);
+    for (size_t i = 0; i < options->partitions; i++)
+        source_close(sources[i]);
+}
+
 static struct race_options read_options(int argc, char **argv)
 {
     static const struct option known[] = {
         { "workload", 1, NULL, 'w' },   { "seed", 1, NULL, 's' },    { "brokers", 1, NULL, 'b' },
         { "topic", 1, NULL, 't' },      { "prefix", 1, NULL, 'x' },  { "dir", 1, NULL, 'd' },
         { "partitions", 1, NULL, 'p' }, { "results", 1, NULL, 'r' }, { "memory", 1, NULL, 'm' },
-        { "enriched", 0, NULL, 'e' },   { NULL, 0, NULL, 0 },
+        { "enriched", 0, NULL, 'e' },   { "only", 1, NULL, 'o' },    { "live", 0, NULL, 'l' },
+        { "disorder", 1, NULL, 'i' },   { NULL, 0, NULL, 0 },
     };
-    struct race_options of = { .workload = &RACE_WORKLOADS[0], .seed = 1, .partitions = 2 };
-    const char **texts[] = { ['b'] = &of.brokers, ['t'] = &of.topic, ['x'] = &of.prefix, ['d'] = &of.dir };
-    uint64_t *numbers[] = { ['s'] = &of.seed, ['p'] = &of.partitions, ['r'] = &of.results, ['m'] = &of.memory_mib };
+    struct race_options of = { .workload = &RACE_WORKLOADS[0], .seed = 1, .partitions = 2, .disorder_ms = 5000 };
+    const char **texts[] = {
+        ['b'] = &of.brokers, ['t'] = &of.topic, ['x'] = &of.prefix, ['d'] = &of.dir, ['o'] = &of.only
+    };
+    uint64_t *numbers[] = {
+        ['s'] = &of.seed, ['p'] = &of.partitions, ['r'] = &of.results, ['m'] = &of.memory_mib, ['i'] = &of.disorder_ms
+    };
     for (int c; (c = getopt_long(argc, argv, "", known, NULL)) != -1;) {
         if (c == '?')
             exit(64);
@@ -292,15 +333,19 @@ static struct race_options read_options(int argc, char **argv)
             of.workload = race_workload(optarg);
         else if (c == 'e')
             of.with_enriched = true;
+        else if (c == 'l')
+            of.live = true;
         else if ((size_t)c < COUNT_OF(texts) && texts[c])
             *texts[c] = optarg;
         else
             *numbers[c] = strtoull(optarg, NULL, 10);
     }
-    if (!of.brokers || !of.topic || !of.prefix || !of.dir || of.partitions == 0 || of.partitions > PARTITIONS_MAX) {
+    if (!of.brokers || !of.topic || (!of.only && (!of.prefix || !of.dir)) || of.partitions == 0 ||
+        of.partitions > PARTITIONS_MAX) {
         fprintf(stderr,
                 "usage: race_weir --workload W --brokers B --topic T --prefix P --dir DIR [--seed S] "
-                "[--partitions 1 to %d] [--results N] [--memory MIB] [--enriched]\n",
+                "[--partitions 1 to %d] [--results N] [--memory MIB] [--disorder MS] [--enriched|--live] [--only "
+                "fetch|parse]\n",
                 PARTITIONS_MAX);
         exit(64);
     }
@@ -311,6 +356,9 @@ int main(int argc, char **argv)
 {
     struct race_options options = read_options(argc, argv);
     log_set_level(LOG_WARN);
-    run(&options);
+    if (options.only)
+        drain(&options, strcmp(options.only, "parse") == 0);
+    else
+        run(&options);
     return 0;
 }

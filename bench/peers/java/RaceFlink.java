@@ -12,6 +12,7 @@ import org.apache.flink.connector.base.DeliveryGuarantee;
 import org.apache.flink.connector.kafka.sink.KafkaRecordSerializationSchema;
 import org.apache.flink.connector.kafka.sink.KafkaSink;
 import org.apache.flink.connector.kafka.source.KafkaSource;
+import org.apache.flink.connector.kafka.source.KafkaSourceBuilder;
 import org.apache.flink.connector.kafka.source.enumerator.initializer.OffsetsInitializer;
 import org.apache.flink.connector.kafka.source.reader.deserializer.KafkaRecordDeserializationSchema;
 import org.apache.flink.streaming.api.datastream.SingleOutputStreamOperator;
@@ -103,10 +104,11 @@ public class RaceFlink {
     job.makeOutput();
     StreamExecutionEnvironment flink = StreamExecutionEnvironment.createLocalEnvironment(job.parallelism, settings(job, exactlyOnce, job.mode.startsWith("rocksdb")));
     flink.getConfig().enableObjectReuse();
-    KafkaSource<Event> source = KafkaSource.<Event>builder().setBootstrapServers(job.brokers).setTopics(job.topic).setGroupId(job.output + ".group")
-        .setStartingOffsets(OffsetsInitializer.earliest()).setBounded(OffsetsInitializer.latest()).setDeserializer(new Read()).build();
-    WatermarkStrategy<Event> watermarks = WatermarkStrategy.<Event>forBoundedOutOfOrderness(Duration.ofSeconds(5)).withTimestampAssigner((event, before) -> event.time);
-    SingleOutputStreamOperator<Event> events = flink.fromSource(source, watermarks, "events");
+    KafkaSourceBuilder<Event> source = KafkaSource.<Event>builder().setBootstrapServers(job.brokers).setTopics(job.topic).setGroupId(job.output + ".group")
+        .setStartingOffsets(OffsetsInitializer.earliest()).setDeserializer(new Read());
+    if (job.events > 0) source.setBounded(OffsetsInitializer.latest());
+    WatermarkStrategy<Event> watermarks = WatermarkStrategy.<Event>forBoundedOutOfOrderness(Duration.ofMillis(job.disorderMs)).withTimestampAssigner((event, before) -> event.time);
+    SingleOutputStreamOperator<Event> events = flink.fromSource(source.build(), watermarks, "events");
     SingleOutputStreamOperator<String> keys = job.byCampaign ? events.flatMap(new Join(Event.campaigns(job.ads))).returns(Types.STRING)
         : events.map(event -> event.user).returns(Types.STRING);
     keys.keyBy(key -> key).window(TumblingEventTimeWindows.of(Duration.ofMillis(job.windowMs)))

@@ -5,16 +5,16 @@ import java.util.Map;
 import org.apache.kafka.clients.admin.Admin;
 import org.apache.kafka.clients.admin.NewTopic;
 
-/** What a contestant is told: BROKERS TOPIC OUTPUT WORKLOAD MODE PARALLELISM PARTITIONS EVENTS COUNTED WINDOW_MS ADS DIRECTORY. */
+/** What a contestant is told: BROKERS TOPIC OUTPUT WORKLOAD MODE PARALLELISM PARTITIONS EVENTS COUNTED WINDOW_MS ADS DIRECTORY DISORDER_MS. */
 public final class Job {
   public final String brokers, topic, output, mode, ads, directory;
   public final boolean byCampaign;
   public final int parallelism, partitions;
-  /** events: all of the topic; counted: those that windows count. */
-  public final long events, counted, windowMs;
+  /** events: all of the topic, 0 when it has no end; counted: those that windows count. */
+  public final long events, counted, windowMs, disorderMs;
 
   public Job(String[] words) {
-    if (words.length != 12) throw new IllegalArgumentException("usage: see Job.java; got " + words.length + " words");
+    if (words.length != 13) throw new IllegalArgumentException("usage: see Job.java; got " + words.length + " words");
     brokers = words[0];
     topic = words[1];
     output = words[2];
@@ -27,6 +27,7 @@ public final class Job {
     windowMs = Long.parseLong(words[9]);
     ads = words[10];
     directory = words[11];
+    disorderMs = Long.parseLong(words[12]);
   }
 
   public void makeOutput() throws Exception {
