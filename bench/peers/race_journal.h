@@ -14,8 +14,7 @@
 struct race_flight { /* a task's commit on its way; a task has one at a time */
     struct journal_commit commit;
     struct journal_commit *theirs;
-    struct journal_chunk chunks[JOURNAL_CHUNKS_MAX];
-    uint64_t events, results;
+    uint64_t read, results;
     struct race_journal *journal;
 };
 
@@ -25,9 +24,10 @@ struct race_journal {
     const char *brokers, *topic;
     const struct race_workload *workload;
     struct race_names names;
-    bool with_enriched, is_live;
+    bool is_live;
     struct race_flight *flights[PARTITIONS_MAX];
-    _Atomic uint64_t events, results, commits; /* durable */
+    _Atomic uint64_t read[PARTITIONS_MAX]; /* of the topic's events: before the committed mark */
+    _Atomic uint64_t results, commits;     /* durable */
     _Atomic bool begun;
     void (*on_first)(void); /* called with the first event that is read */
 };
@@ -142,7 +142,7 @@ static void on_flown(struct journal_commit *commit, enum status status, const ch
 {
     struct race_flight *flight = commit->context;
     if (status == OK) {
-        atomic_fetch_add(&flight->journal->events, flight->events);
+        atomic_store(&flight->journal->read[commit->marks[0].partition], flight->read);
         atomic_fetch_add(&flight->journal->results, flight->results);
         atomic_fetch_add(&flight->journal->commits, 1);
     }
@@ -155,17 +155,12 @@ static enum status race_submit(struct journal *self, struct journal_commit *comm
     uint16_t partition = commit->marks[0].partition;
     struct race_flight *flight = journal->flights[partition];
     flight->theirs = commit;
-    flight->events = flight->results = 0;
-    size_t n = 0;
-    for (size_t i = 0; i < commit->chunk_count; i++) {
-        const struct journal_chunk *chunk = &commit->chunks[i];
-        flight->events += chunk->topic == TOPIC_ENRICHED ? chunk->records : 0;
-        flight->results += chunk->topic == TOPIC_WINDOWS ? chunk->records : 0;
-        if (chunk->topic != TOPIC_ENRICHED || journal->with_enriched)
-            flight->chunks[n++] = *chunk;
-    }
-    flight->commit = (struct journal_commit){ .chunks = flight->chunks,
-                                              .chunk_count = n,
+    flight->read = commit->marks[0].position ? (commit->marks[0].position - 1) >> INNER_BITS : 0;
+    flight->results = 0;
+    for (size_t i = 0; i < commit->chunk_count; i++)
+        flight->results += commit->chunks[i].topic == TOPIC_WINDOWS ? commit->chunks[i].records : 0;
+    flight->commit = (struct journal_commit){ .chunks = commit->chunks,
+                                              .chunk_count = commit->chunk_count,
                                               .marks = commit->marks,
                                               .mark_count = commit->mark_count,
                                               .done = on_flown,
@@ -226,6 +221,15 @@ static void race_journal_init(struct race_journal *journal, struct journal *inne
             abort();
         journal->flights[i]->journal = journal;
     }
+}
+
+/* Events before the committed marks; a partition that is done counts one more, what closes the windows. */
+static uint64_t race_journal_read(const struct race_journal *journal)
+{
+    uint64_t read = 0;
+    for (size_t i = 0; i < journal->journal.partitions; i++)
+        read += atomic_load(&journal->read[i]);
+    return read;
 }
 
 static void race_journal_done(struct race_journal *journal)

@@ -2,14 +2,14 @@
  * accepted events. One process reads, parses, joins, counts and commits exactly once; prints what it cost.
  *
  * usage: race_weir --workload W --brokers B --topic T --prefix P --dir DIR [--seed S] [--partitions N] [--results N]
- *                  [--memory MIB] [--disorder MS] [--enriched | --live]
+ *                  [--memory MIB] [--disorder MS] [--ids] [--enriched] [--live]
  *        race_weir --workload W --brokers B --topic T --only fetch|parse       one thread reads the messages and lets
  * them go, or makes records of them too: what the client and the parser leave for the rest
  *
- * --results: how many results are awaited before the end; --enriched: accepted events are handed on too, as `weir up`
- * does; --live: the topic has no end, works until it is ended. From the first event read until all events are committed
- * and all results written: wall and CPU time of the process, all threads. BROKER_PID in the environment: the broker's
- * CPU time beside it. */
+ * --results: how many results are awaited before the end; --ids: repeats are looked for, --enriched: accepted events
+ * are handed on too, both as `weir up` does; --live: the topic has no end, works until it is ended. From the first
+ * event read until all events are committed and all results written: wall and CPU time of the process, all threads.
+ * BROKER_PID in the environment: the broker's CPU time beside it. */
 #include <getopt.h>
 #include <sys/resource.h>
 #include <unistd.h>
@@ -26,14 +26,14 @@
 #define LOOK_US 2000
 #define LIMIT_S 600
 /* A transaction costs the broker the same for one event as for thousands. */
-#define COMMIT_EVENTS_MAX 16384
+#define COMMIT_EVENTS_MAX 65536
 #define COMMIT_BYTES_MAX (6u << 20)
 
 struct race_options {
     const struct race_workload *workload;
     const char *brokers, *topic, *prefix, *dir, *only;
     uint64_t seed, partitions, results, memory_mib, disorder_ms;
-    bool with_enriched, live;
+    bool with_enriched, with_ids, live;
 };
 
 struct race_instant {
@@ -163,7 +163,6 @@ static void open_journal(struct race_tasks *of, const struct race_options *optio
     of->journal.brokers = options->brokers;
     of->journal.topic = options->topic;
     of->journal.workload = options->workload;
-    of->journal.with_enriched = options->with_enriched;
     of->journal.is_live = options->live;
     of->journal.on_first = on_first;
     race_names_make(&of->journal.names, options->seed);
@@ -189,6 +188,8 @@ static void start(struct race_tasks *of, const struct race_options *options)
                                              .kv = &kv_rocksdb,
                                              .kv_pool = of->pool,
                                              .state_memory_bytes_max = memory / options->partitions,
+                                             .results_only = !options->with_enriched,
+                                             .ids_unique = !options->with_ids,
                                              .batch_records_max = COMMIT_EVENTS_MAX,
                                              .batch_bytes_max = COMMIT_BYTES_MAX };
     of->task_count = options->partitions;
@@ -257,13 +258,13 @@ static void run(const struct race_options *options)
     struct race_instant half = { 0 }, last;
     int64_t end_us = world_mono_us(world_real()) + LIMIT_S * 1000000ll;
     start(&of, options);
-    while (options->live || atomic_load(&of.journal.events) < events + options->partitions ||
+    while (options->live || race_journal_read(&of.journal) < events + options->partitions ||
            atomic_load(&of.journal.results) < options->results) {
         usleep(LOOK_US);
         look(&of);
-        uint64_t done = atomic_load(&of.journal.events);
+        uint64_t done = race_journal_read(&of.journal);
         if (!half_events && done >= events / 2) {
-            half_events = done;
+            half_events = done < events ? done : events;
             half = now();
         }
         if (!options->live && world_mono_us(world_real()) > end_us) {
@@ -313,11 +314,11 @@ static void drain(const struct race_options *options, bool parse)
 static struct race_options read_options(int argc, char **argv)
 {
     static const struct option known[] = {
-        { "workload", 1, NULL, 'w' },   { "seed", 1, NULL, 's' },    { "brokers", 1, NULL, 'b' },
-        { "topic", 1, NULL, 't' },      { "prefix", 1, NULL, 'x' },  { "dir", 1, NULL, 'd' },
-        { "partitions", 1, NULL, 'p' }, { "results", 1, NULL, 'r' }, { "memory", 1, NULL, 'm' },
-        { "enriched", 0, NULL, 'e' },   { "only", 1, NULL, 'o' },    { "live", 0, NULL, 'l' },
-        { "disorder", 1, NULL, 'i' },   { NULL, 0, NULL, 0 },
+        { "workload", 1, NULL, 'w' },   { "seed", 1, NULL, 's' },     { "brokers", 1, NULL, 'b' },
+        { "topic", 1, NULL, 't' },      { "prefix", 1, NULL, 'x' },   { "dir", 1, NULL, 'd' },
+        { "partitions", 1, NULL, 'p' }, { "results", 1, NULL, 'r' },  { "memory", 1, NULL, 'm' },
+        { "enriched", 0, NULL, 'e' },   { "only", 1, NULL, 'o' },     { "live", 0, NULL, 'l' },
+        { "ids", 0, NULL, 'u' },        { "disorder", 1, NULL, 'i' }, { NULL, 0, NULL, 0 },
     };
     struct race_options of = { .workload = &RACE_WORKLOADS[0], .seed = 1, .partitions = 2, .disorder_ms = 5000 };
     const char **texts[] = {
@@ -333,6 +334,8 @@ static struct race_options read_options(int argc, char **argv)
             of.workload = race_workload(optarg);
         else if (c == 'e')
             of.with_enriched = true;
+        else if (c == 'u')
+            of.with_ids = true;
         else if (c == 'l')
             of.live = true;
         else if ((size_t)c < COUNT_OF(texts) && texts[c])
@@ -342,11 +345,12 @@ static struct race_options read_options(int argc, char **argv)
     }
     if (!of.brokers || !of.topic || (!of.only && (!of.prefix || !of.dir)) || of.partitions == 0 ||
         of.partitions > PARTITIONS_MAX) {
-        fprintf(stderr,
-                "usage: race_weir --workload W --brokers B --topic T --prefix P --dir DIR [--seed S] "
-                "[--partitions 1 to %d] [--results N] [--memory MIB] [--disorder MS] [--enriched|--live] [--only "
-                "fetch|parse]\n",
-                PARTITIONS_MAX);
+        fprintf(
+            stderr,
+            "usage: race_weir --workload W --brokers B --topic T --prefix P --dir DIR [--seed S] "
+            "[--partitions 1 to %d] [--results N] [--memory MIB] [--disorder MS] [--ids] [--enriched] [--live] [--only "
+            "fetch|parse]\n",
+            PARTITIONS_MAX);
         exit(64);
     }
     return of;

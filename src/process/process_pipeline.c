@@ -33,6 +33,7 @@ struct process_pipeline {
     struct process_metrics *metrics;
     struct buf letter; /* the original of one dead letter, as JSON */
     uint16_t partition;
+    bool results_only;
 };
 
 static void add_stage(struct process_pipeline *pipeline, struct process_stage stage)
@@ -51,6 +52,7 @@ struct process_pipeline *process_pipeline_new(const struct process_pipeline_opti
     buf_init(&pipeline->letter, 2 * RECORD_BYTES_MAX);
     pipeline->metrics = metrics;
     pipeline->partition = options->partition;
+    pipeline->results_only = options->results_only;
     pipeline->validate.future_skew_ms = options->future_skew_ms;
     pipeline->dedup.dedup = memory->dedup;
     pipeline->dedup.seed = options->seed;
@@ -72,7 +74,8 @@ struct process_pipeline *process_pipeline_new(const struct process_pipeline_opti
         add_stage(pipeline, (struct process_stage){ "transform", pipeline->transform, stage_transform_run, NULL });
     /* Behind all that may refuse an event: an id is remembered only with an event that counts, so that a dead letter's
      * may come again, mended. */
-    add_stage(pipeline, (struct process_stage){ "dedup", &pipeline->dedup, stage_dedup_run, NULL });
+    if (!options->ids_unique)
+        add_stage(pipeline, (struct process_stage){ "dedup", &pipeline->dedup, stage_dedup_run, NULL });
     add_stage(pipeline,
               (struct process_stage){ "sessions", &pipeline->sessions, stage_session_run, stage_session_flush });
     add_stage(pipeline, (struct process_stage){ "windows", pipeline->windows, stage_window_run, stage_window_flush });
@@ -244,7 +247,8 @@ static void write_outputs(struct process_pipeline *pipeline, struct process_outp
 {
     struct process_batch *batch = &pipeline->batch;
     uint64_t duplicates = 0, dead = 0;
-    write_accepted(batch, process_outputs_stream(outputs, TOPIC_ENRICHED, pipeline->partition));
+    if (!pipeline->results_only)
+        write_accepted(batch, process_outputs_stream(outputs, TOPIC_ENRICHED, pipeline->partition));
     for (uint32_t i = 0; i < batch->count; i++) {
         duplicates += batch->verdicts[i] == PROCESS_DUPLICATE;
         dead += batch->verdicts[i] == PROCESS_DEAD;

@@ -22,6 +22,7 @@ struct process_pipeline_options {
     size_t results_max;                /* as in stage_window_options */
     const struct domain_set *domains;  /* outlives the pipeline; NULL: none */
     const struct window_defs *windows; /* outlives it */
+    bool results_only, ids_unique;     /* as in process_options */
 };
 
 /* What the stages remember; the caller's. */

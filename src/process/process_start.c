@@ -35,7 +35,9 @@ static enum status run_from(struct process_task *task, struct world *world, stru
                                                 .future_skew_ms = task->options.future_skew_ms,
                                                 .results_max = task->options.results_max,
                                                 .domains = task->options.domains,
-                                                .windows = &task->windows };
+                                                .windows = &task->windows,
+                                                .results_only = task->options.results_only,
+                                                .ids_unique = task->options.ids_unique };
     task->seed = note->seed;
     task->changelog_next = task->durable_next = note->changelog_next;
     const struct process_memory memory = { task->dedup, task->sessions, task->rows, task->watermarks };

@@ -44,6 +44,8 @@ struct process_options {
     const struct domain_set *domains; /* windows and transforms; outlives the task. NULL: none */
     struct catalog *catalog;          /* tenants' retention; outlives the task. NULL: everything is kept for ever */
     int32_t retention_days;           /* of tenants that name none; 0, -1: for ever */
+    bool results_only;                /* accepted events are not handed on (TOPIC_ENRICHED): nobody stores them */
+    bool ids_unique;                  /* no event comes twice: ids are neither looked up nor remembered */
     bool accept_lost_state; /* start although state cannot be rebuilt: repeats of old events may count twice */
 };
 

@@ -101,6 +101,33 @@ static void test_a_domain_may_do_without_sessions(void **state)
     assert_int_equal(rig_numbers(&rig, TOPIC_SESSIONS, NULL, 0), 0); /* fails at the first record */
 }
 
+static void test_where_ids_are_unique_none_is_looked_up(void **state)
+{
+    (void)state;
+    rig_down(&rig);
+    rig.options.ids_unique = true;
+    assert_int_equal(rig_up(&rig, NULL), OK);
+    assert_int_equal(rig_send(&rig, "acme", 0, 100), OK);
+    assert_int_equal(rig_send(&rig, "acme", 0, 50), OK);
+    rig_run(&rig, 1000);
+    assert_int_equal(rig_count(&rig, TOPIC_ENRICHED, times, RIG_IDS_MAX), 150);
+    assert_true(rig_metric(&rig, "duplicates_total") == 0);
+}
+
+static void test_results_only_hands_no_event_on(void **state)
+{
+    (void)state;
+    rig_down(&rig);
+    rig.options.results_only = true;
+    assert_int_equal(rig_up(&rig, NULL), OK);
+    assert_int_equal(rig_send(&rig, "acme", 0, 100), OK);
+    assert_int_equal(rig_send_records(&rig, slice_of("\x04\0\0\0junk", 8), 1), OK);
+    rig_run(&rig, 1000);
+    assert_int_equal(rig_count(&rig, TOPIC_ENRICHED, times, RIG_IDS_MAX), 0);
+    assert_true(rig_metric(&rig, "events_processed_total") == 101);
+    assert_true(rig_metric(&rig, "dead_letters_total{stage=\"decode\",reason=\"corrupt_record\"}") == 1);
+}
+
 static void test_the_same_id_of_two_tenants_is_two_events(void **state)
 {
     (void)state;
@@ -326,6 +353,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_every_event_comes_out_once_in_order_of_arrival, setup, teardown),
         cmocka_unit_test_setup_teardown(test_a_checkpoint_comes_before_its_time_when_much_has_changed, setup, teardown),
         cmocka_unit_test_setup_teardown(test_a_domain_may_do_without_sessions, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_where_ids_are_unique_none_is_looked_up, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_results_only_hands_no_event_on, setup, teardown),
         cmocka_unit_test_setup_teardown(test_the_same_id_of_two_tenants_is_two_events, setup, teardown),
         cmocka_unit_test_setup_teardown(test_bytes_that_are_no_event_become_a_dead_letter_with_the_bytes, setup,
                                         teardown),
