@@ -1,5 +1,4 @@
 /* What only the SQLite backend promises: what lies in its file. The port's promises: test/contract/. */
-#include <ftw.h>
 #include <sqlite3.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -7,17 +6,12 @@
 
 #include "base/test.h"
 #include "catalog/catalog.h"
+#include "test/support/remove_tree.h"
 #include "world/disk.h"
 #include "world/world.h"
 
 static char path[64], file[80];
 static struct error err;
-
-static int remove_one(const char *name, const struct stat *st, int flag, struct FTW *at)
-{
-    (void)st, (void)flag, (void)at;
-    return remove(name);
-}
 
 static int setup(void **state)
 {
@@ -31,7 +25,7 @@ static int setup(void **state)
 static int teardown(void **state)
 {
     (void)state;
-    return nftw(path, remove_one, 8, FTW_DEPTH | FTW_PHYS);
+    return remove_tree(path);
 }
 
 static enum status open_catalog(struct catalog **out)

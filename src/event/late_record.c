@@ -6,27 +6,32 @@ struct __attribute__((packed)) header {
     uint8_t version, zero;
     uint16_t window;
     int64_t start_ms, end_ms, watermark_ms;
-    uint32_t events, zero_too;
+    uint32_t events, key;
 };
 _Static_assert(sizeof(struct header) == LATE_RECORD_HEADER_BYTES, "the format is drawn in late_record.h");
 
 size_t late_record_size(const struct late_record *record)
 {
-    return sizeof(struct header) + record->window.n + event_encoded_size(&record->event);
+    return sizeof(struct header) + record->window.n + record->key.n + event_encoded_size(&record->event);
 }
 
 void late_record_encode(const struct late_record *record, char *to)
 {
     assert(record->window.n && record->window.n <= UINT16_MAX);
-    const struct header header = { .version = 1,
+    const struct header header = { .version = 2,
                                    .window = (uint16_t)record->window.n,
                                    .start_ms = record->start_ms,
                                    .end_ms = record->end_ms,
                                    .watermark_ms = record->watermark_ms,
-                                   .events = record->events };
+                                   .events = record->events,
+                                   .key = (uint32_t)record->key.n };
     memcpy(to, &header, sizeof header);
-    memcpy(to + sizeof header, record->window.p, record->window.n);
-    event_encode(&record->event, to + sizeof header + record->window.n);
+    to += sizeof header;
+    memcpy(to, record->window.p, record->window.n);
+    to += record->window.n;
+    if (record->key.n)
+        memcpy(to, record->key.p, record->key.n);
+    event_encode(&record->event, to + record->key.n);
 }
 
 enum status late_record_decode(struct slice bytes, struct late_record *out, struct error *err)
@@ -36,13 +41,18 @@ enum status late_record_decode(struct slice bytes, struct late_record *out, stru
     if (bytes.n < sizeof header)
         return error_set(err, ERR_CORRUPT, "a late event of %zu bytes is shorter than its header", bytes.n);
     memcpy(&header, bytes.p, sizeof header);
-    if (header.version != 1 || header.window > bytes.n - sizeof header)
-        return error_set(err, ERR_CORRUPT, "a late event has version %u, this weir reads version 1", header.version);
+    if (header.version != 1 && header.version != 2)
+        return error_set(err, ERR_CORRUPT, "a late event has version %u, this weir reads versions 1 and 2",
+                         header.version);
     struct slice rest = slice_after(bytes, sizeof header);
-    enum status s = event_decode(slice_after(rest, header.window), &event, err);
+    if ((uint64_t)header.window + header.key > rest.n)
+        return error_set(err, ERR_CORRUPT, "a late event of %zu bytes is shorter than what it says of itself", bytes.n);
+    const struct slice key = slice_of(rest.p + header.window, header.key); /* of version 1: none */
+    enum status s = event_decode(slice_after(rest, header.window + header.key), &event, err);
     if (s != OK)
         return error_wrap(err, s, "a late event");
     *out = (struct late_record){ .window = slice_of(rest.p, header.window),
+                                 .key = key,
                                  .start_ms = header.start_ms,
                                  .end_ms = header.end_ms,
                                  .watermark_ms = header.watermark_ms,

@@ -1,12 +1,12 @@
 /* The retention of tenants as a task sees it, from a real catalog. */
 #include "process/process_retention.h"
 
-#include <ftw.h>
 #include <stdio.h>
 #include <stdlib.h>
 
 #include "base/test.h"
 #include "catalog/catalog.h"
+#include "test/support/remove_tree.h"
 #include "world/world.h"
 
 #define DAY_MS ((int64_t)86400000)
@@ -14,12 +14,6 @@
 static char path[64];
 static struct catalog *catalog;
 static struct error err;
-
-static int remove_one(const char *name, const struct stat *st, int flag, struct FTW *at)
-{
-    (void)st, (void)flag, (void)at;
-    return remove(name);
-}
 
 static int setup(void **state)
 {
@@ -34,7 +28,7 @@ static int teardown(void **state)
 {
     (void)state;
     catalog_sqlite.close(catalog);
-    return nftw(path, remove_one, 8, FTW_DEPTH | FTW_PHYS);
+    return remove_tree(path);
 }
 
 static struct tenant make(const char *id, int32_t days)

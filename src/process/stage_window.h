@@ -6,10 +6,13 @@
  * in the changelog before it is seen. */
 #pragma once
 #include "process/process_stage.h"
+#include "process/state/id_table.h"
 #include "process/state/watermarks.h"
 
 struct keyed;
+struct keyed_pane;
 struct stage_window;
+struct window;
 struct window_defs;
 
 struct stage_window_options {
@@ -34,6 +37,27 @@ MUST_CHECK enum status stage_window_partial(struct stage_window *stage, struct s
                                             struct process_outputs *outputs, struct error *err);
 /* Windows are half written: run and partial may not be called before a flush has changed that. */
 bool stage_window_is_closing(const struct stage_window *stage);
+
+struct window_open_session {
+    const struct window *window;
+    struct slice key; /* window_key.h */
+    int64_t start_ms;
+};
+
+/* Zeroed at first. */
+struct stage_window_walk {
+    bool begun;
+    struct keyed_pane *pane;
+    struct id128 cursor;
+};
+
+/* Visits the sessions of session windows that are not over where windows are closed up to, a bounded piece a call (about
+ * rows_max rows), until *out_done. Nothing else may be called between but the states' own round. */
+MUST_CHECK enum status stage_window_open_sessions(struct stage_window *stage, struct stage_window_walk *walk,
+                                                  size_t rows_max,
+                                                  void (*visit)(void *self, const struct window_open_session *session),
+                                                  void *self, bool *out_done, struct error *err);
+
 /* Lets time pass. True: a commit is wanted although no event has come (windows are due, or more of them than one commit
  * could take). */
 bool stage_window_tick(struct stage_window *stage, int64_t now_ms);

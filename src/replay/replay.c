@@ -109,14 +109,11 @@ static bool is_for(const struct window *window, const char *tenant)
     return window->tenant_count == 0;
 }
 
-static enum status refuse_kind(const struct window *window, struct error *err)
+static enum status refuse_by_clock(const struct window *window, struct error *err)
 {
-    if (window->processing_time)
-        return error_set(err, ERR_INVALID,
-                         "the window '%.*s' counts by the clock (time: processing), and what the clock said is not in "
-                         "history",
-                         SLICE_ARG(window->name));
-    return error_set(err, ERR_INVALID, "'%.*s' is a session window: sessions cannot be replayed yet",
+    return error_set(err, ERR_INVALID,
+                     "the window '%.*s' counts by the clock (time: processing), and what the clock said is not in "
+                     "history",
                      SLICE_ARG(window->name));
 }
 
@@ -130,7 +127,7 @@ static enum status choose_windows(const struct replayer *replayer, struct replay
         if ((request->window[0] && !named) || !is_for(window, request->tenant))
             continue;
         if (named && !replay_windows_can(window))
-            return refuse_kind(window, err);
+            return refuse_by_clock(window, err);
         if (!replay_windows_can(window))
             continue;
         job->names[job->window_count] = &window->name;

@@ -42,7 +42,8 @@ static void end(struct replay_run *run, struct world *world, enum replay_state s
     replay_store_close(run->store);
     run->store = NULL;
     buf_done(&run->scope.places);
-    buf_done(&run->rows);
+    buf_done(&run->rows.windows_replayed);
+    buf_done(&run->rows.replay_edges);
     run->job = NULL;
     atomic_store(&job->state, state);
 }
@@ -61,10 +62,13 @@ void replay_run_begin(struct replay_run *run, struct replay_job *job, struct wor
     run->retry = (struct retry){ .first_ms = 200, .most_ms = 5000 };
     run->scope.request = &job->request;
     buf_init(&run->scope.places, 512 << 10);
-    buf_init(&run->rows, REPLAY_ROWS_BYTES_MAX);
+    buf_init(&run->rows.windows_replayed, REPLAY_ROWS_BYTES_MAX);
+    buf_init(&run->rows.replay_edges, REPLAY_ROWS_BYTES_MAX);
     for (size_t i = 0; i < job->window_count; i++) {
         const struct window *window = &options->domains->windows[job->windows[i]];
-        run->targets[i] = (struct replay_target){ window->name, window->id };
+        run->targets[i] = (struct replay_target){ window->name, window->id, window->kind == WINDOW_SESSION };
+        if (window->kind == WINDOW_SESSION && window->gap_ms > run->gap_ms)
+            run->gap_ms = window->gap_ms;
     }
     struct error err;
     atomic_store(&job->state, REPLAY_RUNNING);
@@ -74,21 +78,25 @@ void replay_run_begin(struct replay_run *run, struct replay_job *job, struct wor
 
 /* ---- the beginning ---- */
 
-static int64_t longest_lateness(const struct replay_run *run)
+/* The longest lateness of the windows, with so many gaps of those that are of sessions. */
+static int64_t longest_lateness(const struct replay_run *run, int64_t gaps)
 {
-    int64_t lateness_ms = 0;
+    int64_t longest_ms = 0;
     for (size_t i = 0; i < run->job->window_count; i++) {
         const struct window *window = &run->options->domains->windows[run->job->windows[i]];
-        lateness_ms = window->lateness_ms > lateness_ms ? window->lateness_ms : lateness_ms;
+        int64_t ms = window->lateness_ms + (window->kind == WINDOW_SESSION ? gaps * window->gap_ms : 0);
+        longest_ms = ms > longest_ms ? ms : longest_ms;
     }
-    return lateness_ms;
+    return longest_ms;
 }
 
-/* No live result may come for a window of the range any more. */
+/* No live result may come for a window of the range any more. An event is late for sessions a gap after its time, and an
+ * earlier one than that can be of a session up to a gap before it: two gaps. What is read stops before the first event
+ * that live sessions may take in, so a session that is over by then is so for ever. */
 static enum status choose_range(struct replay_run *run, const struct replay_bounds *bounds, struct error *err)
 {
     const struct replay_request *request = &run->job->request;
-    const int64_t behind_ms = run->options->domains->out_of_orderness_ms + longest_lateness(run);
+    const int64_t behind_ms = run->options->domains->out_of_orderness_ms + longest_lateness(run, 2);
     char from[TIMESTAMP_TEXT_BYTES], limit[TIMESTAMP_TEXT_BYTES];
     if (bounds->through_ms == INT64_MIN)
         return error_set(err, ERR_INVALID, "nothing to do: the tenant has no events");
@@ -109,6 +117,12 @@ static enum status choose_range(struct replay_run *run, const struct replay_boun
                          TIMESTAMP_TEXT_BYTES, from, TIMESTAMP_TEXT_BYTES, limit);
     run->scope.from_ms = request->from_ms;
     run->scope.to_ms = request->to_ms == REPLAY_NEWEST ? limit_ms : request->to_ms;
+    run->read_max_ms = bounds->through_ms - run->options->domains->out_of_orderness_ms - longest_lateness(run, 1);
+    run->scope.read_from_ms = run->scope.from_ms - run->gap_ms;
+    run->scope.read_to_ms = run->scope.to_ms + run->gap_ms;
+    if (run->scope.read_to_ms > run->read_max_ms)
+        run->scope.read_to_ms = run->read_max_ms;
+    run->reach_ms = run->gap_ms;
     return OK;
 }
 
@@ -130,7 +144,7 @@ static enum status make_windows(struct replay_run *run, struct world *world, str
 static void tell_progress(struct replay_run *run)
 {
     atomic_store(&run->job->events, run->events);
-    atomic_store(&run->job->results, run->results);
+    atomic_store(&run->job->results, run->rows.results);
 }
 
 static enum status begin(struct replay_run *run, struct world *world, struct error *err)
@@ -153,9 +167,10 @@ static enum status begin(struct replay_run *run, struct world *world, struct err
     if (run->scope.generation <= bounds.newest_generation) /* the clock was put back */
         run->scope.generation = bounds.newest_generation + 1;
     run->cursor = (struct replay_cursor){ 0 };
-    run->events = run->results = 0;
+    run->events = run->rows.results = 0;
     run->batch = 0;
-    buf_reset(&run->rows);
+    buf_reset(&run->rows.windows_replayed);
+    buf_reset(&run->rows.replay_edges);
     atomic_store(&run->job->to_ms, run->scope.to_ms);
     atomic_store(&run->job->total, run->total);
     tell_progress(run);
@@ -198,13 +213,13 @@ static enum status count(struct replay_run *run, struct error *err)
     }
     run->page_counted = true;
     enum status s =
-        replay_windows_add(run->windows, run->more ? 0 : run->batch, &run->rows, &run->results, &run->more, err);
+        replay_windows_add(run->windows, run->more ? 0 : run->batch, &run->rows, &run->more, err);
     if (s != OK)
         return s;
     run->events += run->batch;
     run->batch = 0;
     tell_progress(run);
-    if (run->rows.n >= ROWS_A_INSERT_BYTES) {
+    if (run->rows.windows_replayed.n >= ROWS_A_INSERT_BYTES || run->rows.replay_edges.n >= ROWS_A_INSERT_BYTES) {
         run->phase = REPLAY_INSERT;
         run->then = REPLAY_COUNT;
     }
@@ -213,22 +228,73 @@ static enum status count(struct replay_run *run, struct error *err)
 
 static enum status insert(struct replay_run *run, struct error *err)
 {
-    enum status s = replay_store_insert(run->store, buf_slice(&run->rows), err);
+    enum status s = replay_store_insert(run->store, buf_slice(&run->rows.windows_replayed), err);
+    if (s == OK)
+        s = replay_store_insert_edges(run->store, buf_slice(&run->rows.replay_edges), err);
     if (s != OK)
         return s;
-    buf_reset(&run->rows);
+    buf_reset(&run->rows.windows_replayed);
+    buf_reset(&run->rows.replay_edges);
     run->phase = run->then;
     return OK;
 }
 
 static enum status close_windows(struct replay_run *run, struct error *err)
 {
-    enum status s = replay_windows_end(run->windows, &run->rows, &run->results, &run->more, err);
+    const struct replay_scope *scope = &run->scope;
+    const int64_t until_ms = scope->read_to_ms > scope->to_ms ? scope->read_to_ms : scope->to_ms + 1;
+    enum status s = replay_windows_until(run->windows, until_ms, &run->rows, &run->more, err);
     if (s != OK)
         return s;
     tell_progress(run);
+    run->walk = (struct stage_window_walk){ 0 };
+    run->any_open = false;
     run->phase = REPLAY_INSERT;
-    run->then = run->more ? REPLAY_END : REPLAY_VERIFY;
+    run->then = run->more ? REPLAY_END : run->gap_ms ? REPLAY_REACH : REPLAY_VERIFY;
+    return OK;
+}
+
+/* Twice as far each time, so that a long session costs as many looks as its length has bits. */
+static enum status read_further(struct replay_run *run, struct error *err)
+{
+    struct replay_scope *scope = &run->scope;
+    const int64_t left_ms = run->read_max_ms - scope->read_to_ms, before_ms = scope->read_to_ms;
+    scope->read_to_ms += run->reach_ms < left_ms ? run->reach_ms : left_ms;
+    enum status s = replay_store_count(run->store, scope, &run->total, err);
+    if (s != OK) {
+        scope->read_to_ms = before_ms;
+        return s;
+    }
+    run->reach_ms *= 2;
+    atomic_store(&run->job->total, run->total);
+    run->phase = REPLAY_READ;
+    return OK;
+}
+
+/* Sessions that began in the range are counted to their end, or they are left to live traffic. */
+static enum status reach(struct replay_run *run, struct error *err)
+{
+    bool done = false;
+    enum status s = replay_windows_open(run->windows, &run->walk, NULL, &run->any_open, &done, err);
+    if (s != OK || !done)
+        return s;
+    if (run->any_open && run->scope.read_to_ms < run->read_max_ms)
+        return read_further(run, err);
+    run->walk = (struct stage_window_walk){ 0 };
+    run->phase = REPLAY_EDGES;
+    return OK;
+}
+
+static enum status write_edges(struct replay_run *run, struct error *err)
+{
+    bool done = false;
+    enum status s = replay_windows_open(run->windows, &run->walk, &run->rows, &run->any_open, &done, err);
+    if (s != OK)
+        return s;
+    if (done || run->rows.replay_edges.n >= ROWS_A_INSERT_BYTES) {
+        run->phase = REPLAY_INSERT;
+        run->then = done ? REPLAY_VERIFY : REPLAY_EDGES;
+    }
     return OK;
 }
 
@@ -259,7 +325,7 @@ static enum status verify(struct replay_run *run, struct world *world, struct er
     atomic_store(&run->job->late, late);
     atomic_store(&run->job->generation, run->scope.generation);
     log_info("replay.done", "tenant=%s windows=%zu events=%llu results=%llu late=%llu generation=%llu",
-             run->job->request.tenant, windows, (unsigned long long)run->events, (unsigned long long)run->results,
+             run->job->request.tenant, windows, (unsigned long long)run->events, (unsigned long long)run->rows.results,
              (unsigned long long)late, (unsigned long long)run->scope.generation);
     end(run, world, REPLAY_DONE);
     return OK;
@@ -278,6 +344,10 @@ static enum status take_step(struct replay_run *run, struct world *world, struct
         return insert(run, err);
     case REPLAY_END:
         return close_windows(run, err);
+    case REPLAY_REACH:
+        return reach(run, err);
+    case REPLAY_EDGES:
+        return write_edges(run, err);
     case REPLAY_VERIFY:
         return verify(run, world, err);
     }

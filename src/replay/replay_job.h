@@ -23,7 +23,16 @@ struct replay_job {
     struct error error;
 };
 
-enum replay_phase { REPLAY_BEGIN, REPLAY_READ, REPLAY_COUNT, REPLAY_INSERT, REPLAY_END, REPLAY_VERIFY };
+enum replay_phase {
+    REPLAY_BEGIN,
+    REPLAY_READ,
+    REPLAY_COUNT,
+    REPLAY_INSERT,
+    REPLAY_END,
+    REPLAY_REACH, /* do sessions of the range go on behind what was read? */
+    REPLAY_EDGES,
+    REPLAY_VERIFY
+};
 
 /* The job in hand. */
 struct replay_run {
@@ -35,8 +44,13 @@ struct replay_run {
     struct replay_scope scope;
     struct replay_cursor cursor;
     struct replay_target targets[WINDOWS_MAX];
-    struct buf rows;
-    uint64_t total, events, results;
+    struct replay_rows rows;
+    struct stage_window_walk walk; /* of sessions that go on */
+    bool any_open;                 /* one of them began in the range */
+    int64_t gap_ms;                /* the longest of its sessions; 0: it has none */
+    int64_t reach_ms;              /* so much further is read next, while sessions go on */
+    int64_t read_max_ms;           /* live sessions may have events from here on */
+    uint64_t total, events;
     size_t batch;      /* events that wait to be counted */
     bool page_counted; /* something of the page in hand */
     bool more;         /* windows are over that are not written yet */

@@ -118,17 +118,30 @@ static enum status delete_where(struct replay_store *store, const char *table, c
     return ask(store, (struct slice){ 0 }, &store->answer, err);
 }
 
+/* Rows of windows go with their generation. Of sessions a newer generation of the range may have left some to an older
+ * one (edges), so they go one by one, and the generation once none is left. */
 enum status replay_store_tidy(struct replay_store *store, const char *tenant, struct error *err)
 {
     static const char HIDDEN[] =
         "(definition, generation) IN (SELECT old.definition, old.generation FROM weir.replays AS old"
         " INNER JOIN weir.replays AS new ON old.customer_id = new.customer_id AND old.definition = new.definition"
         " WHERE new.generation > old.generation AND new.range_from <= old.range_from"
-        " AND new.range_to >= old.range_to)";
-    enum status s = delete_where(store, "replays", tenant, HIDDEN, err);
+        " AND new.range_to >= old.range_to)"
+        " AND (definition, generation) NOT IN (SELECT definition, generation FROM weir.windows_replayed"
+        " WHERE kind = 'session')";
+    static const char OF_NONE[] = "(definition, generation) NOT IN (SELECT definition, generation FROM weir.replays)";
+    AUTO(buf) struct buf sessions;
+    buf_init(&sessions, SQL_BYTES_MAX);
+    schema_add_hidden_sessions(&sessions, slice_from(tenant));
+    enum status s = sessions.full ? error_set(err, ERR_FULL, "a question to the engine is too long") : OK;
     if (s == OK)
-        s = delete_where(store, "windows_replayed", tenant,
-                         "(definition, generation) NOT IN (SELECT definition, generation FROM weir.replays)", err);
+        s = delete_where(store, "windows_replayed", tenant, buf_text(&sessions), err);
+    if (s == OK)
+        s = delete_where(store, "replays", tenant, HIDDEN, err);
+    if (s == OK)
+        s = delete_where(store, "windows_replayed", tenant, OF_NONE, err);
+    if (s == OK)
+        s = delete_where(store, "replay_edges", tenant, OF_NONE, err);
     if (s == OK)
         s = delete_where(store, "late_replayed", tenant, "generation NOT IN (SELECT generation FROM weir.replays)",
                          err);
@@ -186,9 +199,9 @@ static void add_scope(struct buf *sql, const struct replay_scope *scope)
     buf_add_text(sql, " customer_id = ");
     schema_add_literal(sql, slice_from(scope->request->tenant));
     buf_add_text(sql, " AND timestamp >= ");
-    add_time(sql, scope->from_ms);
+    add_time(sql, scope->read_from_ms);
     buf_add_text(sql, " AND timestamp < ");
-    add_time(sql, scope->to_ms);
+    add_time(sql, scope->read_to_ms);
     buf_add_text(sql, " AND (");
     buf_add_slice(sql, buf_slice(&scope->places));
     buf_add_char(sql, ')');
@@ -276,38 +289,81 @@ enum status replay_store_insert(struct replay_store *store, struct slice rows, s
     return ask(store, rows, &store->answer, err);
 }
 
+enum status replay_store_insert_edges(struct replay_store *store, struct slice rows, struct error *err)
+{
+    if (rows.n == 0)
+        return OK;
+    begin_sql(store, "INSERT INTO weir.replay_edges (customer_id, placement, window, definition, generation, key,"
+                     " begins, ends, is_replaced) FORMAT RowBinary\n");
+    return ask(store, rows, &store->answer, err);
+}
+
+/* Whether the late event `l` lies in what the generation counted: of sessions one that began in the range. */
+static void add_counted(struct buf *sql, const struct replay_scope *scope, bool sessions)
+{
+    if (!sessions) {
+        buf_add_text(sql, " WHERE l.window_start >= ");
+        add_time(sql, scope->from_ms);
+        buf_add_text(sql, " AND l.window_end <= ");
+        add_time(sql, scope->to_ms);
+        return;
+    }
+    buf_add_text(sql, " LEFT ANY JOIN (SELECT window, key, groupArray((begins, ends, is_replaced)) AS edges"
+                      " FROM weir.replay_edges FINAL WHERE");
+    buf_add_text(sql, " customer_id = ");
+    schema_add_literal(sql, slice_from(scope->request->tenant));
+    buf_add_format(sql, " AND generation = %llu GROUP BY window, key) AS x ON x.window = l.window AND x.key = l.key",
+                   (unsigned long long)scope->generation);
+    buf_add_text(sql, " WHERE if(arrayExists(e -> e.1 <= l.window_start AND e.2 >= l.window_start, x.edges),"
+                      " arrayExists(e -> e.1 <= l.window_start AND e.2 >= l.window_start AND e.3 = 1, x.edges),"
+                      " l.window_start >= ");
+    add_time(sql, scope->from_ms);
+    buf_add_text(sql, " AND l.window_start < ");
+    add_time(sql, scope->to_ms);
+    buf_add_char(sql, ')');
+}
+
 /* A late event of a key that another partition owns has no id; it was stored before it was told late, so it is counted
  * for sure when that was a while before the job began. */
-enum status replay_store_tell_late(struct replay_store *store, const struct replay_scope *scope,
-                                   const struct replay_target *targets, size_t count, uint64_t *out_events,
-                                   struct error *err)
+static enum status tell_late(struct replay_store *store, const struct replay_scope *scope,
+                             const struct replay_target *targets, size_t count, bool sessions, struct error *err)
 {
     struct buf *sql = &store->sql;
+    size_t named = 0;
     begin_sql(store, "INSERT INTO weir.late_replayed (customer_id, placement, generation, journal_partition,"
-                     " journal_position) SELECT customer_id, placement, ");
-    buf_add_format(sql, "toUInt64(%llu), journal_partition, journal_position FROM weir.late_events WHERE",
+                     " journal_position) SELECT l.customer_id, l.placement, ");
+    buf_add_format(sql, "toUInt64(%llu), l.journal_partition, l.journal_position FROM (SELECT * FROM weir.late_events"
+                        " WHERE",
                    (unsigned long long)scope->generation);
     add_tenant(store, scope->request->tenant);
     buf_add_text(sql, " AND window IN (");
     for (size_t i = 0; i < count; i++) {
-        buf_add_text(sql, i ? ", " : "");
+        if (targets[i].session != sessions)
+            continue;
+        buf_add_text(sql, named++ ? ", " : "");
         schema_add_literal(sql, targets[i].name);
     }
-    buf_add_text(sql, ") AND window_start >= ");
-    add_time(sql, scope->from_ms);
-    buf_add_text(sql, " AND window_end <= ");
-    add_time(sql, scope->to_ms);
-    buf_add_text(sql, " AND ((event_id = '' AND received_at < ");
+    buf_add_text(sql, ") AND ((event_id = '' AND received_at < ");
     add_time(sql, scope->began_ms - LATE_SLACK_MS);
     buf_add_text(sql, ") OR (event_id != '' AND event_id IN (SELECT event_id FROM weir.events_raw WHERE");
     add_scope(sql, scope);
-    buf_add_text(sql, ")))");
-    enum status s = ask(store, (struct slice){ 0 }, &store->answer, err);
+    buf_add_text(sql, ")))) AS l");
+    add_counted(sql, scope, sessions);
+    return named ? ask(store, (struct slice){ 0 }, &store->answer, err) : OK;
+}
+
+enum status replay_store_tell_late(struct replay_store *store, const struct replay_scope *scope,
+                                   const struct replay_target *targets, size_t count, uint64_t *out_events,
+                                   struct error *err)
+{
+    enum status s = tell_late(store, scope, targets, count, false, err);
+    if (s == OK)
+        s = tell_late(store, scope, targets, count, true, err);
     if (s != OK)
         return s;
     begin_sql(store, "SELECT count() FROM weir.late_replayed FINAL WHERE");
     add_tenant(store, scope->request->tenant);
-    buf_add_format(sql, " AND generation = %llu FORMAT TabSeparated", (unsigned long long)scope->generation);
+    buf_add_format(&store->sql, " AND generation = %llu FORMAT TabSeparated", (unsigned long long)scope->generation);
     return ask_u64(store, out_events, err);
 }
 

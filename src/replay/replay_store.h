@@ -17,13 +17,15 @@ struct replay_store;
 struct replay_target {
     struct slice name;
     uint64_t definition;
+    bool session;
 };
 
 /* What is counted: every event of the tenant in the range that stood in events_raw when the job began. A later one is
  * not in `places`, so the same question has the same answer as long as the job runs. */
 struct replay_scope {
     const struct replay_request *request;
-    int64_t from_ms, to_ms;
+    int64_t from_ms, to_ms;           /* whose results are replaced */
+    int64_t read_from_ms, read_to_ms; /* whose events are counted: sessions reach beyond the range */
     uint64_t generation;
     int64_t began_ms;  /* wall clock */
     struct buf places; /* a condition in SQL */
@@ -62,7 +64,8 @@ MUST_CHECK enum status replay_store_page(struct replay_store *store, const struc
 bool replay_store_event(struct replay_store *store, const struct replay_scope *scope, struct replay_cursor *cursor,
                         struct event *out);
 MUST_CHECK enum status replay_store_insert(struct replay_store *store, struct slice rows, struct error *err);
-/* Late events of the windows that are counted now. */
+MUST_CHECK enum status replay_store_insert_edges(struct replay_store *store, struct slice rows, struct error *err);
+/* Late events of the windows that are counted now, once all edges are there. */
 MUST_CHECK enum status replay_store_tell_late(struct replay_store *store, const struct replay_scope *scope,
                                               const struct replay_target *targets, size_t count, uint64_t *out_events,
                                               struct error *err);

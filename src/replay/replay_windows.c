@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "base/metrics.h"
+#include "base/timestamp.h"
 #include "config/domain.h"
 #include "event/window_record.h"
 #include "process/process_output.h"
@@ -14,6 +15,7 @@
 #include "process/state/state_kv.h"
 #include "process/state/watermarks.h"
 #include "process/window/window_def.h"
+#include "process/window/window_key.h"
 #include "replay/row_binary.h"
 #include "world/disk.h"
 #include "world/world.h"
@@ -21,6 +23,8 @@
 #define STATES 3
 #define SERIES_MAX (WINDOWS_MAX * 8)
 #define FRAME_BYTES 4 /* the length before each record of a stream */
+#define ROWS_A_WALK 4096
+#define KEY_JSON_BYTES_MAX (1u << 20)
 
 struct replay_windows {
     struct replay_windows_options options;
@@ -42,7 +46,7 @@ struct replay_windows {
 
 bool replay_windows_can(const struct window *window)
 {
-    return !window->processing_time && window->kind != WINDOW_SESSION;
+    return !window->processing_time;
 }
 
 /* Results once, when a window is over; and since events come in order, nobody is waited for. */
@@ -65,7 +69,10 @@ static void make_states(struct replay_windows *windows)
     windows->kv = state_kv_new(&kv, windows->world);
     const struct keyed_options rows = { windows->defs.kinds, windows->defs.count, windows->options.memory_bytes_max };
     windows->rows = keyed_new(&rows, windows->kv, windows->world);
-    const struct watermarks_options watermarks = { .idle_ms = INT64_MAX, .partitions = 1, .kv = windows->kv };
+    /* An event of the same time as the last one may follow, and be of a session that is a gap behind. */
+    const struct watermarks_options watermarks = {
+        .disorder_ms = 1, .idle_ms = INT64_MAX, .partitions = 1, .kv = windows->kv
+    };
     windows->watermarks = watermarks_new(&watermarks);
     windows->states[0] = state_kv_state(windows->kv);
     windows->states[1] = keyed_state(windows->rows);
@@ -143,6 +150,60 @@ static bool next_record(struct slice *rest, struct slice *out)
     return true;
 }
 
+static bool in_range(const struct replay_windows *windows, int64_t time_ms)
+{
+    return time_ms >= windows->options.from_ms && time_ms < windows->options.to_ms;
+}
+
+/* Of the key, what was told of sessions that begin from begins_ms to ends_ms is replaced, or it is not, whatever the
+ * range says. */
+struct edge {
+    struct slice customer_id, placement, window, key;
+    uint64_t definition;
+    int64_t begins_ms, ends_ms;
+    bool replaced;
+};
+
+static void add_edge(const struct replay_windows *windows, const struct edge *edge, struct buf *rows)
+{
+    row_add_text(rows, edge->customer_id);
+    row_add_text(rows, edge->placement);
+    row_add_text(rows, edge->window);
+    row_add_u64(rows, edge->definition);
+    row_add_u64(rows, windows->options.generation);
+    row_add_text(rows, edge->key);
+    row_add_u64(rows, (uint64_t)edge->begins_ms);
+    row_add_u64(rows, (uint64_t)edge->ends_ms);
+    buf_add_char(rows, (char)edge->replaced);
+}
+
+/* The session that is over, when part of it lies on the other side of an edge of the range than its beginning. */
+static void add_edge_of(const struct replay_windows *windows, const struct window_record *record, struct buf *rows)
+{
+    const int64_t from_ms = windows->options.from_ms, to_ms = windows->options.to_ms;
+    struct edge edge = { .customer_id = record->customer_id,
+                         .placement = record->placement,
+                         .window = record->window,
+                         .key = record->key,
+                         .definition = record->definition,
+                         .begins_ms = from_ms,
+                         .ends_ms = record->end_ms };
+    if (record->start_ms < from_ms && record->end_ms >= from_ms) {
+        add_edge(windows, &edge, rows);
+    } else if (in_range(windows, record->start_ms) && record->end_ms >= to_ms) {
+        edge.begins_ms = to_ms;
+        edge.replaced = true;
+        add_edge(windows, &edge, rows);
+    }
+}
+
+static bool is_wanted(const struct replay_windows *windows, const struct window_record *record)
+{
+    if (record->kind == WINDOW_RECORD_SESSION)
+        return in_range(windows, record->start_ms);
+    return record->start_ms >= windows->options.from_ms && record->end_ms <= windows->options.to_ms;
+}
+
 static void add_row(const struct replay_windows *windows, const struct window_record *record, struct buf *rows)
 {
     row_add_text(rows, record->customer_id);
@@ -158,8 +219,7 @@ static void add_row(const struct replay_windows *windows, const struct window_re
     row_add_u64(rows, record->events);
 }
 
-static enum status take_results(struct replay_windows *windows, struct buf *rows, uint64_t *io_results,
-                                struct error *err)
+static enum status take_results(struct replay_windows *windows, struct replay_rows *out, struct error *err)
 {
     struct slice rest = buf_slice(&process_outputs_stream(&windows->outputs, TOPIC_WINDOWS, 0)->bytes), bytes;
     while (next_record(&rest, &bytes)) {
@@ -167,12 +227,14 @@ static enum status take_results(struct replay_windows *windows, struct buf *rows
         enum status s = window_record_decode(bytes, &record, err);
         if (s != OK)
             return s;
-        if (record.start_ms < windows->options.from_ms || record.end_ms > windows->options.to_ms)
-            continue; /* its other part is not in the range */
-        add_row(windows, &record, rows);
-        ++*io_results;
+        if (record.kind == WINDOW_RECORD_SESSION)
+            add_edge_of(windows, &record, &out->replay_edges);
+        if (!is_wanted(windows, &record))
+            continue;
+        add_row(windows, &record, &out->windows_replayed);
+        out->results++;
     }
-    return rows->full
+    return out->windows_replayed.full || out->replay_edges.full
                ? error_set(err, ERR_FULL, "the results of a step do not fit into %u MiB", REPLAY_ROWS_BYTES_MAX >> 20)
                : OK;
 }
@@ -211,12 +273,11 @@ static enum status make_room(struct replay_windows *windows, struct error *err)
     return OK;
 }
 
-static enum status flush(struct replay_windows *windows, struct buf *rows, uint64_t *io_results, bool *out_more,
-                         struct error *err)
+static enum status flush(struct replay_windows *windows, struct replay_rows *out, bool *out_more, struct error *err)
 {
     enum status s = stage_window_flush(windows->stage, &windows->outputs, err);
     if (s == OK)
-        s = take_results(windows, rows, io_results, err);
+        s = take_results(windows, out, err);
     if (s == OK)
         s = keep_changes(windows, err);
     process_outputs_reset(&windows->outputs);
@@ -224,8 +285,8 @@ static enum status flush(struct replay_windows *windows, struct buf *rows, uint6
     return s;
 }
 
-enum status replay_windows_add(struct replay_windows *windows, size_t count, struct buf *rows, uint64_t *io_results,
-                               bool *out_more, struct error *err)
+enum status replay_windows_add(struct replay_windows *windows, size_t count, struct replay_rows *out, bool *out_more,
+                               struct error *err)
 {
     struct process_batch *batch = &windows->batch;
     enum status s = make_room(windows, err);
@@ -240,11 +301,11 @@ enum status replay_windows_add(struct replay_windows *windows, size_t count, str
     if (count)
         s = stage_window_run(windows->stage, batch, err);
     arena_reset(&windows->arena);
-    return s == OK ? flush(windows, rows, io_results, out_more, err) : s;
+    return s == OK ? flush(windows, out, out_more, err) : s;
 }
 
-enum status replay_windows_end(struct replay_windows *windows, struct buf *rows, uint64_t *io_results, bool *out_more,
-                               struct error *err)
+enum status replay_windows_until(struct replay_windows *windows, int64_t until_ms, struct replay_rows *out,
+                                 bool *out_more, struct error *err)
 {
     struct watermark *mark = watermarks_at(windows->watermarks, 0);
     *out_more = false;
@@ -253,7 +314,54 @@ enum status replay_windows_end(struct replay_windows *windows, struct buf *rows,
     enum status s = make_room(windows, err);
     if (s != OK)
         return s;
-    /* Whatever is open now ends behind the range or with it. */
-    watermarks_event(windows->watermarks, mark, windows->options.to_ms, world_wall_ms(windows->world));
-    return flush(windows, rows, io_results, out_more, err);
+    watermarks_event(windows->watermarks, mark, until_ms, world_wall_ms(windows->world));
+    return flush(windows, out, out_more, err);
+}
+
+/* ---- sessions that go on ---- */
+
+struct open_walk {
+    struct replay_windows *windows;
+    struct replay_rows *out; /* NULL: nothing is written */
+    struct buf key;
+    bool began_in_range;
+};
+
+static void visit_open(void *self, const struct window_open_session *session)
+{
+    struct open_walk *walk = self;
+    const struct replay_windows_options *options = &walk->windows->options;
+    const struct watermark *mark = watermarks_at(walk->windows->watermarks, 0);
+    walk->began_in_range |= in_range(walk->windows, session->start_ms);
+    if (!walk->out || session->start_ms >= options->to_ms)
+        return;
+    buf_reset(&walk->key);
+    window_key_add_json(session->window, session->key, &walk->key);
+    const struct edge edge = { .customer_id = mark->customer_id,
+                               .placement = mark->placement,
+                               .window = session->window->name,
+                               .key = buf_slice(&walk->key),
+                               .definition = session->window->id,
+                               .begins_ms = session->start_ms > options->from_ms ? session->start_ms : options->from_ms,
+                               .ends_ms = TIMESTAMP_MAX_MS };
+    add_edge(walk->windows, &edge, &walk->out->replay_edges);
+}
+
+enum status replay_windows_open(struct replay_windows *windows, struct stage_window_walk *walk,
+                                struct replay_rows *out, bool *io_open, bool *out_done, struct error *err)
+{
+    struct open_walk open = { .windows = windows, .out = out };
+    enum status s = make_room(windows, err);
+    if (s != OK)
+        return s;
+    buf_init(&open.key, KEY_JSON_BYTES_MAX);
+    s = stage_window_open_sessions(windows->stage, walk, ROWS_A_WALK, visit_open, &open, out_done, err);
+    buf_done(&open.key);
+    if (s == OK)
+        s = keep_changes(windows, err);
+    process_outputs_reset(&windows->outputs);
+    *io_open |= open.began_in_range;
+    if (s == OK && out && out->replay_edges.full)
+        s = error_set(err, ERR_FULL, "the edges of a step do not fit into %u MiB", REPLAY_ROWS_BYTES_MAX >> 20);
+    return s;
 }

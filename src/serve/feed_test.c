@@ -1,6 +1,5 @@
 /* The live feed from outside, over real sockets; what happened is pushed as the processing tasks push it. */
 #include <arpa/inet.h>
-#include <ftw.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -15,6 +14,7 @@
 #include "event/event.h"
 #include "process/live.h"
 #include "serve/serve.h"
+#include "test/support/remove_tree.h"
 #include "world/world.h"
 
 static char directory_path[64], api_url[64];
@@ -74,12 +74,6 @@ static int setup(void **state)
     return 0;
 }
 
-static int remove_one(const char *name, const struct stat *st, int flag, struct FTW *at)
-{
-    (void)st, (void)flag, (void)at;
-    return remove(name);
-}
-
 static int teardown(void **state)
 {
     (void)state;
@@ -87,7 +81,7 @@ static int teardown(void **state)
     serve = NULL;
     metrics_free(metrics);
     catalog_sqlite.close(catalog);
-    return nftw(directory_path, remove_one, 8, FTW_DEPTH | FTW_PHYS);
+    return remove_tree(directory_path);
 }
 
 /* --- happenings --- */

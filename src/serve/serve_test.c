@@ -2,7 +2,6 @@
 #include "serve/serve.h"
 
 #include <arpa/inet.h>
-#include <ftw.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -17,6 +16,7 @@
 #include "catalog/catalog.h"
 #include "cli/http_client.h"
 #include "serve/pages.h"
+#include "test/support/remove_tree.h"
 #include "world/world.h"
 
 /* --- the engine --- */
@@ -231,12 +231,6 @@ static int setup(void **state)
     return 0;
 }
 
-static int remove_one(const char *name, const struct stat *st, int flag, struct FTW *at)
-{
-    (void)st, (void)flag, (void)at;
-    return remove(name);
-}
-
 static int teardown(void **state)
 {
     (void)state;
@@ -245,7 +239,7 @@ static int teardown(void **state)
     engine_stop();
     metrics_free(metrics);
     catalog_sqlite.close(catalog);
-    return nftw(directory_path, remove_one, 8, FTW_DEPTH | FTW_PHYS);
+    return remove_tree(directory_path);
 }
 
 static void serve_again(void)

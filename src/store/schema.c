@@ -179,8 +179,22 @@ static const char *const V4[] = {
     NULL,
 };
 
+/* Which sessions of a key a replay replaced, where that does not follow from where they begin: those that begin from
+ * `begins` to `ends` are of one session that reaches across an edge of the range (replay/replay_windows.c). For late
+ * events of sessions their key says which one they belong to. */
+static const char *const V5[] = {
+    "ALTER TABLE weir.late_events ADD COLUMN IF NOT EXISTS key String CODEC(ZSTD(1)) AFTER window",
+
+    "CREATE TABLE IF NOT EXISTS weir.replay_edges ("
+    " customer_id String, placement LowCardinality(String), window LowCardinality(String), definition UInt64,"
+    " generation UInt64, key String CODEC(ZSTD(1)), begins DateTime64(3, 'UTC'), ends DateTime64(3, 'UTC'),"
+    " is_replaced UInt8"
+    ") ENGINE = ReplacingMergeTree PARTITION BY placement ORDER BY (customer_id, definition, key, generation, begins)",
+    NULL,
+};
+
 /* Index 0 is version 1. */
-static const char *const *const VERSIONS[] = { V1, V2, V3, V4 };
+static const char *const *const VERSIONS[] = { V1, V2, V3, V4, V5 };
 
 /* The caller's tenant: evaluated once a query, so that the primary key is used. No tenant, or two: NULL, no rows. */
 #define OWN                                                                                                            \
@@ -190,19 +204,34 @@ static const char *const *const VERSIONS[] = { V1, V2, V3, V4 };
 #define LAST_VIEW(name, columns)                                                                                       \
     "CREATE OR REPLACE VIEW pub." name " DEFINER = writer SQL SECURITY DEFINER AS SELECT " columns " FROM weir." name  \
     " FINAL" OWN " AND is_removed = 0"
-/* The newest closed generation that covers the window of the row `w`; 0: none does. */
-#define GENERATION                                                                                                     \
-    "arrayMax(arrayPushBack(arrayMap(r -> if(r.1 = w.definition AND r.2 <= w.window_start AND r.3 >= w.window_end,"    \
-    " r.4, toUInt64(0)), (SELECT groupArray(tuple(definition, range_from, range_to, generation)) FROM "                \
-    "weir.replays" OWN ")), toUInt64(0)))"
+/* Edges of the row `w`'s key. */
+#define JOIN_EDGES(own)                                                                                                \
+    " LEFT ANY JOIN (SELECT definition, key, groupArray((generation, begins, ends, is_replaced)) AS edges"             \
+    " FROM weir.replay_edges FINAL" own " GROUP BY definition, key) AS x"                                              \
+    " ON x.definition = w.definition AND x.key = w.key"
+/* Edge `e` is of the replay `r`, and of the session that the row `w` is a part of. */
+#define AT_EDGE "e.1 = r.4 AND e.2 <= w.window_start AND e.3 >= w.window_start"
+#define REPLAYS(own)                                                                                                   \
+    "(SELECT groupArray((definition, range_from, range_to, generation)) FROM weir.replays" own ")"
+/* A closed generation that is newer than the row `w`'s covers its window. A session is covered by the replay of the range
+ * that it begins in; where it is, at an edge, a part of one that begins elsewhere or goes on, the edge says. Most keys
+ * have no edge, and what looks at edges costs several times as much for a row. */
+#define HIDDEN(generation, own)                                                                                        \
+    "if(empty(x.edges),"                                                                                               \
+    " arrayExists(r -> r.1 = w.definition AND r.4 > " generation " AND r.2 <= w.window_start"                          \
+    " AND r.3 >= if(w.kind = 'session', addMilliseconds(w.window_start, 1), w.window_end), " REPLAYS(own) "),"         \
+    " arrayExists(r -> r.1 = w.definition AND r.4 > " generation " AND if(arrayExists(e -> " AT_EDGE ", x.edges),"     \
+    " arrayExists(e -> " AT_EDGE " AND e.4 = 1, x.edges), r.2 <= w.window_start AND r.3 > w.window_start), "           \
+    REPLAYS(own) "))"
 #define WINDOW_VIEW(first, then)                                                                                       \
     "CREATE OR REPLACE VIEW pub.windows DEFINER = writer SQL SECURITY DEFINER AS"                                      \
     " SELECT " first " w.ended_at AS window_end," then " w.revision AS revision, w.is_final = 1 AS is_final,"          \
-    " toString(w.definition) AS definition FROM weir.windows AS w FINAL" OWN " AND w.is_removed = 0 AND " GENERATION   \
-    " = 0 UNION ALL"                                                                                                   \
+    " toString(w.definition) AS definition FROM weir.windows AS w FINAL" JOIN_EDGES(OWN) OWN                           \
+    " AND w.is_removed = 0 AND NOT " HIDDEN("0", OWN) " UNION ALL"                                                     \
     " SELECT " first " w.window_end AS window_end," then " toUInt64(1) AS revision, true AS is_final,"                 \
-    " toString(w.definition) AS definition FROM weir.windows_replayed AS w FINAL" OWN                                  \
-    " AND w.generation = " GENERATION
+    " toString(w.definition) AS definition FROM weir.windows_replayed AS w FINAL" JOIN_EDGES(OWN) OWN                  \
+    " AND (w.definition, w.generation) IN (SELECT definition, generation FROM weir.replays" OWN ") AND NOT "           \
+    HIDDEN("w.generation", OWN)
 #define VIEW(name, columns)                                                                                            \
     "CREATE OR REPLACE VIEW pub." name " DEFINER = writer SQL SECURITY DEFINER AS SELECT " columns                     \
     " FROM weir." name OWN
@@ -217,7 +246,7 @@ static const char *const VIEWS[] = {
                           " page_views"),
     WINDOW_VIEW("w.customer_id AS customer_id, w.window AS window, w.kind AS kind, w.window_start AS window_start,",
                 " w.key AS key, w.measures AS measures, w.event_count AS event_count,"),
-    VIEW("late_events", "customer_id, window, window_start, window_end, watermark, event_count, visitor_id,"
+    VIEW("late_events", "customer_id, window, key, window_start, window_end, watermark, event_count, visitor_id,"
                         " nullIf(user_id, '') AS user_id, event_id, event_type, event_name, properties, timestamp,"
                         " received_at, (journal_partition, journal_position) IN (SELECT journal_partition,"
                         " journal_position FROM weir.late_replayed" OWN " AND generation IN (SELECT generation FROM"
@@ -308,6 +337,20 @@ void schema_add_literal(struct buf *out, struct slice text)
         buf_add_char(out, text.p[i]);
     }
     buf_add_char(out, '\'');
+}
+
+void schema_add_hidden_sessions(struct buf *out, struct slice tenant)
+{
+    AUTO(buf) struct buf name;
+    buf_init(&name, 4096);
+    schema_add_literal(&name, tenant);
+    const char *text = buf_text(&name);
+    buf_add_format(out,
+                   "(definition, generation, window_start, key) IN (SELECT w.definition, w.generation, w.window_start,"
+                   " w.key FROM weir.windows_replayed AS w FINAL" JOIN_EDGES(" WHERE customer_id = %s")
+                   " WHERE customer_id = %s AND w.kind = 'session' AND "
+                   HIDDEN("w.generation", " WHERE customer_id = %s") ")",
+                   text, text, text, text);
 }
 
 void schema_assign_readers(const struct schema_reader *readers, size_t count, struct buf *out_sql)

@@ -24,6 +24,8 @@ struct schema_reader {
 /* The statement that lets readers see their tenants' rows, at once and without a restart. Repeating it is harmless; a
  * reader that was ever given to two tenants sees nothing. */
 void schema_assign_readers(const struct schema_reader *readers, size_t count, struct buf *out_sql);
+/* A condition on rows of windows_replayed: sessions that a newer generation replaced, so that nobody sees them. */
+void schema_add_hidden_sessions(struct buf *out, struct slice tenant);
 /* 'text', with quotes and backslashes escaped. */
 void schema_add_literal(struct buf *out, struct slice text);
 

@@ -137,6 +137,7 @@ enum {
     LATE_CUSTOMER,
     LATE_PLACEMENT,
     LATE_WINDOW,
+    LATE_KEY,
     LATE_START,
     LATE_END,
     LATE_WATERMARK,
@@ -158,6 +159,7 @@ static const struct native_column LATE_EVENTS_TABLE[LATE_COLUMNS] = {
     [LATE_CUSTOMER] = { "customer_id", NATIVE_STRING },
     [LATE_PLACEMENT] = { "placement", NATIVE_STRING },
     [LATE_WINDOW] = { "window", NATIVE_STRING },
+    [LATE_KEY] = { "key", NATIVE_STRING },
     [LATE_START] = { "window_start", NATIVE_DATETIME_MS },
     [LATE_END] = { "window_end", NATIVE_DATETIME_MS },
     [LATE_WATERMARK] = { "watermark", NATIVE_DATETIME_MS },
@@ -185,6 +187,7 @@ static enum status add_late(struct native_block *block, struct partition_set *pa
     native_add_string(block, LATE_CUSTOMER, event->customer_id);
     native_add_string(block, LATE_PLACEMENT, event->placement);
     native_add_string(block, LATE_WINDOW, late.window);
+    native_add_string(block, LATE_KEY, late.key);
     native_add_i64(block, LATE_START, late.start_ms);
     native_add_i64(block, LATE_END, late.end_ms);
     native_add_i64(block, LATE_WATERMARK, late.watermark_ms);

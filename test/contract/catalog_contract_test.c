@@ -1,5 +1,4 @@
 /* What every backend of the catalog promises. To add a backend: a row in BACKENDS; this file must pass for it. */
-#include <ftw.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
@@ -7,6 +6,7 @@
 
 #include "base/test.h"
 #include "catalog/catalog.h"
+#include "test/support/remove_tree.h"
 #include "world/world.h"
 
 static const struct catalog_backend *const BACKENDS[] = { &catalog_sqlite };
@@ -15,12 +15,6 @@ static const struct catalog_backend *backend;
 static char directory_path[64];
 static struct catalog *catalog;
 static struct error err;
-
-static int remove_one(const char *path, const struct stat *st, int flag, struct FTW *at)
-{
-    (void)st, (void)flag, (void)at;
-    return remove(path);
-}
 
 static void open_catalog(void)
 {
@@ -47,7 +41,7 @@ static int teardown(void **state)
 {
     (void)state;
     backend->close(catalog);
-    return nftw(directory_path, remove_one, 8, FTW_DEPTH | FTW_PHYS);
+    return remove_tree(directory_path);
 }
 
 static struct tenant_keys create(const char *id)

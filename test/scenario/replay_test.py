@@ -12,6 +12,11 @@ windows:
     size: 1h
     by: [{type: event_type}]
     measures: {n: count(), visitors: distinct(visitor_id)}
+  - name: type_busy
+    kind: session
+    gap: 10m
+    by: [{type: event_type}]
+    measures: {n: count()}
 """
 LATER = EARLY + """
   - name: by_visitor_day
@@ -52,9 +57,26 @@ FULL JOIN
 ON events.start = results.start AND events.k = results.k WHERE events.n != results.n"""
 TABLES = [{"window": "by_hour", "size": "1 HOUR", "key": "event_type", "name": "type"},
           {"window": "by_visitor_day", "size": "1 DAY", "key": "visitor_id", "name": "visitor_id"}]
+# Sessions by sort and cut that a replay must show: they begin in its range, and are over where live ones may go on. Those that are not shown so.
+SESSIONS_DIFFER = """
+SELECT count() FROM
+  (SELECT k, min(timestamp) AS start, max(timestamp) AS end, count() AS n FROM
+     (SELECT k, timestamp, sum(begins) OVER (PARTITION BY k ORDER BY timestamp, event_id) AS number FROM
+        (SELECT %(key)s AS k, timestamp, event_id, dateDiff('millisecond', lagInFrame(timestamp, 1, toDateTime64(0, 3, 'UTC')) OVER
+           (PARTITION BY %(key)s ORDER BY timestamp, event_id ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW), timestamp) > %(gap)d AS begins
+         FROM events_raw))
+   GROUP BY k, number HAVING start >= '%(from)s' AND start < '%(to)s' AND end < toDateTime64('%(to)s', 3, 'UTC') + %(over_s)d - INTERVAL %(gap)d MILLISECOND) AS events
+LEFT JOIN
+  (SELECT window_start AS start, window_end AS end, JSONExtractString(key, '%(name)s') AS k, event_count AS n FROM windows WHERE window = '%(window)s') AS results
+ON events.start = results.start AND events.k = results.k WHERE events.n != results.n OR events.end != results.end"""
+SESSIONS = [{"window": "visits", "gap": 1800000, "key": "visitor_id", "name": "visitor_id"},
+            {"window": "type_busy", "gap": 600000, "key": "event_type", "name": "type"}]
+# Each event is in one session that is shown, or late and not replayed: 0.
+UNBALANCED = """SELECT toInt64((SELECT sum(event_count) FROM windows WHERE window = 'type_busy'))
+  + toInt64((SELECT sum(event_count) FROM late_events WHERE window = 'type_busy' AND NOT replayed)) - toInt64((SELECT count() FROM events_raw))"""
 # Everything that the view shows of a range, as one number.
 FINGERPRINT = """SELECT sum(cityHash64(window, definition, window_start, window_end, key, measures, event_count, revision, is_final)) FROM windows
-WHERE window IN ('by_hour', 'by_visitor_day', 'sliding')"""
+WHERE window IN ('by_hour', 'by_visitor_day', 'sliding', 'visits', 'type_busy')"""
 
 
 def declare(config, text):
@@ -87,6 +109,31 @@ def exact(weir, read, report):
         assert int(weir.one(DIFFERENT % {**table, **bounds}, read)) == 0, table
         assert int(weir.one("SELECT count() FROM windows WHERE window = '%s' AND window_end <= '%s'" % (table["window"], bounds["to"]), read)) > 0
     assert int(weir.one(SLIDING_DIFFERS % bounds, read)) == 0
+    sessions_exact(weir, read, report, SESSIONS)
+
+
+def sessions_exact(weir, read, report, windows, over_s=1800):
+    bounds = {"from": plain(report["from"]), "to": plain(report["to"]), "over_s": over_s}
+    for window in windows:
+        assert int(weir.one(SESSIONS_DIFFER % {**window, **bounds}, read)) == 0, window
+        assert int(weir.one("SELECT count() FROM windows WHERE window = '%s' AND window_start < '%s'" % (window["window"], bounds["to"]), read)) > 0
+    assert int(weir.one(UNBALANCED, read)) == 0
+
+
+def parts_of_live_sessions(weir, keys):
+    """Ranges that cut sessions at their edges, over one another: no event is lost or counted twice, and what begins in the newest is exact."""
+    read, write, late = keys["read_key"], keys["write_key"], []
+    assert int(weir.one(UNBALANCED, read)) == 0
+    busiest = weir.one("SELECT toString(window_start) FROM windows WHERE window = 'type_busy' AND toYear(window_start) = 2015 ORDER BY event_count DESC LIMIT 1", read)
+    cut = weir.one("SELECT toString(window_start + toIntervalMillisecond(intDiv(dateDiff('millisecond', window_start, window_end), 2))) FROM windows "
+                   "WHERE window = 'type_busy' AND window_start = '%s' ORDER BY event_count DESC LIMIT 1" % busiest, read)
+    cut = cut.replace(" ", "T") + "Z"
+    for start, end in (("2015-03-01", "2015-03-20"), ("2015-03-20", "2016-01-01"), ("2013-06-01", "2015-03-10T12:34:56.789Z"), ("2010-01-01", cut), (cut, "2018-01-01")):
+        done = replay(weir, write, "--from", start, "--to", end, "--window", "type_busy")
+        sessions_exact(weir, read, done, SESSIONS[1:], 10**8)
+        late.append(done["late_events"])
+    assert max(late) > 0, late
+    assert int(weir.one("SELECT count() FROM late_events WHERE window = 'type_busy' AND key = ''", read)) == 0
 
 
 def history(name):
@@ -98,7 +145,9 @@ def history(name):
     keys = weir.tenant(name)
     assert send_file(weir, name, keys["write_key"]) == expected["events"]
     weir.settle("SELECT count() FROM events_raw", expected["events"], keys["read_key"])
-    weir.settle("SELECT (SELECT sum(event_count) FROM windows) + (SELECT count() FROM late_events)", expected["events"], keys["read_key"])
+    for window in "by_hour", "type_busy":
+        weir.settle("SELECT (SELECT sum(event_count) FROM windows WHERE window = '%s') + (SELECT sum(event_count) FROM late_events WHERE window = '%s')" % (window, window),
+                    expected["events"], keys["read_key"])
     tasks = json.loads(weir.request("GET", weir.api("/v1/stream"))[1])["partitions"]
     late = int(weir.one("SELECT count() FROM late_events", keys["read_key"]))
     assert sum(t["late"] for t in tasks) == late > 0 and sum(t["dead"] for t in tasks) == 0, (late, tasks)
@@ -112,7 +161,7 @@ def refuse_what_makes_no_sense(weir, write, newest):
     refused = [(["--from", "2020-01-02", "--to", "2020-01-01"], "before to"), (["--from", "1990-01-01", "--window", "no_such"], "no window 'no_such'"),
                (["--from", "1990-01-01", "--to", "2200-01-01"], newest), (["--from", "2200-01-01"], "nothing to do"),
                (["--from", "1900-01-01", "--to", "1900-01-02"], "no events in the range"), (["--from", "yesterday"], '"from" is a time'),
-               (["--from", "1990-01-01", "--window", "visits"], "session"), (["--from", "1990-01-01", "--window", "by_clock"], "by the clock")]
+               (["--from", "1990-01-01", "--window", "by_clock"], "by the clock")]
     for words, why in refused:
         done = weir.cli("replay", "--url", weir.api(""), "--key", write, *words)
         assert done.returncode not in (0, -11, -6) and why in done.stderr, (words, done.returncode, done.stderr)
@@ -125,10 +174,11 @@ def test_history_is_counted_into_windows_declared_afterwards_twice_and_late_even
         late = int(weir.one("SELECT count() FROM late_events WHERE window = 'by_hour'", read))
         assert late > 0
         assert int(weir.one("SELECT count() FROM windows WHERE window = 'by_visitor_day'", read)) == 0
+        parts_of_live_sessions(weir, keys)
         before = weir.one(FINGERPRINT, read)
         dry = replay(weir, write, "--from", "1990-01-01", "--dry-run")
         assert dry["events_total"] > 0 and dry["events"] == 0 and weir.one(FINGERPRINT, read) == before
-        assert set(dry["windows"]) == {"by_hour", "by_visitor_day", "sliding"}, dry
+        assert set(dry["windows"]) == {"by_hour", "type_busy", "by_visitor_day", "sliding", "visits"}, dry
         refuse_what_makes_no_sense(weir, write, dry["to"])
 
         first = replay(weir, write, "--from", "1990-01-01")
@@ -137,7 +187,8 @@ def test_history_is_counted_into_windows_declared_afterwards_twice_and_late_even
         shown = weir.one(FINGERPRINT, read)
         assert shown != before
         told = weir.sql("SELECT replayed, count() FROM late_events WHERE window = 'by_hour' AND window_end <= '%s' GROUP BY replayed" % plain(first["to"]), read)
-        assert told == [[True, first["late_events"]]] and first["late_events"] <= late, (told, first)
+        other = int(weir.one("SELECT count() FROM late_events WHERE window = 'type_busy' AND replayed", read))
+        assert other > 0 and told == [[True, first["late_events"] - other]] and first["late_events"] - other <= late, (told, other, first)
 
         second = replay(weir, write, "--from", "1990-01-01")
         assert second["results"] == first["results"] and weir.one(FINGERPRINT, read) == shown
@@ -145,6 +196,8 @@ def test_history_is_counted_into_windows_declared_afterwards_twice_and_late_even
         # A part of it again, of one window: the rest stays as it is.
         part = replay(weir, write, "--from", "2015-03-01", "--to", "2015-04-01", "--window", "by_hour")
         assert part["windows"] == ["by_hour"] and weir.one(FINGERPRINT, read) == shown
+        part = replay(weir, write, "--from", "2015-03-01", "--to", "2015-03-08", "--window", "visits")
+        assert part["windows"] == ["visits"] and part["results"] > 0 and weir.one(FINGERPRINT, read) == shown
         exact(weir, read, first)
         # Others' keys.
         other = weir.tenant("other")
@@ -154,7 +207,7 @@ def test_history_is_counted_into_windows_declared_afterwards_twice_and_late_even
     finally:
         weir.close()
         shutil.rmtree(weir.config, ignore_errors=True)
-    return "%d events into %d results, %d of %d late ones told as replayed" % (first["events"], first["results"], first["late_events"], late)
+    return "%d events into %d results, %d late ones told as replayed" % (first["events"], first["results"], first["late_events"])
 
 
 def begin(weir, write):

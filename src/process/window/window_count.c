@@ -21,17 +21,28 @@ struct tally {
 
 /* ---- which slice, which row ---- */
 
-static enum status tell_late(struct stage_window *stage, const struct window_def *def, const struct event *event,
-                             int64_t start_ms, int64_t end_ms, int64_t watermark_ms, uint32_t events, struct error *err)
+/* Events of one key and slice; what they are late for. */
+struct missed {
+    const struct event *event;
+    struct slice key;
+    int64_t time_ms;
+    uint32_t events;
+};
+
+static enum status tell_late(struct stage_window *stage, const struct window_def *def, const struct missed *missed,
+                             int64_t start_ms, int64_t end_ms, int64_t watermark_ms, struct error *err)
 {
     struct process_stream *stream = process_outputs_stream(stage->outputs, TOPIC_LATE, stage->options.partition);
+    buf_reset(&stage->key_json);
+    window_key_add_json(def->window, missed->key, &stage->key_json);
     const struct late_record record = { .window = def->window->name,
+                                        .key = buf_slice(&stage->key_json),
                                         .start_ms = start_ms,
                                         .end_ms = end_ms,
                                         .watermark_ms = watermark_ms,
-                                        .events = events,
-                                        .event = *event };
-    char *to = process_stream_record(stream, late_record_size(&record));
+                                        .events = missed->events,
+                                        .event = *missed->event };
+    char *to = stage->key_json.full ? NULL : process_stream_record(stream, late_record_size(&record));
     if (!to)
         return error_set(err, ERR_FULL, "the late events of a commit do not fit into it");
     late_record_encode(&record, to);
@@ -54,13 +65,14 @@ static bool is_late(const struct window_def *def, int64_t time_ms, int64_t water
 }
 
 /* Tells the events late for those of their windows that are. */
-static enum status tell_missed(struct stage_window *stage, const struct window_def *def, const struct event *event,
-                               int64_t time_ms, int64_t watermark_ms, uint32_t events, struct error *err)
+static enum status tell_missed(struct stage_window *stage, const struct window_def *def, const struct missed *missed,
+                               int64_t watermark_ms, struct error *err)
 {
     const struct window *window = def->window;
+    const int64_t time_ms = missed->time_ms;
     if (def->session)
         return is_late(def, time_ms, watermark_ms)
-                   ? tell_late(stage, def, event, time_ms, last_end(def, time_ms), watermark_ms, events, err)
+                   ? tell_late(stage, def, missed, time_ms, last_end(def, time_ms), watermark_ms, err)
                    : OK;
     const int64_t start_ms = window_slice_start(time_ms, def->step_ms);
     const int64_t first_end_ms = window_first_end(start_ms, def->step_ms);
@@ -71,7 +83,7 @@ static enum status tell_missed(struct stage_window *stage, const struct window_d
         missed_end_ms -= def->step_ms;
     if (missed_end_ms < first_end_ms)
         return OK;
-    return tell_late(stage, def, event, first_end_ms - window->size_ms, missed_end_ms, watermark_ms, events, err);
+    return tell_late(stage, def, missed, first_end_ms - window->size_ms, missed_end_ms, watermark_ms, err);
 }
 
 /* By this partition's own watermark, or for its own keys by the one that windows were closed by, which is ahead while
@@ -82,11 +94,12 @@ static enum status judge(struct stage_window *stage, const struct window_def *de
 {
     const int64_t complete_ms = stage->marks[n]->complete_ms;
     const bool own = hit->owner == stage->options.partition;
+    const struct missed missed = { event, slice_of(hit->key, hit->key_n), hit->time_ms, 1 };
     *out_late = is_late(def, hit->time_ms, stage->marks_ms[n]);
     if (*out_late)
-        return tell_missed(stage, def, event, hit->time_ms, stage->marks_ms[n], 1, err);
+        return tell_missed(stage, def, &missed, stage->marks_ms[n], err);
     *out_late = own && is_late(def, hit->time_ms, complete_ms);
-    return own ? tell_missed(stage, def, event, hit->time_ms, complete_ms, 1, err) : OK;
+    return own ? tell_missed(stage, def, &missed, complete_ms, err) : OK;
 }
 
 static struct id128 row_id(uint64_t seed, const struct window_def *def, struct slice key)
@@ -337,7 +350,8 @@ static enum status tell_partial_missed(struct stage_window *stage, struct window
                                  .context = SLICE("{}"),
                                  .timestamp_ms = partial->end_ms,
                                  .received_ms = stage->now_ms };
-    return tell_missed(stage, def, &event, partial->end_ms, mark->complete_ms, (uint32_t)partial->events, err);
+    const struct missed missed = { &event, partial->key, partial->end_ms, (uint32_t)partial->events };
+    return tell_missed(stage, def, &missed, mark->complete_ms, err);
 }
 
 static enum status merge_row(struct window_def *def, struct window_row *data, const struct window_partial *partial,

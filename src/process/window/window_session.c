@@ -347,3 +347,65 @@ enum status window_session_close(struct stage_window *stage, struct window_def *
         set_due(stage, def, pane, look.next_ms < last_ms ? look.next_ms : last_ms);
     return OK;
 }
+
+/* ---- those that go on ---- */
+
+struct open_visit {
+    struct stage_window *stage;
+    struct window_def *def;
+    int64_t complete_ms;
+    void (*visit)(void *self, const struct window_open_session *session);
+    void *self;
+    enum status status;
+    struct error *err;
+};
+
+/* Once for each session: at its last row. */
+static void visit_open(void *self, struct keyed_row *row)
+{
+    struct open_visit *open = self;
+    struct session session;
+    if (open->status != OK || is_over(open->def, session_of(open->def, row)->last_ms, open->complete_ms))
+        return;
+    open->status = session_find(open->stage, open->def, row, &session, open->err);
+    if (open->status != OK || session.last_ms != session_of(open->def, row)->last_ms)
+        return;
+    const struct window_open_session told = { open->def->window, session.key, session_of(open->def, session.first)->first_ms };
+    open->visit(open->self, &told);
+}
+
+/* The walk's pane, or the next one of a session window; NULL: none is left. */
+static struct keyed_pane *session_pane(struct stage_window *stage, struct keyed_pane *pane)
+{
+    while (pane && !window_def_of_pane(pane)->session)
+        pane = keyed_pane_after(stage->options.rows, pane);
+    return pane;
+}
+
+enum status stage_window_open_sessions(struct stage_window *stage, struct stage_window_walk *walk, size_t rows_max,
+                                       void (*visit)(void *self, const struct window_open_session *session), void *self,
+                                       bool *out_done, struct error *err)
+{
+    struct keyed_pane *pane = walk->begun ? walk->pane : keyed_pane_after(stage->options.rows, NULL);
+    enum status s = OK;
+    walk->begun = true;
+    pane = session_pane(stage, pane);
+    *out_done = !pane;
+    if (pane) {
+        const struct watermark *mark = watermarks_of(stage->options.watermarks,
+                                                     keyed_tenant_name(stage->options.rows, pane->tenant),
+                                                     (struct slice){ 0 });
+        if (!mark)
+            return error_set(err, ERR_IO, "out of memory for watermarks");
+        struct open_visit open = { stage, window_def_of_pane(pane), mark->complete_ms, visit, self, OK, err };
+        bool done = false;
+        s = keyed_pane_walk(stage->options.rows, pane, &walk->cursor, rows_max, visit_open, &open, &done, err);
+        s = s == OK ? open.status : s;
+        if (done) {
+            pane = keyed_pane_after(stage->options.rows, pane);
+            walk->cursor = (struct id128){ 0, 0 };
+        }
+    }
+    walk->pane = pane;
+    return s;
+}
