@@ -41,8 +41,10 @@ static const struct args_command REPLAY = {
     .summary = "count past events into the windows declared now",
     .description =
         "Counts the events of the range again, late ones too, through the code that counts live events, and shows the\n"
-        "results of windows that lie wholly in the range, and of sessions that begin in it, at once when all are there.\n"
-        "They take the place of what was there, so running it twice counts once. Live traffic goes on. If weir or this\n"
+        "results of windows that lie wholly in the range, and of sessions that begin in it, at once when all are "
+        "there.\n"
+        "They take the place of what was there, so running it twice counts once. Live traffic goes on. If weir or "
+        "this\n"
         "command dies on the way, nothing has changed: run it again.",
     .examples = "  weir replay --from 2026-01-01\n"
                 "  weir replay --from 2026-01-01 --to 2026-02-01 --window sales_by_hour\n"

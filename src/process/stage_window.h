@@ -51,8 +51,8 @@ struct stage_window_walk {
     struct id128 cursor;
 };
 
-/* Visits the sessions of session windows that are not over where windows are closed up to, a bounded piece a call (about
- * rows_max rows), until *out_done. Nothing else may be called between but the states' own round. */
+/* Visits the sessions of session windows that are not over where windows are closed up to, a bounded piece a call
+ * (about rows_max rows), until *out_done. Nothing else may be called between but the states' own round. */
 MUST_CHECK enum status stage_window_open_sessions(struct stage_window *stage, struct stage_window_walk *walk,
                                                   size_t rows_max,
                                                   void (*visit)(void *self, const struct window_open_session *session),

@@ -90,9 +90,9 @@ static int64_t longest_lateness(const struct replay_run *run, int64_t gaps)
     return longest_ms;
 }
 
-/* No live result may come for a window of the range any more. An event is late for sessions a gap after its time, and an
- * earlier one than that can be of a session up to a gap before it: two gaps. What is read stops before the first event
- * that live sessions may take in, so a session that is over by then is so for ever. */
+/* No live result may come for a window of the range any more. An event is late for sessions a gap after its time, and
+ * an earlier one than that can be of a session up to a gap before it: two gaps. What is read stops before the first
+ * event that live sessions may take in, so a session that is over by then is so for ever. */
 static enum status choose_range(struct replay_run *run, const struct replay_bounds *bounds, struct error *err)
 {
     const struct replay_request *request = &run->job->request;
@@ -212,8 +212,7 @@ static enum status count(struct replay_run *run, struct error *err)
         return OK;
     }
     run->page_counted = true;
-    enum status s =
-        replay_windows_add(run->windows, run->more ? 0 : run->batch, &run->rows, &run->more, err);
+    enum status s = replay_windows_add(run->windows, run->more ? 0 : run->batch, &run->rows, &run->more, err);
     if (s != OK)
         return s;
     run->events += run->batch;

@@ -332,8 +332,9 @@ static enum status tell_late(struct replay_store *store, const struct replay_sco
     size_t named = 0;
     begin_sql(store, "INSERT INTO weir.late_replayed (customer_id, placement, generation, journal_partition,"
                      " journal_position) SELECT l.customer_id, l.placement, ");
-    buf_add_format(sql, "toUInt64(%llu), l.journal_partition, l.journal_position FROM (SELECT * FROM weir.late_events"
-                        " WHERE",
+    buf_add_format(sql,
+                   "toUInt64(%llu), l.journal_partition, l.journal_position FROM (SELECT * FROM weir.late_events"
+                   " WHERE",
                    (unsigned long long)scope->generation);
     add_tenant(store, scope->request->tenant);
     buf_add_text(sql, " AND window IN (");

@@ -347,8 +347,8 @@ static void visit_open(void *self, const struct window_open_session *session)
     add_edge(walk->windows, &edge, &walk->out->replay_edges);
 }
 
-enum status replay_windows_open(struct replay_windows *windows, struct stage_window_walk *walk,
-                                struct replay_rows *out, bool *io_open, bool *out_done, struct error *err)
+enum status replay_windows_open(struct replay_windows *windows, struct stage_window_walk *walk, struct replay_rows *out,
+                                bool *io_open, bool *out_done, struct error *err)
 {
     struct open_walk open = { .windows = windows, .out = out };
     enum status s = make_room(windows, err);

@@ -17,13 +17,14 @@
 #define EVENTS 20000
 #define KEYS 600
 
-static const char YAML[] = "domain: past\n"
-                           "windows:\n"
-                           "  - name: busy\n    size: 10m\n    by: [visitor_id]\n    lateness: 1d\n    emit: update\n"
-                           "    measures: {n: count()}\n"
-                           "  - name: moving\n    kind: sliding\n    size: 30m\n    slide: 10m\n"
-                           "    measures: {n: count()}\n"
-                           "  - name: visits\n    kind: session\n    gap: 10m\n    by: [visitor_id]\n    measures: {n: count()}\n";
+static const char YAML[] =
+    "domain: past\n"
+    "windows:\n"
+    "  - name: busy\n    size: 10m\n    by: [visitor_id]\n    lateness: 1d\n    emit: update\n"
+    "    measures: {n: count()}\n"
+    "  - name: moving\n    kind: sliding\n    size: 30m\n    slide: 10m\n"
+    "    measures: {n: count()}\n"
+    "  - name: visits\n    kind: session\n    gap: 10m\n    by: [visitor_id]\n    measures: {n: count()}\n";
 
 struct past {
     char directory[64];
@@ -221,7 +222,7 @@ struct visits {
         int64_t begins_ms, ends_ms;
         uint64_t events;
         bool written;
-    } *all;
+    } * all;
     struct edge_row {
         int64_t begins_ms, ends_ms;
         bool replaced;
@@ -280,11 +281,10 @@ static void take_edges(struct visits keys[KEYS], struct slice rows)
     uint8_t replaced = 0;
     while (rows.n) {
         struct edge_row edge;
-        assert_true(row_take_text(&rows, &tenant) && row_take_text(&rows, &placement) &&
-                    row_take_text(&rows, &window) && row_take(&rows, &definition, 8) &&
-                    row_take(&rows, &generation, 8) && row_take_text(&rows, &key) &&
-                    row_take(&rows, &edge.begins_ms, 8) && row_take(&rows, &edge.ends_ms, 8) &&
-                    row_take(&rows, &replaced, 1));
+        assert_true(
+            row_take_text(&rows, &tenant) && row_take_text(&rows, &placement) && row_take_text(&rows, &window) &&
+            row_take(&rows, &definition, 8) && row_take(&rows, &generation, 8) && row_take_text(&rows, &key) &&
+            row_take(&rows, &edge.begins_ms, 8) && row_take(&rows, &edge.ends_ms, 8) && row_take(&rows, &replaced, 1));
         edge.replaced = replaced;
         struct visits *visits = visits_of(keys, key);
         assert_true(generation == 77 && visits->edge_count < COUNT_OF(visits->edges));
@@ -320,8 +320,7 @@ static void check_sessions(const struct past *past, struct visits keys[KEYS], in
 }
 
 /* As the job does it: a gap before the range, and beyond it as far as sessions go that began in it. */
-static void run_sessions(const struct past *past, int64_t from_ms, int64_t to_ms, int64_t max_ms,
-                         uint64_t memory_bytes)
+static void run_sessions(const struct past *past, int64_t from_ms, int64_t to_ms, int64_t max_ms, uint64_t memory_bytes)
 {
     static struct visits keys[KEYS];
     const uint16_t chosen[1] = { 2 };

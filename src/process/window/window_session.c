@@ -370,7 +370,8 @@ static void visit_open(void *self, struct keyed_row *row)
     open->status = session_find(open->stage, open->def, row, &session, open->err);
     if (open->status != OK || session.last_ms != session_of(open->def, row)->last_ms)
         return;
-    const struct window_open_session told = { open->def->window, session.key, session_of(open->def, session.first)->first_ms };
+    const struct window_open_session told = { open->def->window, session.key,
+                                              session_of(open->def, session.first)->first_ms };
     open->visit(open->self, &told);
 }
 
@@ -392,9 +393,8 @@ enum status stage_window_open_sessions(struct stage_window *stage, struct stage_
     pane = session_pane(stage, pane);
     *out_done = !pane;
     if (pane) {
-        const struct watermark *mark = watermarks_of(stage->options.watermarks,
-                                                     keyed_tenant_name(stage->options.rows, pane->tenant),
-                                                     (struct slice){ 0 });
+        const struct watermark *mark = watermarks_of(
+            stage->options.watermarks, keyed_tenant_name(stage->options.rows, pane->tenant), (struct slice){ 0 });
         if (!mark)
             return error_set(err, ERR_IO, "out of memory for watermarks");
         struct open_visit open = { stage, window_def_of_pane(pane), mark->complete_ms, visit, self, OK, err };
