@@ -215,27 +215,29 @@ static const char *const *const VERSIONS[] = { V1, V2, V3, V4, V5 };
 /* A closed generation that is newer than the row `w`'s covers its window. A session is covered by the replay of the
  * range that it begins in; where it is, at an edge, a part of one that begins elsewhere or goes on, the edge says. Most
  * keys have no edge, and what looks at edges costs several times as much for a row. */
+/* clang-format off: SQL, in lines of its own */
 #define HIDDEN(generation, own)                                                                                        \
     "if(empty(x.edges),"                                                                                               \
     " arrayExists(r -> r.1 = w.definition AND r.4 > " generation " AND r.2 <= w.window_start"                          \
-    " AND r.3 >= if(w.kind = 'session', addMilliseconds(w.window_start, 1), w.window_end), " REPLAYS(                  \
-        own) "),"                                                                                                      \
-             " arrayExists(r -> r.1 = w.definition AND r.4 > " generation " AND if(arrayExists(e -> " AT_EDGE          \
-             ", x.edges),"                                                                                             \
-             " arrayExists(e -> " AT_EDGE                                                                              \
-             " AND e.4 = 1, x.edges), r.2 <= w.window_start AND r.3 > w.window_start), " REPLAYS(own) "))"
+    " AND r.3 >= if(w.kind = 'session', addMilliseconds(w.window_start, 1), w.window_end), " REPLAYS(own) "),"         \
+    " arrayExists(r -> r.1 = w.definition AND r.4 > " generation " AND if(arrayExists(e -> " AT_EDGE ", x.edges),"     \
+    " arrayExists(e -> " AT_EDGE " AND e.4 = 1, x.edges), r.2 <= w.window_start AND r.3 > w.window_start), "           \
+    REPLAYS(own) "))"
 #define WINDOW_VIEW(first, then)                                                                                       \
     "CREATE OR REPLACE VIEW pub.windows DEFINER = writer SQL SECURITY DEFINER AS"                                      \
     " SELECT " first " w.ended_at AS window_end," then " w.revision AS revision, w.is_final = 1 AS is_final,"          \
     " toString(w.definition) AS definition FROM weir.windows AS w FINAL" JOIN_EDGES(OWN) OWN                           \
-        " AND w.is_removed = 0 AND NOT " HIDDEN(                                                                       \
-            "0", OWN) " UNION ALL"                                                                                     \
-                      " SELECT " first " w.window_end AS window_end," then                                             \
-                      " toUInt64(1) AS revision, true AS is_final,"                                                    \
-                      " toString(w.definition) AS definition FROM weir.windows_replayed AS w FINAL" JOIN_EDGES(OWN)    \
-                          OWN                                                                                          \
-        " AND (w.definition, w.generation) IN (SELECT definition, generation FROM weir.replays" OWN                    \
-        ") AND NOT " HIDDEN("w.generation", OWN)
+    " AND w.is_removed = 0 AND NOT " HIDDEN("0", OWN) " UNION ALL"                                                     \
+    " SELECT " first " w.window_end AS window_end," then " toUInt64(1) AS revision, true AS is_final,"                 \
+    " toString(w.definition) AS definition FROM weir.windows_replayed AS w FINAL" JOIN_EDGES(OWN) OWN                  \
+    " AND (w.definition, w.generation) IN (SELECT definition, generation FROM weir.replays" OWN ") AND NOT "           \
+    HIDDEN("w.generation", OWN)
+/* Of windows_replayed, for the literal of a tenant, four times. */
+#define HIDDEN_SESSIONS                                                                                                \
+    "(definition, generation, window_start, key) IN (SELECT w.definition, w.generation, w.window_start, w.key"         \
+    " FROM weir.windows_replayed AS w FINAL" JOIN_EDGES(" WHERE customer_id = %s")                                     \
+    " WHERE customer_id = %s AND w.kind = 'session' AND " HIDDEN("w.generation", " WHERE customer_id = %s") ")"
+/* clang-format on */
 #define VIEW(name, columns)                                                                                            \
     "CREATE OR REPLACE VIEW pub." name " DEFINER = writer SQL SECURITY DEFINER AS SELECT " columns                     \
     " FROM weir." name OWN
@@ -349,16 +351,7 @@ void schema_add_hidden_sessions(struct buf *out, struct slice tenant)
     buf_init(&name, 4096);
     schema_add_literal(&name, tenant);
     const char *text = buf_text(&name);
-    buf_add_format(
-        out,
-        "(definition, generation, window_start, key) IN (SELECT w.definition, w.generation, w.window_start,"
-        " w.key FROM weir.windows_replayed AS w FINAL" JOIN_EDGES(" WHERE customer_id = %s") " WHERE customer_id = %s "
-                                                                                             "AND w.kind = 'session' "
-                                                                                             "AND " HIDDEN(
-                                                                                                 "w.generation",
-                                                                                                 " WHERE customer_id = "
-                                                                                                 "%s") ")",
-        text, text, text, text);
+    buf_add_format(out, HIDDEN_SESSIONS, text, text, text, text);
 }
 
 void schema_assign_readers(const struct schema_reader *readers, size_t count, struct buf *out_sql)
