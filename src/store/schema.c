@@ -215,7 +215,8 @@ static const char *const *const VERSIONS[] = { V1, V2, V3, V4, V5 };
 /* A closed generation that is newer than the row `w`'s covers its window. A session is covered by the replay of the
  * range that it begins in; where it is, at an edge, a part of one that begins elsewhere or goes on, the edge says. Most
  * keys have no edge, and what looks at edges costs several times as much for a row. */
-/* clang-format off: SQL, in lines of its own */
+/* SQL, in lines of its own. */
+// clang-format off
 #define HIDDEN(generation, own)                                                                                        \
     "if(empty(x.edges),"                                                                                               \
     " arrayExists(r -> r.1 = w.definition AND r.4 > " generation " AND r.2 <= w.window_start"                          \
@@ -237,7 +238,7 @@ static const char *const *const VERSIONS[] = { V1, V2, V3, V4, V5 };
     "(definition, generation, window_start, key) IN (SELECT w.definition, w.generation, w.window_start, w.key"         \
     " FROM weir.windows_replayed AS w FINAL" JOIN_EDGES(" WHERE customer_id = %s")                                     \
     " WHERE customer_id = %s AND w.kind = 'session' AND " HIDDEN("w.generation", " WHERE customer_id = %s") ")"
-/* clang-format on */
+// clang-format on
 #define VIEW(name, columns)                                                                                            \
     "CREATE OR REPLACE VIEW pub." name " DEFINER = writer SQL SECURITY DEFINER AS SELECT " columns                     \
     " FROM weir." name OWN
