@@ -13,7 +13,7 @@ ALLOWED = {
     "script": {"base", "world", "event", "expr"},
     "http": {"base", "world"},
     "journal": {"base", "world"},
-    "catalog": {"base", "world"},
+    "catalog": {"base", "world", "journal"},  # the journal carries it to other processes
     "olap": {"base", "world", "cli"},
     "ingest": {"base", "world", "event", "http", "journal", "catalog"},
     "process": {"base", "world", "config", "event", "expr", "script", "journal", "catalog"},

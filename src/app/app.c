@@ -1,7 +1,7 @@
 /* Start: what can be refused comes first (the directory's lock, the settings' ports, the journal), then the engine's
- * child, then the threads. The engine needs a third of a second; meanwhile everything else is up, and events wait in
- * the journal as they would if it were away. Stop: from the front to the back, each part drained while the part behind
- * it still runs. */
+ * child, then the threads. Stop: from the front to the back, each part drained while the part behind it still runs.
+ * A process that has not all of the roles just leaves the others' parts out; what is between them goes through the
+ * journal anyhow. */
 #include "app/app.h"
 
 #include <stdatomic.h>
@@ -10,117 +10,58 @@
 #include <sysexits.h>
 #include <unistd.h>
 
-#include "app/engine.h"
-#include "app/give_way.h"
+#include "app/house.h"
 #include "app/parts.h"
+#include "app/status_page.h"
+#include "app/storing.h"
+#include "app/tasks.h"
 #include "base/log.h"
 #include "base/metrics.h"
 #include "base/role.h"
-#include "cli/commands.h"
 #include "process/state/kv.h"
-#include "replay/replay.h"
-#include "world/disk.h"
 #include "world/world.h"
 
 #define SERIES_MAX 50000
-#define SINK_DRAIN_WAIT_MS 3000
-#define PARTITIONS_MAX 1024
-#define LATER_NICE 5 /* processing and storing have the journal in front of them: a client's request goes first */
-#define REPLAY_NICE 15
-#define TASK_RESTART_PAUSE_US 1000000
+#define LOOK_MS 100 /* at the share of the partitions */
 
 struct app {
+    struct app_options options;
     const struct settings *settings;
-    const char *environment;
-    const struct domain_set *domains;
-    char data_path[DISK_PATH_MAX - 64], journal_path[DISK_PATH_MAX], state_path[DISK_PATH_MAX],
-        token_path[DISK_PATH_MAX], replay_path[DISK_PATH_MAX];
+    struct house house;
+    char journal_path[DISK_PATH_MAX], state_path[DISK_PATH_MAX];
     struct world *world;
     struct metrics *metrics;
-    struct disk_file *lock;
-    struct catalog *catalog;
     struct journal *journal;
     struct role journal_roles[2];
     struct role_thread *journal_threads[2];
     size_t journal_role_count;
-    struct engine *engine;
     struct ingest *ingest;
-    struct serve *serve;
-    struct queue *live;
+    struct storing *storing;
+    struct tasks *tasks;
+    struct status_page *page;
     struct kv_pool *kv_pool;
-    struct process_task *tasks[PARTITIONS_MAX];
-    struct role_thread *task_threads[PARTITIONS_MAX];
-    struct store *stores[PARTITIONS_MAX]; /* a sink waits within its store: one each */
-    struct sink *sinks[PARTITIONS_MAX];   /* one for each order of the journal's positions */
-    struct role_thread *sink_threads[PARTITIONS_MAX];
-    uint16_t sink_count;
-    int64_t sinks_at_us; /* not before, after a failure */
-    struct replayer *replayer;
-    struct role_thread *replay_thread;
     struct gauge *memory;
-    struct give_way give_way;
-    int64_t task_restart_us;
-    _Atomic bool ready; /* everything answered once: from then on a missing engine does not stop ingestion */
+    /* Everything answered once: from then on a missing engine does not stop ingestion. Of processing alone: it answers
+     * now. */
+    _Atomic bool ready;
 };
 
-static enum status lock_directory(struct app *app, int *exit_code, struct error *err)
+static bool has(const struct app *app, enum app_role role)
 {
-    struct disk *disk = app->world->disk;
-    char path[DISK_PATH_MAX];
-    *exit_code = EX_CANTCREAT;
-    enum status s = disk_make_dirs(disk, app->data_path, err);
-    if (s != OK)
-        return error_wrap(err, s, "make the data directory %s (--data names another)", app->data_path);
-    snprintf(path, sizeof path, "%s/weir.lock", app->data_path);
-    s = disk->ops->open(disk, path, DISK_CREATE, &app->lock, err);
-    if (s != OK)
-        return error_wrap(err, s, "the data directory %s cannot be written to", app->data_path);
-    s = app->lock->ops->lock(app->lock, err);
-    if (s != OK) {
-        char pid[32] = "";
-        size_t n = 0;
-        if (app->lock->ops->read(app->lock, pid, sizeof pid - 1, 0, &n, NULL) != OK)
-            n = 0;
-        pid[n] = '\0';
-        *exit_code = EX_TEMPFAIL;
-        return error_set(err, s, "another weir (process %s) runs on %s: stop it, or name another directory with --data",
-                         n ? pid : "unknown", app->data_path);
-    }
-    char pid[32];
-    struct iovec part = { pid, (size_t)snprintf(pid, sizeof pid, "%d", getpid()) };
-    s = app->lock->ops->truncate(app->lock, 0, err);
-    return s == OK ? app->lock->ops->write(app->lock, &part, 1, 0, err) : s;
-}
-
-static enum status open_catalog(struct app *app, int *exit_code, struct error *err)
-{
-    struct catalog_options options = { .path = app->data_path };
-    *exit_code = EX_IOERR;
-    enum status s = catalog_sqlite.open(&options, app->world, &app->catalog, err);
-    if (s != OK)
-        return error_wrap(err, s, "open the catalog");
-    struct tenant demo = {
-        .tier = TIER_ENTERPRISE, .quota_per_minute = UINT64_MAX, .retention_days = -1, .open = true
-    };
-    struct tenant_keys keys = { "demo_write", "demo_read" };
-    snprintf(demo.id, sizeof demo.id, "demo_tenant");
-    struct tenant known;
-    s = catalog_sqlite.tenant_get(app->catalog, slice_from(demo.id), &known, err);
-    if (s == ERR_NOT_FOUND && app->settings->open_demo_tenant)
-        return catalog_sqlite.tenant_create(app->catalog, &demo, &keys, "weir up", err);
-    if (s == OK && known.open != app->settings->open_demo_tenant) {
-        /* The same directory in another environment: openness belongs to the environment, not to the data. */
-        known.open = app->settings->open_demo_tenant;
-        return catalog_sqlite.tenant_update(app->catalog, &known, "weir up", err);
-    }
-    return s == ERR_NOT_FOUND ? OK : s;
+    return app->options.roles & role;
 }
 
 static enum status open_journal(struct app *app, int *exit_code, struct error *err)
 {
     struct journal_options options;
-    parts_journal_options(app->settings, app->journal_path, &options);
     const struct journal_backend *backend = parts_journal_backend(app->settings);
+    *exit_code = EX_CONFIG;
+    if (app->options.roles != APP_ALL && !backend->shared)
+        return error_set(err, ERR_INVALID,
+                         "journal.backend is %s, which one process has for itself: weir %s is one of several and needs "
+                         "journal.backend: kafka with kafka.brokers; or run all in one process, by weir up",
+                         backend->name, app->options.command);
+    parts_journal_options(app->settings, app->journal_path, &options);
     enum status s = backend->open(&options, app->world, app->metrics, &app->journal, err);
     *exit_code = s == ERR_INVALID ? EX_CONFIG : EX_IOERR;
     if (s != OK)
@@ -131,43 +72,53 @@ static enum status open_journal(struct app *app, int *exit_code, struct error *e
     return s;
 }
 
+static enum status share_catalog(struct app *app, int *exit_code, struct error *err)
+{
+    if (!has(app, APP_SERVE))
+        return house_follow(&app->house, app->journal, exit_code, err);
+    return app->journal->backend->shared ? house_publish(&app->house, app->journal, exit_code, err) : OK;
+}
+
 static const char *why_not_ready(void *self)
 {
     struct app *app = self;
-    return atomic_load(&app->ready) ? NULL : "the engine is starting";
+    if (atomic_load(&app->ready))
+        return NULL;
+    return has(app, APP_SERVE) ? "the engine is starting" : "partitions are being taken over";
 }
 
 static enum status open_ingest(struct app *app, int *exit_code, struct error *err)
 {
     struct ingest_options options;
-    parts_ingest_options(app->settings, app->data_path, &options);
+    parts_ingest_options(app->settings, app->house.path, &options);
     options.not_ready = why_not_ready;
     options.hook_self = app;
     *exit_code = EX_UNAVAILABLE;
-    return ingest_new(&options, app->journal, app->catalog, app->metrics, app->world, &app->ingest, err);
+    return ingest_new(&options, app->journal, app->house.catalog, app->metrics, app->world, &app->ingest, err);
 }
 
-static bool hook_engine_is_ready(void *self)
+static enum status open_storing(struct app *app, int *exit_code, struct error *err)
 {
-    return engine_is_ready(((struct app *)self)->engine);
+    struct storing_options options = { .data_path = app->house.path,
+                                       .environment = app->options.environment,
+                                       .settings = app->settings,
+                                       .domains = app->options.domains,
+                                       .kv_pool = app->kv_pool,
+                                       .ingest = app->ingest };
+    return storing_open(&options, app->journal, app->house.catalog, app->metrics, app->world, &app->storing, exit_code,
+                        err);
 }
 
-static void hook_reader(void *self, uint32_t olap_slot, struct serve_user *out)
+static enum status open_tasks(struct app *app, int *exit_code, struct error *err)
 {
-    struct olap_user user;
-    engine_reader(((struct app *)self)->engine, olap_slot, &user);
-    snprintf(out->name, sizeof out->name, "%s", user.name);
-    snprintf(out->password, sizeof out->password, "%s", user.password);
-}
-
-static enum status hook_map_tenant(void *self, const struct tenant *tenant, struct error *err)
-{
-    return engine_map_tenant(((struct app *)self)->engine, tenant, err);
-}
-
-static uint64_t hook_quota_used(void *self, const char *tenant_id)
-{
-    return ingest_quota_used(((struct app *)self)->ingest, slice_from(tenant_id));
+    struct tasks_options options = { .member = app->house.instance,
+                                     .live = app->storing ? storing_live_queue(app->storing) : NULL };
+    parts_process_options(app->settings, app->state_path, app->journal->partitions, &options.process);
+    options.process.domains = app->options.domains;
+    options.process.kv_pool = app->kv_pool;
+    options.process.catalog = app->house.catalog;
+    *exit_code = EX_IOERR;
+    return tasks_open(&options, app->journal, app->metrics, app->world, &app->tasks, err);
 }
 
 static void make_kv_pool(struct app *app)
@@ -176,144 +127,40 @@ static void make_kv_pool(struct app *app)
     app->kv_pool = kv_pool_new(&pool);
 }
 
-/* Behind everything that is live: it has all the time. */
-static enum status start_replayer(struct app *app, int *exit_code, struct error *err)
+static enum status open_page(struct app *app, int *exit_code, struct error *err)
 {
-    struct olap_user writer;
-    engine_writer(app->engine, &writer);
-    struct replayer_options options = { .domains = app->domains,
-                                        .engine_url = engine_url(app->engine),
-                                        .user = writer.name,
-                                        .password = writer.password,
-                                        .scratch_path = app->replay_path };
-    make_kv_pool(app);
-    options.kv_pool = app->kv_pool;
-    app->replayer = replayer_new(&options, app->world);
-    struct role role = replayer_role(app->replayer);
-    role.nice = REPLAY_NICE;
-    *exit_code = EX_OSERR;
-    return role_start(&role, app->world, &app->replay_thread, err);
-}
-
-static enum status open_serve(struct app *app, int *exit_code, struct error *err)
-{
-    struct serve_options options;
-    parts_serve_options(app->settings, app->token_path, &options);
-    options.engine_url = engine_url(app->engine);
-    options.engine_is_ready = hook_engine_is_ready;
-    options.reader = hook_reader;
-    options.map_tenant = hook_map_tenant;
-    options.quota_used = hook_quota_used;
-    options.hook_self = app;
-    options.environment = app->environment;
-    options.version = WEIR_VERSION;
-    options.ingest_port = ingest_port(app->ingest);
-    options.replayer = app->replayer;
+    struct status_page_options options = { .not_ready = why_not_ready, .hook_self = app };
+    parts_status_page(app->settings, &options);
     *exit_code = EX_UNAVAILABLE;
-    enum status s = serve_new(&options, app->catalog, app->metrics, app->world, &app->serve, err);
+    return status_page_open(&options, app->metrics, &app->page, err);
+}
+
+static enum status open_all(struct app *app, int *exit_code, struct error *err)
+{
+    enum status s = house_open(&app->house, app->options.data_path, app->world, exit_code, err);
+    snprintf(app->journal_path, sizeof app->journal_path, "%s/journal", app->house.path);
+    snprintf(app->state_path, sizeof app->state_path, "%s/state", app->house.path);
+    if (s == OK && has(app, APP_SERVE))
+        s = house_open_catalog(&app->house, app->settings, exit_code, err);
     if (s == OK)
-        app->live = serve_live_queue(app->serve);
-    return s;
-}
-
-static enum status start_task(struct app *app, uint16_t partition, struct error *err)
-{
-    struct process_options options;
-    parts_process_options(app->settings, app->state_path, app->journal->partitions, &options);
-    options.domains = app->domains;
-    options.kv_pool = app->kv_pool;
-    options.catalog = app->catalog;
-    app->tasks[partition] = process_task_new(&options, app->journal, partition, app->metrics, app->live, app->world);
-    struct role role = process_task_role(app->tasks[partition]);
-    role.nice = LATER_NICE;
-    enum status s = role_start(&role, app->world, &app->task_threads[partition], err);
-    return s == OK ? OK : error_wrap(err, s, "start processing of partition %u", partition);
-}
-
-static enum status start_tasks(struct app *app, int *exit_code, struct error *err)
-{
-    *exit_code = EX_IOERR;
-    enum status s = OK;
-    for (uint16_t partition = 0; partition < app->journal->partitions && s == OK; partition++)
-        s = start_task(app, partition, err);
-    return s;
-}
-
-/* A task that cannot go on is made anew: it rebuilds its state from the checkpoint and the changelog. */
-static enum status look_after_tasks(struct app *app, bool *out_all_ready, struct error *err)
-{
-    *out_all_ready = true;
-    for (uint16_t partition = 0; partition < app->journal->partitions; partition++) {
-        struct process_task *task = app->tasks[partition];
-        *out_all_ready &= process_task_is_ready(task);
-        if (process_task_state(task) != PROCESS_FAILED || !process_task_is_finished(task))
-            continue;
-        int64_t now_us = world_mono_us(app->world);
-        if (now_us < app->task_restart_us)
-            continue;
-        log_error("process.failed", "partition=%u restarting: %s", partition, process_task_error(task));
-        app->task_restart_us = now_us + TASK_RESTART_PAUSE_US;
-        role_stop(app->task_threads[partition]);
-        app->task_threads[partition] = NULL;
-        process_task_free(task);
-        enum status s = start_task(app, partition, err);
-        if (s != OK)
-            return s;
-    }
-    return OK;
-}
-
-static enum status open_store(struct app *app, struct error *err)
-{
-    struct olap_user writer;
-    engine_writer(app->engine, &writer);
-    struct store_options options = { .url = engine_url(app->engine),
-                                     .database = "weir",
-                                     .user = writer.name,
-                                     .password = writer.password,
-                                     .connect_wait_ms = 2000,
-                                     .insert_wait_ms = 60000 };
-    return store_clickhouse.open(&options, app->world, &app->stores[app->sink_count], err);
-}
-
-static enum status start_sink(struct app *app, struct error *err)
-{
-    struct sink_options options;
-    uint16_t i = app->sink_count;
-    parts_sink_options(app->settings, &options);
-    if (app->journal->orders > 1)
-        options.partition = i;
-    enum status s = app->stores[i] ? OK : open_store(app, err);
+        s = open_journal(app, exit_code, err);
     if (s == OK)
-        s = sink_open(&options, app->journal, app->stores[i], app->metrics, app->world, &app->sinks[i], err);
-    if (s != OK)
-        return error_wrap(err, s, "start the store's sink");
-    struct role role = sink_role(app->sinks[i]);
-    role.nice = LATER_NICE;
-    s = role_start(&role, app->world, &app->sink_threads[i], err);
-    app->sink_count++;
+        s = share_catalog(app, exit_code, err);
+    if (s == OK && app->options.roles != APP_INGEST)
+        make_kv_pool(app);
+    if (s == OK && has(app, APP_INGEST))
+        s = open_ingest(app, exit_code, err);
+    if (s == OK && has(app, APP_SERVE))
+        s = open_storing(app, exit_code, err);
+    if (s == OK && app->options.roles == APP_PROCESS)
+        s = open_page(app, exit_code, err);
+    if (s == OK && has(app, APP_PROCESS))
+        s = open_tasks(app, exit_code, err);
+    if (s == OK && app->ingest)
+        s = ingest_start(app->ingest, err);
+    if (s == OK && app->storing)
+        s = storing_start(app->storing, err);
     return s;
-}
-
-static bool sinks_run(const struct app *app)
-{
-    return app->sink_count == app->journal->orders;
-}
-
-/* Once the tables are there: before, an insert could only fail. A journal that does not answer now is asked again. */
-static enum status start_sinks(struct app *app, struct error *err)
-{
-    enum status s = OK;
-    int64_t now_us = world_mono_us(app->world);
-    if (!engine_is_ready(app->engine) || now_us < app->sinks_at_us)
-        return OK;
-    while (s == OK && !sinks_run(app))
-        s = start_sink(app, err);
-    if (s != ERR_RETRY)
-        return s;
-    log_warn("store.start_waits", "%s", err->text);
-    app->sinks_at_us = now_us + TASK_RESTART_PAUSE_US;
-    return OK;
 }
 
 enum status app_start(const struct app_options *options, struct app **out, int *out_exit_code, struct error *err)
@@ -321,42 +168,12 @@ enum status app_start(const struct app_options *options, struct app **out, int *
     struct app *app = calloc(1, sizeof *app);
     if (!app)
         abort();
+    app->options = *options;
     app->settings = options->settings;
-    app->domains = options->domains;
-    app->environment = options->environment;
     app->world = world_real();
     app->metrics = metrics_new(SERIES_MAX);
     app->memory = metrics_gauge(app->metrics, "process_resident_memory_bytes", "Resident memory of this process.", "");
-    *out_exit_code = EX_CANTCREAT;
-    enum status s = OK;
-    if (strlen(options->data_path) >= sizeof app->data_path)
-        s = error_set(err, ERR_INVALID, "the path of the data directory is too long");
-    snprintf(app->data_path, sizeof app->data_path, "%s", options->data_path);
-    snprintf(app->journal_path, sizeof app->journal_path, "%s/journal", app->data_path);
-    snprintf(app->state_path, sizeof app->state_path, "%s/state", app->data_path);
-    snprintf(app->replay_path, sizeof app->replay_path, "%s/replay", app->data_path);
-    snprintf(app->token_path, sizeof app->token_path, "%s/admin.token", app->data_path);
-    if (s == OK)
-        s = lock_directory(app, out_exit_code, err);
-    if (s == OK)
-        s = open_catalog(app, out_exit_code, err);
-    if (s == OK)
-        s = open_journal(app, out_exit_code, err);
-    if (s == OK)
-        s = open_ingest(app, out_exit_code, err);
-    if (s == OK)
-        s = engine_start(app->settings, app->data_path, app->catalog, app->metrics, app->world, &app->engine,
-                         out_exit_code, err);
-    if (s == OK)
-        s = start_replayer(app, out_exit_code, err);
-    if (s == OK)
-        s = open_serve(app, out_exit_code, err);
-    if (s == OK)
-        s = start_tasks(app, out_exit_code, err);
-    if (s == OK)
-        s = ingest_start(app->ingest, err);
-    if (s == OK)
-        s = serve_start(app->serve, err);
+    enum status s = open_all(app, out_exit_code, err);
     if (s != OK) {
         app_stop(app);
         return s;
@@ -375,69 +192,50 @@ static void watch_memory(struct app *app)
         fclose(file);
 }
 
-static void follow_load(struct app *app, int64_t *out_wait_ms)
+static enum status step_tasks(struct app *app, bool *out_ready, int64_t *out_wait_ms, int *out_exit_code,
+                              struct error *err)
 {
-    if (!sinks_run(app))
-        return;
-    if (*out_wait_ms > GIVE_WAY_EVERY_MS)
-        *out_wait_ms = GIVE_WAY_EVERY_MS;
-    give_way_look(&app->give_way, world_mono_us(app->world));
-    int64_t worst_us = 0, wall_us = world_wall_us(app->world);
-    for (uint16_t i = 0; i < app->sink_count; i++) {
-        int64_t lag_us = sink_lag_us(app->sinks[i], wall_us);
-        worst_us = lag_us > worst_us ? lag_us : worst_us;
-    }
-    engine_give_way(app->engine, give_way_nice(&app->give_way, worst_us));
+    enum status s = tasks_step(app->tasks, out_ready, err);
+    *out_exit_code = s == ERR_CLOSED ? EX_TEMPFAIL : EX_SOFTWARE;
+    if (app->journal->backend->shared && *out_wait_ms > LOOK_MS)
+        *out_wait_ms = LOOK_MS;
+    return s;
 }
 
 enum status app_step(struct app *app, bool *out_ready, int64_t *out_wait_ms, int *out_exit_code, struct error *err)
 {
-    bool tasks_ready = false;
-    enum status s = engine_step(app->engine, out_wait_ms, out_exit_code, err);
+    bool stores = true, processes = true;
+    enum status s = OK;
+    if (app->storing)
+        s = storing_step(app->storing, &stores, out_wait_ms, out_exit_code, err);
+    if (s == OK && app->tasks)
+        s = step_tasks(app, &processes, out_wait_ms, out_exit_code, err);
     if (s != OK)
         return s;
-    *out_exit_code = EX_SOFTWARE;
-    s = look_after_tasks(app, &tasks_ready, err);
-    if (s == OK)
-        s = start_sinks(app, err);
-    follow_load(app, out_wait_ms);
-    if (sinks_run(app) && tasks_ready)
+    if (stores && processes)
         atomic_store(&app->ready, true);
     else if (*out_wait_ms > 20)
         *out_wait_ms = 20;
+    if (app->options.roles == APP_PROCESS)
+        atomic_store(&app->ready, processes);
     watch_memory(app);
     *out_ready = atomic_load(&app->ready);
-    return s;
+    return OK;
 }
 
 void app_describe(const struct app *app, char *to, size_t n)
 {
-    snprintf(to, n, "events in http://%s:%u, answers out http://%s:%u, data in %s", app->settings->ingest_host,
-             ingest_port(app->ingest), app->settings->api_host, serve_port(app->serve), app->data_path);
-}
-
-static void stop_processing(struct app *app)
-{
-    for (size_t i = 0; i < PARTITIONS_MAX && app->tasks[i]; i++)
-        process_task_stop(app->tasks[i]);
-    for (size_t i = 0; i < PARTITIONS_MAX && app->tasks[i]; i++) {
-        while (app->task_threads[i] && !process_task_is_finished(app->tasks[i]))
-            usleep(1000);
-        role_stop(app->task_threads[i]);
-    }
-}
-
-static void stop_sinks(struct app *app)
-{
-    for (uint16_t i = 0; i < app->sink_count; i++)
-        sink_drain(app->sinks[i]);
-    int64_t end_us = world_mono_us(app->world) + SINK_DRAIN_WAIT_MS * 1000;
-    for (uint16_t i = 0; i < app->sink_count; i++) {
-        while (!sink_is_drained(app->sinks[i]) && world_mono_us(app->world) < end_us)
-            usleep(2000);
-        app->stores[i]->backend->cancel(app->stores[i]);
-        role_stop(app->sink_threads[i]);
-    }
+    size_t at = 0;
+    to[0] = '\0';
+#define SAY(...) at += at < n ? (size_t)snprintf(to + at, n - at, __VA_ARGS__) : 0
+    if (app->ingest)
+        SAY("events in http://%s:%u, ", app->settings->ingest_host, ingest_port(app->ingest));
+    if (app->storing)
+        SAY("answers out http://%s:%u, ", app->settings->api_host, storing_api_port(app->storing));
+    if (app->page)
+        SAY("health http://%s:%u, ", app->settings->process_host, status_page_port(app->page));
+    SAY("data in %s", app->house.path);
+#undef SAY
 }
 
 void app_stop(struct app *app)
@@ -446,34 +244,30 @@ void app_stop(struct app *app)
         return;
     if (app->ingest)
         ingest_stop(app->ingest);
-    stop_processing(app);
-    stop_sinks(app);
-    if (app->replayer)
-        replayer_stop(app->replayer);
-    role_stop(app->replay_thread);
-    if (app->serve)
-        serve_stop(app->serve);
+    if (app->tasks)
+        tasks_stop(app->tasks);
+    if (app->storing) {
+        storing_stop_sinks(app->storing);
+        storing_stop_api(app->storing);
+    }
+    house_stop(&app->house);
     if (app->journal)
         app->journal->backend->drain(app->journal);
     for (size_t i = 0; i < app->journal_role_count; i++)
         role_stop(app->journal_threads[i]);
-    for (uint16_t i = 0; i < app->sink_count; i++)
-        sink_close(app->sinks[i]);
-    for (size_t i = 0; i < PARTITIONS_MAX && app->tasks[i]; i++)
-        process_task_free(app->tasks[i]);
+    if (app->storing)
+        storing_close_sinks(app->storing);
+    tasks_free(app->tasks);
     ingest_free(app->ingest);
-    serve_free(app->serve);
-    replayer_free(app->replayer);
+    status_page_close(app->page);
+    if (!has(app, APP_SERVE))
+        house_close_catalog(&app->house); /* it reads from the journal */
     kv_pool_free(app->kv_pool);
     if (app->journal)
         app->journal->backend->close(app->journal);
-    for (uint16_t i = 0; i < PARTITIONS_MAX && app->stores[i]; i++)
-        store_close(app->stores[i]);
-    engine_stop(app->engine);
-    if (app->catalog)
-        app->catalog->backend->close(app->catalog);
+    storing_free(app->storing);
+    house_close_catalog(&app->house);
     metrics_free(app->metrics);
-    if (app->lock)
-        app->lock->ops->close(app->lock);
+    house_close(&app->house);
     free(app);
 }

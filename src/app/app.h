@@ -8,7 +8,17 @@
 
 struct app;
 
+/* What a process does; `weir up` all of it, the others one each, on a journal that they share (decision 0023). */
+enum app_role {
+    APP_INGEST = 1,  /* events in: HTTP → journal */
+    APP_PROCESS = 2, /* the tasks of the partitions that it has been given */
+    APP_SERVE = 4,   /* engine, sinks, API, dashboard; owns the catalog */
+    APP_ALL = 7,
+};
+
 struct app_options {
+    unsigned roles;
+    const char *command;     /* "up": for messages */
     const char *data_path;   /* made when missing */
     const char *environment; /* "dev"; borrowed, as the settings are */
     const struct settings *settings;
@@ -16,11 +26,11 @@ struct app_options {
 };
 
 /* Starts everything that can be refused (directory, ports, library, journal), then the rest. *out_exit_code is a
- * sysexits code when it fails. */
+ * sysexits code when it fails; EX_OK: SIGTERM came while it waited. */
 MUST_CHECK enum status app_start(const struct app_options *options, struct app **out, int *out_exit_code,
                                  struct error *err);
-/* Looks after the engine's process. True once everything answers. *out_wait_ms: call again after this long. ERR_*:
- * something failed that starting again cannot help; stop. */
+/* Looks after the engine's process and the tasks. True once everything answers. *out_wait_ms: call again after this
+ * long. ERR_*: something failed that starting again cannot help; stop. */
 MUST_CHECK enum status app_step(struct app *app, bool *out_ready, int64_t *out_wait_ms, int *out_exit_code,
                                 struct error *err);
 /* For people: where everything is, one line. */

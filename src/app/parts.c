@@ -37,7 +37,8 @@ void parts_journal_options(const struct settings *settings, const char *path, st
                    .sasl_password = settings->kafka_sasl_password,
                    .tls_ca = settings->kafka_tls_ca,
                    .tls_certificate = settings->kafka_tls_certificate,
-                   .tls_key = settings->kafka_tls_key },
+                   .tls_key = settings->kafka_tls_key,
+                   .session_ms = (uint32_t)settings->kafka_session_ms },
     };
 }
 
@@ -78,6 +79,12 @@ void parts_ingest_options(const struct settings *settings, const char *data_path
     out->unpacked_bytes_max = (size_t)settings->ingest_inflated_bytes_max;
     out->in_flight_bytes_max = (size_t)settings->journal_queue_bytes_max;
     out->drain_timeout_ms = settings->ingest_drain_timeout_ms;
+}
+
+void parts_status_page(const struct settings *settings, struct status_page_options *out)
+{
+    out->host = settings->process_host;
+    out->port = (uint16_t)settings->process_port;
 }
 
 void parts_sink_options(const struct settings *settings, struct sink_options *out)

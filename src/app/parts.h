@@ -1,5 +1,6 @@
 /* Settings turned into each part's own options: the one place where the names in YAML meet the names in code. */
 #pragma once
+#include "app/status_page.h"
 #include "catalog/catalog.h"
 #include "config/settings.h"
 #include "ingest/ingest.h"
@@ -17,5 +18,6 @@ void parts_journal_options(const struct settings *settings, const char *path, st
 void parts_ingest_options(const struct settings *settings, const char *data_path, struct ingest_options *out);
 void parts_process_options(const struct settings *settings, const char *state_path, uint16_t partitions,
                            struct process_options *out);
+void parts_status_page(const struct settings *settings, struct status_page_options *out);
 void parts_sink_options(const struct settings *settings, struct sink_options *out);
 void parts_serve_options(const struct settings *settings, const char *token_path, struct serve_options *out);

@@ -1,4 +1,5 @@
-/* `weir up`: everything in one process (and the engine in its child), in the foreground until SIGTERM or ctrl-C. */
+/* `weir up`: everything in one process (and the engine in its child), in the foreground until SIGTERM or ctrl-C; and
+ * `weir ingest`, `weir process`, `weir serve`: one role each. */
 #include <errno.h>
 #include <signal.h>
 #include <stdio.h>
@@ -16,35 +17,79 @@
 
 struct up_options {
     const char *config, *env, *data;
-    int64_t ingest_port, api_port, olap_port;
+    int64_t ingest_port, api_port, olap_port, port;
 };
 
-static const struct arg ARGS[] = {
-    ARG_TEXT(struct up_options, config, "config", 'c', "DIR", "config",
-             "directory with platform.yaml and environments/"),
-    ARG_TEXT(struct up_options, env, "env", 'e', "NAME", "dev", "environment: environments/NAME.yaml"),
-    ARG_TEXT(struct up_options, data, "data", 'd', "DIR", "data",
-             "directory for everything that is kept, made when missing"),
-    ARG_INTEGER(struct up_options, ingest_port, "ingest-port", 0, "PORT", "-1", -1, 65535,
-                "events in; default: ingest.port, 8000"),
-    ARG_INTEGER(struct up_options, api_port, "api-port", 0, "PORT", "-1", -1, 65535,
-                "queries, live feed; default: api.port, 8001"),
-    ARG_INTEGER(struct up_options, olap_port, "olap-port", 0, "PORT", "-1", -1, 65535,
-                "the engine's ClickHouse HTTP, loopback only; default: olap.port, 8123"),
+#define COMMON_ARGS(data_default, data_help)                                                                           \
+    ARG_TEXT(struct up_options, config, "config", 'c', "DIR", "config",                                                \
+             "directory with platform.yaml and environments/"),                                                        \
+        ARG_TEXT(struct up_options, env, "env", 'e', "NAME", "dev", "environment: environments/NAME.yaml"),            \
+        ARG_TEXT(struct up_options, data, "data", 'd', "DIR", data_default, data_help)
+#define PORT_ARG(field, name, help) ARG_INTEGER(struct up_options, field, name, 0, "PORT", "-1", -1, 65535, help)
+#define INGEST_PORT PORT_ARG(ingest_port, "ingest-port", "events in; default: ingest.port, 8000")
+#define API_PORT PORT_ARG(api_port, "api-port", "queries, live feed; default: api.port, 8001")
+#define OLAP_PORT                                                                                                      \
+    PORT_ARG(olap_port, "olap-port", "the engine's ClickHouse HTTP, loopback only; default: olap.port, 8123")
+
+static const struct arg UP_ARGS[] = {
+    COMMON_ARGS("data", "directory for everything that is kept, made when missing"),
+    INGEST_PORT,
+    API_PORT,
+    OLAP_PORT,
+};
+static const struct arg INGEST_ARGS[] = {
+    COMMON_ARGS("data-ingest", "this process's own directory, made when missing"),
+    INGEST_PORT,
+};
+static const struct arg PROCESS_ARGS[] = {
+    COMMON_ARGS("data-process", "this process's own directory for state, made when missing"),
+    PORT_ARG(port, "port", "health and metrics; default: process.port, 8002"),
+};
+static const struct arg SERVE_ARGS[] = {
+    COMMON_ARGS("data-serve", "directory for tenants and tables, made when missing"),
+    API_PORT,
+    OLAP_PORT,
 };
 
-static const struct args_command UP = {
-    .name = "up",
-    .summary = "start everything: ingestion, processing, engine, API",
-    .description = "Runs in the foreground and prints a line that begins with `ready` when everything answers. SIGTERM "
-                   "or ctrl-C drains and\n"
-                   "ends it with code 0: what was answered 200 is on disk, and goes on at the next start.",
-    .examples = "  weir up\n  weir up --env prod --data /var/lib/weir\n",
-    .args = ARGS,
-    .arg_count = COUNT_OF(ARGS),
-};
+#define LIFE                                                                                                           \
+    "Runs in the foreground and prints a line that begins with `ready` when everything answers. SIGTERM "              \
+    "or ctrl-C drains and\n"                                                                                           \
+    "ends it with code 0: what was answered 200 is on disk, and goes on at the next start."
+#define APART "One of the roles of `weir up` as a process of its own, on a journal in Kafka (docs/kafka.md).\n"
 
-static bool load(const struct up_options *options, struct config *config, int *exit_code)
+static const struct role_command {
+    unsigned roles;
+    struct args_command command;
+} UP = { APP_ALL,
+         { .name = "up",
+           .summary = "start everything: ingestion, processing, engine, API",
+           .description = LIFE,
+           .examples = "  weir up\n  weir up --env prod --data /var/lib/weir\n",
+           .args = UP_ARGS,
+           .arg_count = COUNT_OF(UP_ARGS) } },
+  INGEST = { APP_INGEST,
+             { .name = "ingest",
+               .summary = "take events in, as a process of its own",
+               .description = APART "It needs the brokers alone: tenants and keys come through the journal.\n" LIFE,
+               .examples = "  weir ingest --env prod --data /var/lib/weir-ingest\n",
+               .args = INGEST_ARGS,
+               .arg_count = COUNT_OF(INGEST_ARGS) } },
+  PROCESS = { APP_PROCESS,
+              { .name = "process",
+                .summary = "process events, as a process of its own",
+                .description = APART "Run as many as you like: they share the partitions out among them.\n" LIFE,
+                .examples = "  weir process --env prod --data /var/lib/weir-process\n",
+                .args = PROCESS_ARGS,
+                .arg_count = COUNT_OF(PROCESS_ARGS) } },
+  SERVE = { APP_SERVE,
+            { .name = "serve",
+              .summary = "store and answer, as a process of its own",
+              .description = APART "Engine, tables, queries, dashboard, tenants: one process of a journal.\n" LIFE,
+              .examples = "  weir serve --env prod --data /var/lib/weir-serve\n",
+              .args = SERVE_ARGS,
+              .arg_count = COUNT_OF(SERVE_ARGS) } };
+
+static bool load(const char *command, const struct up_options *options, struct config *config, int *exit_code)
 {
     struct buf problems;
     struct error err;
@@ -52,7 +97,7 @@ static bool load(const struct up_options *options, struct config *config, int *e
     buf_init(&problems, 1 << 20);
     enum status s = config_load(options->config, options->env, world_real(), config, &problems, &count, &err);
     if (s != OK) {
-        fprintf(stderr, "%sweir up: %s\n", buf_text(&problems), err.text);
+        fprintf(stderr, "%sweir %s: %s\n", buf_text(&problems), command, err.text);
         *exit_code = EX_CONFIG;
     }
     buf_done(&problems);
@@ -62,10 +107,12 @@ static bool load(const struct up_options *options, struct config *config, int *e
         config->settings.api_port = options->api_port;
     if (options->olap_port >= 0)
         config->settings.olap_port = options->olap_port;
+    if (options->port >= 0)
+        config->settings.process_port = options->port;
     return s == OK;
 }
 
-static bool load_domains(const struct up_options *options, struct domain_set **out, int *exit_code)
+static bool load_domains(const char *command, const struct up_options *options, struct domain_set **out, int *exit_code)
 {
     struct buf problems;
     struct error err;
@@ -73,7 +120,7 @@ static bool load_domains(const struct up_options *options, struct domain_set **o
     buf_init(&problems, 1 << 20);
     enum status s = domain_set_load(options->config, world_real(), out, &problems, &count, &err);
     if (s != OK) {
-        fprintf(stderr, "%sweir up: %s\n", buf_text(&problems), err.text);
+        fprintf(stderr, "%sweir %s: %s\n", buf_text(&problems), command, err.text);
         *exit_code = EX_CONFIG;
     }
     buf_done(&problems);
@@ -99,17 +146,16 @@ static void raise_file_limit(void)
     }
 }
 
-static int look_after(struct app *app, const sigset_t *signals)
+static int look_after(const char *command, struct app *app, const sigset_t *signals, int64_t began_us)
 {
     bool told = false;
-    int64_t began_us = world_mono_us(world_real());
     for (;;) {
         bool ready = false;
         int64_t wait_ms = 1000;
         int exit_code = EX_OK;
         struct error err;
         if (app_step(app, &ready, &wait_ms, &exit_code, &err) != OK) {
-            fprintf(stderr, "weir up: %s\n", err.text);
+            fprintf(stderr, "weir %s: %s\n", command, err.text);
             return exit_code;
         }
         if (ready && !told) {
@@ -128,15 +174,17 @@ static int look_after(struct app *app, const sigset_t *signals)
     }
 }
 
-int command_up(int argc, char **argv)
+static int run(const struct role_command *what, int argc, char **argv)
 {
-    struct up_options options;
+    struct up_options options = { .ingest_port = -1, .api_port = -1, .olap_port = -1, .port = -1 };
+    const char *command = what->command.name;
+    const int64_t began_us = world_mono_us(world_real());
     int exit_code;
-    if (!args_parse(&UP, argc, argv, &options, &exit_code))
+    if (!args_parse(&what->command, argc, argv, &options, &exit_code))
         return exit_code;
     static struct config config;
     struct domain_set *domains = NULL;
-    if (!load(&options, &config, &exit_code) || !load_domains(&options, &domains, &exit_code))
+    if (!load(command, &options, &config, &exit_code) || !load_domains(command, &options, &domains, &exit_code))
         return exit_code;
     set_up_log(&config.settings);
     raise_file_limit();
@@ -150,18 +198,41 @@ int command_up(int argc, char **argv)
     sigprocmask(SIG_BLOCK, &signals, NULL);
     signal(SIGPIPE, SIG_IGN);
 
-    struct app_options app_options = {
-        .data_path = options.data, .environment = options.env, .settings = &config.settings, .domains = domains
-    };
+    struct app_options app_options = { .roles = what->roles,
+                                       .command = command,
+                                       .data_path = options.data,
+                                       .environment = options.env,
+                                       .settings = &config.settings,
+                                       .domains = domains };
     struct app *app;
     struct error err;
     if (app_start(&app_options, &app, &exit_code, &err) != OK) {
-        fprintf(stderr, "weir up: %s\n", err.text);
+        fprintf(stderr, "weir %s: %s\n", command, err.text);
         domain_set_free(domains);
         return exit_code;
     }
-    exit_code = look_after(app, &signals);
+    exit_code = look_after(command, app, &signals, began_us);
     app_stop(app);
     domain_set_free(domains);
     return exit_code;
+}
+
+int command_up(int argc, char **argv)
+{
+    return run(&UP, argc, argv);
+}
+
+int command_ingest(int argc, char **argv)
+{
+    return run(&INGEST, argc, argv);
+}
+
+int command_process(int argc, char **argv)
+{
+    return run(&PROCESS, argc, argv);
+}
+
+int command_serve(int argc, char **argv)
+{
+    return run(&SERVE, argc, argv);
 }

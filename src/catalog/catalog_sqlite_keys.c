@@ -48,12 +48,13 @@ static enum status fill_directory(struct sqlite_catalog *self, int64_t now_ms, s
     }
     if (step != SQLITE_DONE)
         return catalog_sql_failed(self, "read the tenants", err);
-    s = catalog_sql_prepare(self, "SELECT hash, kind = 'write', tenant_id" LIVE_KEYS, &keys, err);
+    s = catalog_sql_prepare(self, "SELECT hash, kind = 'write', tenant_id, revoked_ms" LIVE_KEYS, &keys, err);
     if (s != OK)
         return s;
     sqlite3_bind_int64(keys, 1, now_ms);
     while ((step = sqlite3_step(keys)) == SQLITE_ROW)
         directory_add_key(directory, sqlite3_column_int(keys, 1) ? KEY_WRITE : KEY_READ, sqlite3_column_blob(keys, 0),
+                          sqlite3_column_type(keys, 3) == SQLITE_NULL ? KEY_NO_END : sqlite3_column_int64(keys, 3),
                           slice_from((const char *)sqlite3_column_text(keys, 2)));
     return step == SQLITE_DONE ? OK : catalog_sql_failed(self, "read the keys", err);
 }

@@ -9,12 +9,6 @@
 
 #include "world/world.h"
 
-struct directory_key {
-    unsigned char hash[KEY_HASH_BYTES];
-    enum key_kind kind;
-    uint32_t tenant;
-};
-
 struct directory {
     struct tenant *tenants;
     struct directory_key *keys;
@@ -109,7 +103,7 @@ static size_t hash_slot(const struct directory *directory, const unsigned char *
 }
 
 void directory_add_key(struct directory *directory, enum key_kind kind, const unsigned char hash[KEY_HASH_BYTES],
-                       struct slice tenant_id)
+                       int64_t end_ms, struct slice tenant_id)
 {
     assert(directory->key_count < directory->keys_max);
     uint32_t tenant = directory->by_id[id_slot(directory, tenant_id)];
@@ -117,11 +111,23 @@ void directory_add_key(struct directory *directory, enum key_kind kind, const un
     struct directory_key *key = &directory->keys[directory->key_count++];
     memcpy(key->hash, hash, KEY_HASH_BYTES);
     key->kind = kind;
+    key->end_ms = end_ms;
     key->tenant = tenant - 1;
     size_t slot = hash_slot(directory, hash);
     while (directory->by_key[slot])
         slot = (slot + 1) & directory->key_mask;
     directory->by_key[slot] = (uint32_t)directory->key_count;
+}
+
+size_t directory_key_count(const struct directory *directory)
+{
+    return directory->key_count;
+}
+
+const struct directory_key *directory_key_at(const struct directory *directory, size_t index)
+{
+    assert(index < directory->key_count);
+    return &directory->keys[index];
 }
 
 size_t directory_count(const struct directory *directory)

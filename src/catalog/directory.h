@@ -12,6 +12,16 @@ void key_make(enum key_kind kind, struct world *world, char out[TENANT_KEY_MAX +
 
 struct directory *directory_new(size_t tenants_max, size_t keys_max); /* NULL: out of memory */
 void directory_add_tenant(struct directory *directory, const struct tenant *tenant);
-/* tenant_id must have been added. */
+/* tenant_id must have been added. end_ms: when a replaced key stops working; KEY_NO_END. */
+#define KEY_NO_END INT64_MAX
 void directory_add_key(struct directory *directory, enum key_kind kind, const unsigned char hash[KEY_HASH_BYTES],
-                       struct slice tenant_id);
+                       int64_t end_ms, struct slice tenant_id);
+
+struct directory_key {
+    unsigned char hash[KEY_HASH_BYTES];
+    enum key_kind kind;
+    uint32_t tenant; /* index for directory_at */
+    int64_t end_ms;
+};
+size_t directory_key_count(const struct directory *directory);
+const struct directory_key *directory_key_at(const struct directory *directory, size_t index);

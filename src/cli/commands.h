@@ -5,6 +5,9 @@
 #define WEIR_VERSION "0.1.0"
 
 int command_up(int argc, char **argv);
+int command_ingest(int argc, char **argv);
+int command_process(int argc, char **argv);
+int command_serve(int argc, char **argv);
 int command_send(int argc, char **argv);
 int command_check(int argc, char **argv);
 int command_generate(int argc, char **argv);
@@ -20,6 +23,9 @@ int command_olap(int argc, char **argv);
 // clang-format off
 #define COMMAND_TABLE(ROW, HIDDEN)                                                       \
     ROW("up", command_up, "start everything: ingestion, processing, engine, API")        \
+    ROW("ingest", command_ingest, "take events in, as a process of its own")             \
+    ROW("process", command_process, "process events, as a process of its own")           \
+    ROW("serve", command_serve, "store and answer, as a process of its own")             \
     ROW("send", command_send, "send events from files through HTTP")                     \
     ROW("generate", command_generate, "make believable events")                          \
     ROW("check", command_check, "check the configuration, list and explain settings")    \

@@ -28,8 +28,10 @@ struct settings {
 
     setting_text kafka_brokers, kafka_prefix, kafka_compression, kafka_security, kafka_sasl_mechanism, kafka_sasl_user,
         kafka_sasl_password, kafka_tls_ca, kafka_tls_certificate, kafka_tls_key;
-    int64_t kafka_replication, kafka_min_insync, kafka_linger_ms, kafka_batch_bytes;
+    int64_t kafka_replication, kafka_min_insync, kafka_linger_ms, kafka_batch_bytes, kafka_session_ms;
 
+    setting_text process_host;
+    int64_t process_port;
     int64_t process_dedup_horizon_ms, process_dedup_bytes_max, process_dedup_memory_bytes_max,
         process_checkpoint_interval_ms, process_checkpoint_bytes, process_state_memory_bytes_max;
 

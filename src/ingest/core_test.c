@@ -81,10 +81,10 @@ static void add_tenant(struct directory *directory, const char *id, uint64_t quo
     directory_add_tenant(directory, &tenant);
     snprintf(key, sizeof key, "%s_write", id);
     key_hash(slice_from(key), hash);
-    directory_add_key(directory, KEY_WRITE, hash, slice_from(id));
+    directory_add_key(directory, KEY_WRITE, hash, KEY_NO_END, slice_from(id));
     snprintf(key, sizeof key, "%s_read", id);
     key_hash(slice_from(key), hash);
-    directory_add_key(directory, KEY_READ, hash, slice_from(id));
+    directory_add_key(directory, KEY_READ, hash, KEY_NO_END, slice_from(id));
 }
 
 static enum status fixture_directory(struct catalog *catalog, struct directory **out, struct error *err)

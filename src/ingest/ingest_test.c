@@ -44,7 +44,7 @@ static enum status fixed_directory(struct catalog *catalog, struct directory **o
     assert_non_null(directory);
     directory_add_tenant(directory, &tenant);
     key_hash(SLICE("acme_write"), hash);
-    directory_add_key(directory, KEY_WRITE, hash, SLICE("acme"));
+    directory_add_key(directory, KEY_WRITE, hash, KEY_NO_END, SLICE("acme"));
     *out = directory;
     return OK;
 }

@@ -9,6 +9,9 @@
 /* ERR_INVALID with the reason when the commit must not be queued. Reads every record's length. Any thread. */
 MUST_CHECK enum status commit_check(const struct journal_commit *commit, uint16_t partitions, size_t bytes_max,
                                     struct error *err);
+/* The share of backends that nobody shares: everything is here. */
+MUST_CHECK enum status journal_share_whole(struct journal *journal, const struct journal_share_options *options,
+                                           struct journal_share **out, struct error *err);
 /* What the commit counts against the queue's bound. */
 size_t commit_bytes(const struct journal_commit *commit);
 

@@ -17,6 +17,7 @@ const char *journal_topic_name(enum journal_topic topic)
         [TOPIC_IDENTITIES] = "identities",
         [TOPIC_SEGMENTS] = "segments",
         [TOPIC_WEBHOOKS] = "webhooks",
+        [TOPIC_CATALOG] = "catalog",
     };
     const char *name = (unsigned)topic < JOURNAL_TOPICS ? NAMES[topic] : NULL;
     return name ? name : "unknown";
@@ -102,4 +103,41 @@ struct journal_commit *commit_list_take(struct commit_list *list)
         newest = next;
     }
     return oldest;
+}
+
+static enum share_place whole_place(struct journal_share *share, uint16_t partition)
+{
+    (void)share;
+    (void)partition;
+    return SHARE_HERE;
+}
+
+static void whole_left(struct journal_share *share, uint16_t partition)
+{
+    (void)share;
+    (void)partition;
+}
+
+static enum status whole_state(struct journal_share *share, struct error *err)
+{
+    (void)share;
+    (void)err;
+    return OK;
+}
+
+static void whole_close(struct journal_share *share)
+{
+    (void)share;
+}
+
+enum status journal_share_whole(struct journal *journal, const struct journal_share_options *options,
+                                struct journal_share **out, struct error *err)
+{
+    static const struct journal_share_ops OPS = { whole_place, whole_left, whole_state, whole_close };
+    static struct journal_share whole = { &OPS, 1000000 };
+    (void)journal;
+    (void)options;
+    (void)err;
+    *out = &whole;
+    return OK;
 }

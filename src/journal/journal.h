@@ -5,7 +5,7 @@
  * never. Backends: file (default), memory (tests, simulation), kafka. Beside their options this header names none.
  * Far backends (kafka): of a commit without marks that failed, some chunks may be there; what a done said is seen by
  * readers a moment later, with a wake; topics that are read together by one reader are events and rekeyed, changelog,
- * or the others; each chunk has a position of its own. Threads: submit
+ * catalog, or the others; each chunk has a position of its own. Threads: submit
  * from any; each reader is used by one thread at a time; everything else from any. Bounds: a commit holds at most
  * JOURNAL_COMMIT_BYTES_MAX; submitted but unfinished commits at most options.queue_bytes_max. */
 #pragma once
@@ -41,6 +41,8 @@ enum journal_topic {
     TOPIC_IDENTITIES = 10,
     TOPIC_SEGMENTS = 11,
     TOPIC_WEBHOOKS = 12,
+    TOPIC_CATALOG = 13, /* tenants and keys for other processes, in partition 0; only the newest record counts
+                           catalog/catalog_journal.h */
 };
 #define TOPIC_BIT(topic) (1u << (topic))
 const char *journal_topic_name(enum journal_topic topic);
@@ -98,6 +100,7 @@ struct journal_kafka_options {
     const char *security; /* plaintext, ssl, sasl_plaintext, sasl_ssl */
     const char *sasl_mechanism, *sasl_user, *sasl_password;
     const char *tls_ca, *tls_certificate, *tls_key;
+    uint32_t session_ms; /* a process that is silent for so long loses its share of the partitions */
 };
 
 struct journal_options {
@@ -141,8 +144,12 @@ struct journal_status {
     bool full; /* commits are refused at the moment */
 };
 
+struct journal_share;
+struct journal_share_options;
+
 struct journal_backend {
     const char *name; /* as in the settings: "file", "memory", "kafka" */
+    bool shared;      /* several processes may work on one journal at the same time */
     enum status (*open)(const struct journal_options *, struct world *, struct metrics *, struct journal **,
                         struct error *);
     /* OK: done will be called. ERR_INVALID: too large or malformed. ERR_FULL: queue or disk is full now. ERR_CLOSED.
@@ -180,7 +187,34 @@ struct journal_backend {
     size_t (*roles)(struct journal *, struct role *out_roles);
     /* No more submits; what was submitted is finished by the role's remaining steps. */
     void (*drain)(struct journal *);
+    /* ERR_INVALID: the settings do not allow it. A backend that is not shared gives all partitions, at once. */
+    enum status (*share_open)(struct journal *, const struct journal_share_options *, struct journal_share **,
+                              struct error *);
     void (*close)(struct journal *); /* after its roles have stopped */
+};
+
+/* The partitions of one kind of work, shared out among all processes that open the same share; they come and go as
+ * processes do. ops may be called from any thread. */
+enum share_place {
+    SHARE_ELSEWHERE,
+    SHARE_HERE,    /* this process works on the partition */
+    SHARE_LEAVING, /* it shall end that, and then say so with left: till then nobody else begins, unless this process
+                      was away for so long that it was taken for dead */
+};
+struct journal_share {
+    const struct journal_share_ops *ops;
+    int64_t settle_us; /* who lost a partition because it was away knows it after so long: till then, no second try */
+};
+struct journal_share_ops {
+    enum share_place (*place)(struct journal_share *, uint16_t partition);
+    void (*left)(struct journal_share *, uint16_t partition);
+    /* OK: this process takes part. ERR_RETRY: not yet, or not now. ERR_CLOSED: it never will again; the reason. */
+    enum status (*state)(struct journal_share *, struct error *);
+    void (*close)(struct journal_share *); /* after the work has ended; before the journal's close */
+};
+struct journal_share_options {
+    const char *work;   /* what is shared: "process" */
+    const char *member; /* this process, the same after a restart: then it gets the same partitions again */
 };
 
 /* Every backend's structs begin with these. */

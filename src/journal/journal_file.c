@@ -293,5 +293,6 @@ const struct journal_backend journal_file = {
     .end_offset = file_end_offset,
     .roles = file_roles,
     .drain = file_drain,
+    .share_open = journal_share_whole,
     .close = file_close,
 };

@@ -1,9 +1,10 @@
-/* The journal on Apache Kafka. Three Kafka topics hold all of ours, each with journal.partitions partitions, so that
+/* The journal on Apache Kafka. Kafka topics hold all of ours, with journal.partitions partitions, so that
  * what is read together lies in one partition and a position is one number (decision 0022):
  *
  *     PREFIX.input      events (ingestion, idempotent), rekeyed (processing, transactions)
  *     PREFIX.changelog  changelog
  *     PREFIX.output     everything else
+ *     PREFIX.catalog    catalog: one partition, of which only the newest message is kept
  *
  * A chunk is one message: key = struct kafka_key (kafka.h), value = the chunk's bytes as they are, timestamp = when it
  * was written. So Kafka's cost per message is paid per chunk, not per event, and nothing is copied or parsed on the
@@ -84,7 +85,7 @@ static enum status kafka_open(const struct journal_options *options, struct worl
     kafka->lags = calloc(options->partitions, sizeof *kafka->lags);
     if (!kafka->lags)
         abort();
-    static const char *const LANE_NAMES[LANES] = { "input", "changelog", "output" };
+    static const char *const LANE_NAMES[LANES] = { "input", "changelog", "output", "catalog" };
     for (size_t i = 0; i < LANES; i++)
         snprintf(kafka->topics[i], sizeof kafka->topics[i], "%s.%s", options->kafka.prefix, LANE_NAMES[i]);
     s = open_probe(kafka, err);
@@ -183,6 +184,7 @@ static void kafka_drain(struct journal *journal)
 
 const struct journal_backend journal_kafka = {
     .name = "kafka",
+    .shared = true,
     .open = kafka_open,
     .submit = kafka_submit,
     .read = kafka_reader_read,
@@ -195,5 +197,6 @@ const struct journal_backend journal_kafka = {
     .end_offset = kafka_end_offset,
     .roles = kafka_roles,
     .drain = kafka_drain,
+    .share_open = kafka_share_open,
     .close = kafka_close,
 };

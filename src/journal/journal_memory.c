@@ -418,5 +418,6 @@ const struct journal_backend journal_memory = {
     .end_offset = memory_end_offset,
     .roles = memory_roles,
     .drain = memory_drain,
+    .share_open = journal_share_whole,
     .close = memory_close,
 };

@@ -1,7 +1,8 @@
 /* The inside of the Kafka backend, shared by its files: kafka_client.c (handles and what librdkafka says),
  * kafka_topics.c, kafka_topic_config.c, kafka_rights.c (made and checked at start), kafka_input.c (commits without
  * marks), kafka_writer.c (commits with marks: one transaction each), kafka_marks.c (marks as a group's offsets),
- * kafka_reader.c. journal_kafka.c ties them together and draws how a commit lies in Kafka. Nobody else includes this.
+ * kafka_reader.c, kafka_share.c (which process works on which partition). journal_kafka.c ties them together and draws
+ * how a commit lies in Kafka. Nobody else includes this.
  *
  * Bounds: KAFKA_WRITERS_MAX groups × partitions that this process commits for; librdkafka's own queues by
  * options.queue_bytes_max (out) and FETCH_BYTES (in, for each reader). */
@@ -20,7 +21,7 @@
 #define KAFKA_TROUBLE_MAX 300
 
 /* What is read together lies in one Kafka topic, so that a reader's position is one number. */
-enum kafka_lane { LANE_INPUT, LANE_CHANGELOG, LANE_OUTPUT, LANES };
+enum kafka_lane { LANE_INPUT, LANE_CHANGELOG, LANE_OUTPUT, LANE_CATALOG, LANES };
 
 /* Before each chunk, as the message's key; little-endian. */
 struct kafka_key {
@@ -77,7 +78,15 @@ static inline enum kafka_lane kafka_lane_of(unsigned topic)
 {
     if (topic == TOPIC_EVENTS || topic == TOPIC_REKEYED)
         return LANE_INPUT;
+    if (topic == TOPIC_CATALOG)
+        return LANE_CATALOG;
     return topic == TOPIC_CHANGELOG ? LANE_CHANGELOG : LANE_OUTPUT;
+}
+
+/* How many partitions the lane has. */
+static inline uint16_t kafka_lane_partitions(const struct kafka *kafka, enum kafka_lane lane)
+{
+    return lane == LANE_CATALOG ? 1 : kafka->journal.partitions;
 }
 
 /* JOURNAL_BEGIN is no message's: a position is Kafka's offset and one. */
@@ -98,6 +107,10 @@ struct kafka_setting {
 MUST_CHECK enum status kafka_client_new(struct kafka *kafka, rd_kafka_type_t type, const struct kafka_setting *settings,
                                         void (*delivered)(rd_kafka_t *, const rd_kafka_message_t *, void *),
                                         rd_kafka_t **out, struct error *err);
+/* The same, with what is called, by whoever polls it, when the group shares its partitions out. */
+typedef void kafka_rebalance(rd_kafka_t *, rd_kafka_resp_err_t, rd_kafka_topic_partition_list_t *, void *);
+MUST_CHECK enum status kafka_client_of_group(struct kafka *kafka, const struct kafka_setting *settings,
+                                             kafka_rebalance *rebalance, rd_kafka_t **out, struct error *err);
 bool kafka_is_refusal(rd_kafka_resp_err_t code);
 /* What the program can do next after librdkafka's code. */
 enum status kafka_status(rd_kafka_resp_err_t code);
@@ -164,3 +177,7 @@ enum status kafka_reader_open(struct journal *journal, const struct journal_read
 enum status kafka_reader_read(struct journal_reader *reader, size_t bytes_max, struct journal_batch *out,
                               struct error *err);
 void kafka_reader_close(struct journal_reader *reader);
+
+/* kafka_share.c */
+enum status kafka_share_open(struct journal *journal, const struct journal_share_options *options,
+                             struct journal_share **out, struct error *err);

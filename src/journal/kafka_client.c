@@ -99,9 +99,9 @@ static enum status refused(const struct journal_kafka_options *options, const ch
     return error_set(err, ERR_INVALID, "kafka: %s", why);
 }
 
-enum status kafka_client_new(struct kafka *kafka, rd_kafka_type_t type, const struct kafka_setting *settings,
-                             void (*delivered)(rd_kafka_t *, const rd_kafka_message_t *, void *), rd_kafka_t **out,
-                             struct error *err)
+static enum status make(struct kafka *kafka, rd_kafka_type_t type, const struct kafka_setting *settings,
+                        void (*delivered)(rd_kafka_t *, const rd_kafka_message_t *, void *), kafka_rebalance *rebalance,
+                        rd_kafka_t **out, struct error *err)
 {
     char why[300];
     rd_kafka_conf_t *conf = rd_kafka_conf_new();
@@ -115,6 +115,8 @@ enum status kafka_client_new(struct kafka *kafka, rd_kafka_type_t type, const st
     rd_kafka_conf_set_opaque(conf, kafka);
     if (delivered)
         rd_kafka_conf_set_dr_msg_cb(conf, delivered);
+    if (rebalance)
+        rd_kafka_conf_set_rebalance_cb(conf, rebalance);
     rd_kafka_t *client = rd_kafka_new(type, conf, why, sizeof why);
     if (!client) {
         rd_kafka_conf_destroy(conf);
@@ -122,6 +124,19 @@ enum status kafka_client_new(struct kafka *kafka, rd_kafka_type_t type, const st
     }
     *out = client;
     return OK;
+}
+
+enum status kafka_client_new(struct kafka *kafka, rd_kafka_type_t type, const struct kafka_setting *settings,
+                             void (*delivered)(rd_kafka_t *, const rd_kafka_message_t *, void *), rd_kafka_t **out,
+                             struct error *err)
+{
+    return make(kafka, type, settings, delivered, NULL, out, err);
+}
+
+enum status kafka_client_of_group(struct kafka *kafka, const struct kafka_setting *settings, kafka_rebalance *rebalance,
+                                  rd_kafka_t **out, struct error *err)
+{
+    return make(kafka, RD_KAFKA_CONSUMER, settings, NULL, rebalance, out, err);
 }
 
 enum status kafka_status(rd_kafka_resp_err_t code)

@@ -83,7 +83,8 @@ static rd_kafka_resp_err_t ask(struct kafka *kafka, rd_kafka_t *client, const ch
 {
     rd_kafka_topic_partition_list_t *places = rd_kafka_topic_partition_list_new(LANES);
     for (size_t i = 0; i < LANES; i++)
-        rd_kafka_topic_partition_list_add(places, kafka->topics[i], partition);
+        if (partition < kafka_lane_partitions(kafka, (enum kafka_lane)i))
+            rd_kafka_topic_partition_list_add(places, kafka->topics[i], partition);
     rd_kafka_ListConsumerGroupOffsets_t *question = rd_kafka_ListConsumerGroupOffsets_new(group, places);
     rd_kafka_AdminOptions_t *options = rd_kafka_AdminOptions_new(client, RD_KAFKA_ADMIN_OP_LISTCONSUMERGROUPOFFSETS);
     rd_kafka_error_destroy(rd_kafka_AdminOptions_set_require_stable_offsets(options, 1));

@@ -1,4 +1,4 @@
-/* The three topics: made with the right settings when missing, and looked at before anything relies on them. Kafka
+/* The topics: made with the right settings when missing, and looked at before anything relies on them. Kafka
  * keeps the changelog for as long as it may be needed to rebuild a state elsewhere: there is no bound by time. */
 #include <inttypes.h>
 #include <stdio.h>
@@ -16,10 +16,12 @@ static enum status make(struct kafka *kafka, enum kafka_lane lane, struct error 
     const struct journal_kafka_options *options = &kafka->options.kafka;
     char why[300], retention[32], min_insync[16];
     snprintf(retention, sizeof retention, "%" PRId64,
-             lane == LANE_CHANGELOG || kafka->options.retention_ms == 0 ? -1 : kafka->options.retention_ms);
+             lane == LANE_CHANGELOG || lane == LANE_CATALOG || kafka->options.retention_ms == 0
+                 ? -1
+                 : kafka->options.retention_ms);
     snprintf(min_insync, sizeof min_insync, "%d", options->min_insync);
-    rd_kafka_NewTopic_t *topic =
-        rd_kafka_NewTopic_new(kafka->topics[lane], kafka->journal.partitions, options->replication, why, sizeof why);
+    rd_kafka_NewTopic_t *topic = rd_kafka_NewTopic_new(kafka->topics[lane], kafka_lane_partitions(kafka, lane),
+                                                       options->replication, why, sizeof why);
     if (!topic)
         return error_set(err, ERR_INVALID, "kafka: topic %s: %s", kafka->topics[lane], why);
     rd_kafka_NewTopic_set_config(topic, "retention.ms", retention);
@@ -27,6 +29,10 @@ static enum status make(struct kafka *kafka, enum kafka_lane lane, struct error 
     rd_kafka_NewTopic_set_config(topic, "max.message.bytes", "33554432");
     rd_kafka_NewTopic_set_config(topic, "compression.type", "producer");
     rd_kafka_NewTopic_set_config(topic, "unclean.leader.election.enable", "false");
+    if (lane == LANE_CATALOG) {
+        rd_kafka_NewTopic_set_config(topic, "cleanup.policy", "compact");
+        rd_kafka_NewTopic_set_config(topic, "segment.ms", "3600000");
+    }
     rd_kafka_queue_t *queue = rd_kafka_queue_new(kafka->probe);
     rd_kafka_AdminOptions_t *admin = rd_kafka_AdminOptions_new(kafka->probe, RD_KAFKA_ADMIN_OP_CREATETOPICS);
     rd_kafka_AdminOptions_set_operation_timeout(admin, KAFKA_WAIT_MS, why, sizeof why);
@@ -44,7 +50,7 @@ static enum status make(struct kafka *kafka, enum kafka_lane lane, struct error 
     enum status s = code ? kafka_error(err, code, "make topic %s", kafka->topics[lane]) : OK;
     if (s == OK)
         log_info("kafka.topic_made", "topic=%s partitions=%u replication=%d", kafka->topics[lane],
-                 kafka->journal.partitions, options->replication);
+                 kafka_lane_partitions(kafka, lane), options->replication);
     if (event)
         rd_kafka_event_destroy(event);
     rd_kafka_AdminOptions_destroy(admin);
@@ -120,7 +126,7 @@ static enum status check(struct kafka *kafka, enum kafka_lane lane, const struct
 {
     const char *topic = kafka->topics[lane];
     int copies = kafka->options.kafka.replication;
-    if (seen->partitions != kafka->journal.partitions)
+    if (lane != LANE_CATALOG && seen->partitions != kafka->journal.partitions)
         return error_set(
             err, ERR_INVALID,
             "kafka: topic %s has %d partitions, journal.partitions says %u: set it to %d, or choose another "

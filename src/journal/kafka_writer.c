@@ -27,10 +27,11 @@ struct kafka_writer {
     uint64_t numbers[JOURNAL_TOPICS];
 };
 
-/* One writer alone numbers these topics' records in its partition. */
+/* One writer alone numbers these topics' records in its partition. (The catalog's messages shall have one key, so that
+ * Kafka keeps the newest only.) */
 static bool is_numbered(unsigned topic)
 {
-    return topic != TOPIC_EVENTS && topic != TOPIC_REKEYED && topic != TOPIC_DEAD_LETTERS;
+    return topic != TOPIC_EVENTS && topic != TOPIC_REKEYED && topic != TOPIC_DEAD_LETTERS && topic != TOPIC_CATALOG;
 }
 
 static void give_up(struct kafka_writer *writer)

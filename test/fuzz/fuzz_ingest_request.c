@@ -46,7 +46,7 @@ static enum status fixed_directory(struct catalog *catalog, struct directory **o
     directory_add_tenant(directory, &open);
     directory_add_tenant(directory, &closed);
     key_hash(SLICE("k"), hash);
-    directory_add_key(directory, KEY_WRITE, hash, SLICE("acme"));
+    directory_add_key(directory, KEY_WRITE, hash, KEY_NO_END, SLICE("acme"));
     *out = directory;
     return OK;
 }

@@ -7,11 +7,11 @@ from weir import SHARED, Weir
 DATA = os.path.join(SHARED, "data")
 
 
-def send_file(weir, name, key, batch=1000):
+def send_file(weir, name, key, batch=1000, post=Weir.post):
     accepted, lines = 0, []
 
     def flush():
-        status, answer = weir.post("/track", ("[" + ",".join(lines) + "]").encode(), key)
+        status, answer = post(weir, "/track", ("[" + ",".join(lines) + "]").encode(), key)
         assert status == 200 and answer["rejected"] == 0, (status, str(answer)[:500])
         return answer["accepted"]
 

@@ -1,0 +1,275 @@
+/* The engine needs a third of a second; meanwhile the API answers that it is not ready, and outputs wait in the journal
+ * as they would if it were away. */
+#include "app/storing.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <sysexits.h>
+#include <unistd.h>
+
+#include "app/engine.h"
+#include "app/give_way.h"
+#include "app/parts.h"
+#include "base/log.h"
+#include "cli/commands.h"
+#include "replay/replay.h"
+#include "world/disk.h"
+#include "world/world.h"
+
+#define SINK_DRAIN_WAIT_MS 3000
+#define LATER_NICE 5 /* storing has the journal in front of it: a client's request goes first */
+#define REPLAY_NICE 15
+#define RESTART_PAUSE_US 1000000
+
+struct storing {
+    struct storing_options options;
+    char token_path[DISK_PATH_MAX], replay_path[DISK_PATH_MAX];
+    struct journal *journal;
+    struct catalog *catalog;
+    struct metrics *metrics;
+    struct world *world;
+    struct engine *engine;
+    struct replayer *replayer;
+    struct role_thread *replay_thread;
+    struct serve *serve;
+    struct give_way give_way;
+    uint16_t lane_count, sink_count;
+    int64_t sinks_at_us; /* not before, after a failure */
+    struct lane {        /* one for each order of the journal's positions; a sink waits within its store */
+        struct store *store;
+        struct sink *sink;
+        struct role_thread *thread;
+    } lanes[];
+};
+
+static bool hook_engine_is_ready(void *self)
+{
+    return engine_is_ready(((struct storing *)self)->engine);
+}
+
+static void hook_reader(void *self, uint32_t olap_slot, struct serve_user *out)
+{
+    struct olap_user user;
+    engine_reader(((struct storing *)self)->engine, olap_slot, &user);
+    snprintf(out->name, sizeof out->name, "%s", user.name);
+    snprintf(out->password, sizeof out->password, "%s", user.password);
+}
+
+static enum status hook_map_tenant(void *self, const struct tenant *tenant, struct error *err)
+{
+    return engine_map_tenant(((struct storing *)self)->engine, tenant, err);
+}
+
+static uint64_t hook_quota_used(void *self, const char *tenant_id)
+{
+    return ingest_quota_used(((struct storing *)self)->options.ingest, slice_from(tenant_id));
+}
+
+/* Behind everything that is live: it has all the time. */
+static enum status start_replayer(struct storing *storing, int *exit_code, struct error *err)
+{
+    struct olap_user writer;
+    engine_writer(storing->engine, &writer);
+    struct replayer_options options = { .domains = storing->options.domains,
+                                        .engine_url = engine_url(storing->engine),
+                                        .user = writer.name,
+                                        .password = writer.password,
+                                        .scratch_path = storing->replay_path,
+                                        .kv_pool = storing->options.kv_pool };
+    storing->replayer = replayer_new(&options, storing->world);
+    struct role role = replayer_role(storing->replayer);
+    role.nice = REPLAY_NICE;
+    *exit_code = EX_OSERR;
+    return role_start(&role, storing->world, &storing->replay_thread, err);
+}
+
+static enum status open_serve(struct storing *storing, int *exit_code, struct error *err)
+{
+    struct serve_options options;
+    const struct settings *settings = storing->options.settings;
+    struct ingest *ingest = storing->options.ingest;
+    parts_serve_options(settings, storing->token_path, &options);
+    options.engine_url = engine_url(storing->engine);
+    options.engine_is_ready = hook_engine_is_ready;
+    options.reader = hook_reader;
+    options.map_tenant = hook_map_tenant;
+    options.quota_used = ingest ? hook_quota_used : NULL;
+    options.hook_self = storing;
+    options.environment = storing->options.environment;
+    options.version = WEIR_VERSION;
+    options.ingest_port = ingest ? ingest_port(ingest) : (uint16_t)settings->ingest_port;
+    options.replayer = storing->replayer;
+    *exit_code = EX_UNAVAILABLE;
+    return serve_new(&options, storing->catalog, storing->metrics, storing->world, &storing->serve, err);
+}
+
+enum status storing_open(const struct storing_options *options, struct journal *journal, struct catalog *catalog,
+                         struct metrics *metrics, struct world *world, struct storing **out, int *out_exit_code,
+                         struct error *err)
+{
+    struct storing *storing = calloc(1, sizeof *storing + journal->orders * sizeof storing->lanes[0]);
+    if (!storing)
+        abort();
+    storing->options = *options;
+    storing->journal = journal;
+    storing->lane_count = journal->orders;
+    storing->catalog = catalog;
+    storing->metrics = metrics;
+    storing->world = world;
+    snprintf(storing->token_path, sizeof storing->token_path, "%s/admin.token", options->data_path);
+    snprintf(storing->replay_path, sizeof storing->replay_path, "%s/replay", options->data_path);
+    enum status s = engine_start(options->settings, options->data_path, catalog, metrics, world, &storing->engine,
+                                 out_exit_code, err);
+    if (s == OK)
+        s = start_replayer(storing, out_exit_code, err);
+    if (s == OK)
+        s = open_serve(storing, out_exit_code, err);
+    if (s == OK) {
+        *out = storing;
+        return OK;
+    }
+    storing_stop_api(storing);
+    storing_free(storing);
+    return s;
+}
+
+enum status storing_start(struct storing *storing, struct error *err)
+{
+    return serve_start(storing->serve, err);
+}
+
+static enum status open_store(struct storing *storing, struct store **out, struct error *err)
+{
+    struct olap_user writer;
+    engine_writer(storing->engine, &writer);
+    struct store_options options = { .url = engine_url(storing->engine),
+                                     .database = "weir",
+                                     .user = writer.name,
+                                     .password = writer.password,
+                                     .connect_wait_ms = 2000,
+                                     .insert_wait_ms = 60000 };
+    return store_clickhouse.open(&options, storing->world, out, err);
+}
+
+static enum status start_sink(struct storing *storing, struct error *err)
+{
+    struct sink_options options;
+    struct lane *lane = &storing->lanes[storing->sink_count];
+    parts_sink_options(storing->options.settings, &options);
+    if (storing->journal->orders > 1)
+        options.partition = storing->sink_count;
+    enum status s = lane->store ? OK : open_store(storing, &lane->store, err);
+    if (s == OK)
+        s = sink_open(&options, storing->journal, lane->store, storing->metrics, storing->world, &lane->sink, err);
+    if (s != OK)
+        return error_wrap(err, s, "start the store's sink");
+    struct role role = sink_role(lane->sink);
+    role.nice = LATER_NICE;
+    s = role_start(&role, storing->world, &lane->thread, err);
+    storing->sink_count++;
+    return s;
+}
+
+static bool sinks_run(const struct storing *storing)
+{
+    return storing->sink_count == storing->journal->orders;
+}
+
+/* Once the tables are there: before, an insert could only fail. A journal that does not answer now is asked again. */
+static enum status start_sinks(struct storing *storing, struct error *err)
+{
+    enum status s = OK;
+    int64_t now_us = world_mono_us(storing->world);
+    if (!engine_is_ready(storing->engine) || now_us < storing->sinks_at_us)
+        return OK;
+    while (s == OK && !sinks_run(storing))
+        s = start_sink(storing, err);
+    if (s != ERR_RETRY)
+        return s;
+    log_warn("store.start_waits", "%s", err->text);
+    storing->sinks_at_us = now_us + RESTART_PAUSE_US;
+    return OK;
+}
+
+static void follow_load(struct storing *storing, int64_t *out_wait_ms)
+{
+    if (*out_wait_ms > GIVE_WAY_EVERY_MS)
+        *out_wait_ms = GIVE_WAY_EVERY_MS;
+    give_way_look(&storing->give_way, world_mono_us(storing->world));
+    int64_t worst_us = 0, wall_us = world_wall_us(storing->world);
+    for (uint16_t i = 0; i < storing->sink_count; i++) {
+        int64_t lag_us = sink_lag_us(storing->lanes[i].sink, wall_us);
+        worst_us = lag_us > worst_us ? lag_us : worst_us;
+    }
+    engine_give_way(storing->engine, give_way_nice(&storing->give_way, worst_us));
+}
+
+enum status storing_step(struct storing *storing, bool *out_ready, int64_t *out_wait_ms, int *out_exit_code,
+                         struct error *err)
+{
+    enum status s = engine_step(storing->engine, out_wait_ms, out_exit_code, err);
+    if (s != OK)
+        return s;
+    *out_exit_code = EX_SOFTWARE;
+    s = start_sinks(storing, err);
+    *out_ready = sinks_run(storing);
+    if (*out_ready)
+        follow_load(storing, out_wait_ms);
+    return s;
+}
+
+struct queue *storing_live_queue(struct storing *storing)
+{
+    return serve_live_queue(storing->serve);
+}
+
+uint16_t storing_api_port(const struct storing *storing)
+{
+    return serve_port(storing->serve);
+}
+
+void storing_stop_sinks(struct storing *storing)
+{
+    for (uint16_t i = 0; i < storing->sink_count; i++)
+        sink_drain(storing->lanes[i].sink);
+    int64_t end_us = world_mono_us(storing->world) + SINK_DRAIN_WAIT_MS * 1000;
+    for (uint16_t i = 0; i < storing->sink_count; i++) {
+        struct lane *lane = &storing->lanes[i];
+        while (!sink_is_drained(lane->sink) && world_mono_us(storing->world) < end_us)
+            usleep(2000);
+        lane->store->backend->cancel(lane->store);
+        role_stop(lane->thread);
+    }
+}
+
+void storing_stop_api(struct storing *storing)
+{
+    if (storing->replayer)
+        replayer_stop(storing->replayer);
+    role_stop(storing->replay_thread);
+    storing->replay_thread = NULL;
+    if (storing->serve)
+        serve_stop(storing->serve);
+}
+
+void storing_close_sinks(struct storing *storing)
+{
+    for (uint16_t i = 0; i < storing->sink_count; i++)
+        sink_close(storing->lanes[i].sink);
+    serve_free(storing->serve);
+    storing->serve = NULL;
+    replayer_free(storing->replayer);
+    storing->replayer = NULL;
+}
+
+void storing_free(struct storing *storing)
+{
+    if (!storing)
+        return;
+    serve_free(storing->serve);
+    replayer_free(storing->replayer);
+    for (uint16_t i = 0; i < storing->lane_count && storing->lanes[i].store; i++)
+        store_close(storing->lanes[i].store);
+    engine_stop(storing->engine);
+    free(storing);
+}

@@ -1,0 +1,39 @@
+/* From the journal's outputs to answers: the engine's process, a sink for each order of the journal, replays, and the
+ * API with the dashboard. Of the main thread. */
+#pragma once
+#include "base/compiler.h"
+#include "base/error.h"
+#include "catalog/catalog.h"
+#include "config/domain.h"
+#include "config/settings.h"
+
+struct ingest;
+struct journal;
+struct kv_pool;
+struct metrics;
+struct queue;
+struct storing;
+struct world;
+
+struct storing_options {
+    const char *data_path, *environment; /* borrowed */
+    const struct settings *settings;
+    const struct domain_set *domains;
+    struct kv_pool *kv_pool;
+    struct ingest *ingest; /* of this process, or NULL */
+};
+
+/* Starts the engine's child, the replayer and the API (which does not take requests before storing_start). */
+MUST_CHECK enum status storing_open(const struct storing_options *options, struct journal *journal,
+                                    struct catalog *catalog, struct metrics *metrics, struct world *world,
+                                    struct storing **out, int *out_exit_code, struct error *err);
+MUST_CHECK enum status storing_start(struct storing *storing, struct error *err);
+/* Looks after the child, starts the sinks once the tables are there. *out_ready: engine, tables and sinks are there. */
+MUST_CHECK enum status storing_step(struct storing *storing, bool *out_ready, int64_t *out_wait_ms, int *out_exit_code,
+                                    struct error *err);
+struct queue *storing_live_queue(struct storing *storing);
+uint16_t storing_api_port(const struct storing *storing);
+void storing_stop_sinks(struct storing *storing); /* gives them a few seconds to be through */
+void storing_stop_api(struct storing *storing);
+void storing_close_sinks(struct storing *storing); /* after the journal's roles have ended */
+void storing_free(struct storing *storing);        /* after the journal's close; NULL is fine */

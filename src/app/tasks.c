@@ -1,0 +1,149 @@
+#include "app/tasks.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "base/metrics.h"
+#include "world/world.h"
+
+#define LATER_NICE 5 /* processing has the journal in front of it: a client's request goes first */
+
+struct slot {
+    struct process_task *task; /* NULL: none runs */
+    struct role_thread *thread;
+    bool stopping;
+    int64_t not_before_us; /* after a failure */
+};
+
+struct tasks {
+    struct tasks_options options;
+    struct journal *journal;
+    struct journal_share *share;
+    struct metrics *metrics;
+    struct world *world;
+    struct gauge *here;
+    uint16_t count, here_count, restored_count;
+    struct slot slots[]; /* by partition */
+};
+
+enum status tasks_open(const struct tasks_options *options, struct journal *journal, struct metrics *metrics,
+                       struct world *world, struct tasks **out, struct error *err)
+{
+    struct tasks *tasks = calloc(1, sizeof *tasks + journal->partitions * sizeof tasks->slots[0]);
+    if (!tasks)
+        abort();
+    tasks->options = *options;
+    tasks->journal = journal;
+    tasks->metrics = metrics;
+    tasks->world = world;
+    tasks->count = journal->partitions;
+    tasks->here = metrics_gauge(metrics, "process_partitions", "Partitions that this process works on.", "");
+    struct journal_share_options share = { .work = "process", .member = options->member };
+    enum status s = journal->backend->share_open(journal, &share, &tasks->share, err);
+    if (s != OK) {
+        tasks_free(tasks);
+        return error_wrap(err, s, "take part in processing");
+    }
+    *out = tasks;
+    return OK;
+}
+
+static enum status start(struct tasks *tasks, uint16_t partition, struct error *err)
+{
+    struct slot *slot = &tasks->slots[partition];
+    slot->stopping = false;
+    slot->task = process_task_new(&tasks->options.process, tasks->journal, partition, tasks->metrics,
+                                  tasks->options.live, tasks->world);
+    struct role role = process_task_role(slot->task);
+    role.nice = LATER_NICE;
+    enum status s = role_start(&role, tasks->world, &slot->thread, err);
+    return s == OK ? OK : error_wrap(err, s, "start processing of partition %u", partition);
+}
+
+static void end(struct tasks *tasks, uint16_t partition, bool is_here)
+{
+    struct slot *slot = &tasks->slots[partition];
+    if (process_task_state(slot->task) == PROCESS_FAILED) {
+        slot->not_before_us = world_mono_us(tasks->world) + tasks->share->settle_us;
+        log_error("process.failed", "partition=%u %s: %s", partition, is_here ? "starting again" : "gone",
+                  process_task_error(slot->task));
+    } else {
+        log_info("process.left", "partition=%u", partition);
+    }
+    role_stop(slot->thread);
+    process_task_free(slot->task);
+    slot->task = NULL;
+    slot->thread = NULL;
+}
+
+static enum status look_after(struct tasks *tasks, uint16_t partition, struct error *err)
+{
+    struct slot *slot = &tasks->slots[partition];
+    enum share_place place = tasks->share->ops->place(tasks->share, partition);
+    if (slot->task && place != SHARE_HERE && !slot->stopping) {
+        slot->stopping = true;
+        process_task_stop(slot->task);
+    }
+    bool over = slot->task && (slot->stopping || process_task_state(slot->task) == PROCESS_FAILED);
+    if (over && process_task_is_finished(slot->task))
+        end(tasks, partition, place == SHARE_HERE);
+    if (!slot->task && place == SHARE_LEAVING)
+        tasks->share->ops->left(tasks->share, partition);
+    if (!slot->task && place == SHARE_HERE && world_mono_us(tasks->world) >= slot->not_before_us)
+        return start(tasks, partition, err);
+    return OK;
+}
+
+enum status tasks_step(struct tasks *tasks, bool *out_ready, struct error *err)
+{
+    struct error why;
+    uint16_t here = 0, restored = 0;
+    enum status joined = tasks->share->ops->state(tasks->share, &why), s = OK;
+    if (joined == ERR_CLOSED)
+        return error_set(err, ERR_CLOSED, "%s", why.text);
+    for (uint16_t partition = 0; partition < tasks->count && s == OK; partition++) {
+        s = look_after(tasks, partition, err);
+        here += tasks->share->ops->place(tasks->share, partition) == SHARE_HERE;
+        restored += tasks->slots[partition].task && process_task_is_ready(tasks->slots[partition].task);
+    }
+    tasks->here_count = here;
+    tasks->restored_count = restored;
+    gauge_set(tasks->here, here);
+    *out_ready = joined == OK && restored >= here;
+    return s;
+}
+
+void tasks_count(const struct tasks *tasks, uint16_t *out_here, uint16_t *out_restored)
+{
+    *out_here = tasks->here_count;
+    *out_restored = tasks->restored_count;
+}
+
+void tasks_stop(struct tasks *tasks)
+{
+    for (uint16_t i = 0; i < tasks->count; i++)
+        if (tasks->slots[i].task)
+            process_task_stop(tasks->slots[i].task);
+    for (uint16_t i = 0; i < tasks->count; i++) {
+        struct slot *slot = &tasks->slots[i];
+        while (slot->thread && !process_task_is_finished(slot->task))
+            usleep(1000);
+        role_stop(slot->thread);
+        slot->thread = NULL;
+    }
+    if (tasks->share)
+        tasks->share->ops->close(tasks->share);
+    tasks->share = NULL;
+}
+
+void tasks_free(struct tasks *tasks)
+{
+    if (!tasks)
+        return;
+    tasks_stop(tasks);
+    for (uint16_t i = 0; i < tasks->count; i++)
+        process_task_free(tasks->slots[i].task);
+    free(tasks);
+}

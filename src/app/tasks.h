@@ -1,0 +1,27 @@
+/* The processing tasks of this process: those of the partitions that the journal's share gives it. A partition that
+ * comes gets a task, which restores the state from the local base, when there is one, and the changelog; one that is to
+ * leave gets its last commit and checkpoint first; a task that failed is made anew. Of the main thread. */
+#pragma once
+#include "base/compiler.h"
+#include "base/error.h"
+#include "base/role.h"
+#include "journal/journal.h"
+#include "process/process_task.h"
+
+struct tasks;
+
+struct tasks_options {
+    struct process_options process; /* the texts in it are borrowed */
+    const char *member;             /* who this process is to the others */
+    struct queue *live;             /* or NULL */
+};
+
+MUST_CHECK enum status tasks_open(const struct tasks_options *options, struct journal *journal, struct metrics *metrics,
+                                  struct world *world, struct tasks **out, struct error *err);
+/* Starts, stops and starts again. *out_ready: takes part, and every task is restored. ERR_CLOSED: somebody else uses
+ * our name. */
+MUST_CHECK enum status tasks_step(struct tasks *tasks, bool *out_ready, struct error *err);
+void tasks_count(const struct tasks *tasks, uint16_t *out_here, uint16_t *out_restored);
+/* Last commits and checkpoints; returns when all is done. */
+void tasks_stop(struct tasks *tasks);
+void tasks_free(struct tasks *tasks); /* after the journal's roles have ended, before its close; NULL is fine */
