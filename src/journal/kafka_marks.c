@@ -2,6 +2,8 @@
  * the transaction that carries the records. What belongs to a mark besides is in the offset's metadata, as text:
  *
  *     "weir1 NOTE topic=number topic=number …"     NOTE: base64, "-" when empty; number: of the topic's next record
+ *     "… begin"                                    the mark stands at JOURNAL_BEGIN, which is no offset: who starts
+ *                                                  there again must get the same position, tokens are made of it
  *     "drop"                                       the mark was dropped: Kafka forgets no offset within a transaction
  *
  * A mark for all partitions is a group of its own, "….all", and counts in partition 0. */
@@ -15,6 +17,7 @@
 #include "world/world.h"
 
 #define AGAIN_WAIT_MS 10
+#define BEGIN_TEXT " begin"
 
 void kafka_group_name(const struct kafka *kafka, const char *group, uint16_t partition, char *to, size_t n)
 {
@@ -32,6 +35,8 @@ static size_t write_metadata(const struct journal_mark *mark, const uint64_t *nu
     for (size_t i = 0; numbers && i < JOURNAL_TOPICS; i++)
         if (numbers[i])
             n += snprintf(to + n, KAFKA_METADATA_MAX - (size_t)n, " %zu=%" PRIu64, i, numbers[i]);
+    if (mark->position == JOURNAL_BEGIN)
+        n += snprintf(to + n, KAFKA_METADATA_MAX - (size_t)n, BEGIN_TEXT);
     assert(n > 0 && n < KAFKA_METADATA_MAX);
     return (size_t)n;
 }
@@ -74,6 +79,8 @@ static enum status read_metadata(const char *text, struct journal_mark *out, cha
     for (text += at; sscanf(text, " %u=%" SCNu64 "%n", &topic, &number, &used) == 2; text += used)
         if (numbers && topic < JOURNAL_TOPICS)
             numbers[topic] = number;
+    if (strcmp(text, BEGIN_TEXT) == 0)
+        out->position = JOURNAL_BEGIN;
     return OK;
 }
 

@@ -165,6 +165,7 @@ static enum status join(struct kafka_share *share, const char *member, struct er
 {
     char session[16], heartbeat[16];
     uint32_t session_ms = share->kafka->options.kafka.session_ms;
+    assert(session_ms);
     snprintf(session, sizeof session, "%u", session_ms);
     snprintf(heartbeat, sizeof heartbeat, "%u", session_ms / HEARTBEATS_IN_SESSION);
     const struct kafka_setting settings[] = { { "group.id", share->group },

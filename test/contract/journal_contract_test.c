@@ -167,7 +167,8 @@ static int setup(void **state)
                                                    .min_insync = 1,
                                                    .compression = "lz4",
                                                    .linger_ms = 0,
-                                                   .batch_bytes = 32768 } };
+                                                   .batch_bytes = 32768,
+                                                   .session_ms = 10000 } };
     open_journal();
     return 0;
 }
@@ -620,6 +621,10 @@ static void test_marks_move_and_can_be_dropped(void **state)
     char note[JOURNAL_NOTE_MAX], long_note[JOURNAL_NOTE_MAX + 1];
     memset(long_note, 'n', JOURNAL_NOTE_MAX);
     long_note[JOURNAL_NOTE_MAX] = 0;
+    send_mark("store", JOURNAL_ALL_PARTITIONS, JOURNAL_BEGIN, "a");
+    assert_int_equal(journal->backend->mark(journal, "store", JOURNAL_ALL_PARTITIONS, &mark, note), OK);
+    assert_true(mark.position == JOURNAL_BEGIN); /* and not the first record's: tokens are made of it */
+    assert_true(slice_equal(mark.note, SLICE("a")));
     send_mark("store", JOURNAL_ALL_PARTITIONS, 100, long_note);
     send_mark("store", JOURNAL_ALL_PARTITIONS, 200, "b");
     assert_int_equal(journal->backend->mark(journal, "store", JOURNAL_ALL_PARTITIONS, &mark, note), OK);
@@ -789,6 +794,51 @@ static void test_another_number_of_partitions_is_refused(void **state)
     options.partitions = 4;
 }
 
+static unsigned places(struct journal_share *share, enum share_place place)
+{
+    unsigned count = 0;
+    for (uint16_t i = 0; i < journal->partitions; i++)
+        count += share->ops->place(share, i) == place;
+    return count;
+}
+
+static void await_places(struct journal_share *share, enum share_place place, unsigned count)
+{
+    for (int waited_ms = 0; places(share, place) != count && waited_ms < 30000; waited_ms += 10)
+        usleep(10000);
+    assert_int_equal(places(share, place), count);
+}
+
+/* The second one gets its half only once the first one has left it. */
+static void test_partitions_are_shared_out(void **state)
+{
+    (void)state;
+    struct journal_share *first, *second;
+    const struct journal_share_options one = { "process", "weir-1" }, two = { "process", "weir-2" };
+    assert_int_equal(journal->backend->share_open(journal, &one, &first, NULL), OK);
+    await_places(first, SHARE_HERE, 4);
+    assert_int_equal(first->ops->state(first, NULL), OK);
+    if (!journal->backend->shared) {
+        first->ops->close(first);
+        return;
+    }
+    assert_int_equal(journal->backend->share_open(journal, &two, &second, NULL), OK);
+    await_places(first, SHARE_LEAVING, 2);
+    assert_int_equal(places(second, SHARE_HERE), 0);
+    for (uint16_t i = 0; i < 4; i++)
+        if (first->ops->place(first, i) == SHARE_LEAVING)
+            first->ops->left(first, i);
+    await_places(second, SHARE_HERE, 2);
+    for (uint16_t i = 0; i < 4; i++)
+        assert_true((first->ops->place(first, i) == SHARE_HERE) != (second->ops->place(second, i) == SHARE_HERE));
+    second->ops->close(second);
+    assert_int_equal(journal->backend->share_open(journal, &two, &second, NULL), OK);
+    await_places(second, SHARE_HERE, 2); /* it is back in time: nothing moves */
+    assert_int_equal(places(first, SHARE_HERE), 2);
+    second->ops->close(second);
+    first->ops->close(first);
+}
+
 /* Threads: producers submit, a reader follows, the roles run by themselves. */
 #define PRODUCERS 3
 #define COMMITS_EACH 300
@@ -880,6 +930,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_everything_is_there_after_closing_and_opening, setup, teardown),
         cmocka_unit_test_setup_teardown(test_a_second_opening_is_refused_with_the_process, setup, teardown),
         cmocka_unit_test_setup_teardown(test_another_number_of_partitions_is_refused, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_partitions_are_shared_out, setup, teardown),
         cmocka_unit_test_setup_teardown(test_threads_submit_and_follow_without_loss, setup, teardown),
     };
     int failed = 0;
