@@ -104,7 +104,8 @@ static enum status open_storing(struct app *app, int *exit_code, struct error *e
                                        .settings = app->settings,
                                        .domains = app->options.domains,
                                        .kv_pool = app->kv_pool,
-                                       .ingest = app->ingest };
+                                       .ingest = app->ingest,
+                                       .has_tasks = has(app, APP_PROCESS) };
     return storing_open(&options, app->journal, app->house.catalog, app->metrics, app->world, &app->storing, exit_code,
                         err);
 }

@@ -9,6 +9,7 @@
 
 #include "app/engine.h"
 #include "app/give_way.h"
+#include "app/live_tap.h"
 #include "app/parts.h"
 #include "base/log.h"
 #include "cli/commands.h"
@@ -38,6 +39,7 @@ struct storing {
     struct lane {        /* one for each order of the journal's positions; a sink waits within its store */
         struct store *store;
         struct sink *sink;
+        struct live_tap *tap;
         struct role_thread *thread;
     } lanes[];
 };
@@ -158,6 +160,12 @@ static enum status start_sink(struct storing *storing, struct error *err)
     parts_sink_options(storing->options.settings, &options);
     if (storing->journal->orders > 1)
         options.partition = storing->sink_count;
+    if (!storing->options.has_tasks) {
+        if (!lane->tap)
+            lane->tap = live_tap_new(storing_live_queue(storing), storing->sink_count, storing->world);
+        options.seen = live_tap_seen;
+        options.seen_self = lane->tap;
+    }
     enum status s = lane->store ? OK : open_store(storing, &lane->store, err);
     if (s == OK)
         s = sink_open(&options, storing->journal, lane->store, storing->metrics, storing->world, &lane->sink, err);
@@ -260,6 +268,8 @@ void storing_close_sinks(struct storing *storing)
     storing->serve = NULL;
     replayer_free(storing->replayer);
     storing->replayer = NULL;
+    for (uint16_t i = 0; i < storing->lane_count; i++)
+        live_tap_free(storing->lanes[i].tap);
 }
 
 void storing_free(struct storing *storing)

@@ -21,6 +21,7 @@ struct storing_options {
     const struct domain_set *domains;
     struct kv_pool *kv_pool;
     struct ingest *ingest; /* of this process, or NULL */
+    bool has_tasks;        /* they tell the live feed; else the sinks do */
 };
 
 /* Starts the engine's child, the replayer and the API (which does not take requests before storing_start). */

@@ -55,6 +55,13 @@ static void give_back(struct kafka_share *share, rd_kafka_topic_partition_list_t
     rd_kafka_error_destroy(error);
 }
 
+static void forget_leaving(struct kafka_share *share)
+{
+    if (share->leaving)
+        rd_kafka_topic_partition_list_destroy(share->leaving);
+    share->leaving = NULL;
+}
+
 static void take(struct kafka_share *share, rd_kafka_topic_partition_list_t *list)
 {
     rd_kafka_error_t *error = rd_kafka_incremental_assign(share->consumer, list);
@@ -85,6 +92,7 @@ static void on_rebalance(rd_kafka_t *consumer, rd_kafka_resp_err_t code, rd_kafk
     if (!share->closing)
         log_info("kafka.share", "group=%s partitions_%s=%d", share->group, lost ? "lost" : "leaving", list->cnt);
     set_places(share, list, SHARE_LEAVING);
+    forget_leaving(share); /* lost while it was being left: this list is all of it */
     if (lost || share->closing)
         give_back(share, list);
     else
@@ -108,8 +116,7 @@ static bool share_step(void *self, struct world *world, int64_t *wake_us)
         rd_kafka_message_destroy(message);
     if (share->leaving && all_left(share)) {
         give_back(share, share->leaving);
-        rd_kafka_topic_partition_list_destroy(share->leaving);
-        share->leaving = NULL;
+        forget_leaving(share);
     }
     char why[200];
     if (rd_kafka_fatal_error(share->consumer, why, sizeof why) && !atomic_exchange(&share->fenced, true))
@@ -149,10 +156,9 @@ static void kafka_share_close(struct journal_share *self)
     role_stop(share->thread);
     share->closing = true;
     polling = share;
-    if (share->leaving) {
+    if (share->leaving)
         give_back(share, share->leaving);
-        rd_kafka_topic_partition_list_destroy(share->leaving);
-    }
+    forget_leaving(share);
     if (share->consumer) {
         rd_kafka_consumer_close(share->consumer); /* a static member does not say goodbye: it may be back soon */
         rd_kafka_destroy(share->consumer);

@@ -13,6 +13,7 @@
 #include "store/store.h"
 
 struct journal;
+struct journal_chunk;
 struct metrics;
 struct sink;
 struct world;
@@ -31,6 +32,10 @@ struct sink_options {
     struct pace_options pace;        /* linger 3 ms, interval 40 to 400 ms, longest at 100000 rows a second */
     uint32_t retry_first_ms;         /* first pause after a failed insert; 50 */
     uint32_t retry_most_ms;          /* longest pause; 1000: an engine child is back within a second */
+    /* May be NULL. Is shown what was read from the journal, before it is stored; after a failure, and after a restart
+     * in the middle of a batch, some of it again or not at all. On the role's thread, must not block. */
+    void (*seen)(void *self, const struct journal_chunk *chunks, size_t count);
+    void *seen_self;
 };
 
 void sink_options_default(struct sink_options *out);

@@ -14,6 +14,8 @@ static enum status gather_chunks(struct sink *sink, const struct journal_batch *
         if (s != OK)
             return s;
     }
+    if (sink->options.seen && !sink->replaying && read->chunk_count)
+        sink->options.seen(sink->options.seen_self, read->chunks, read->chunk_count);
     sink->batch.to = read->next_position;
     return OK;
 }

@@ -1,5 +1,5 @@
 """The roles of weir as processes of their own on a real broker: they find each other, share the work, and lose and double nothing."""
-import json, os, random, threading, time
+import json, os, random, threading, time, urllib.request
 
 from crash_test import Load, check
 from data_test import DATA, send_file
@@ -13,7 +13,11 @@ def test_one_process_of_each_role_takes_events_in_and_answers():
     with Roles(shared().yaml()) as weir:
         key = weir.tenant("acme")
         took = wait_until_known(weir, key["write_key"])
-        assert weir.post("/track", {"visitor_id": "v", "event_type": "page", "event_name": "n"}, key["write_key"])[0] == 200
+        request = urllib.request.Request(weir.api("/v1/live"), headers={"Authorization": "Bearer " + key["read_key"], "Accept": "text/event-stream"})
+        with urllib.request.urlopen(request, timeout=20) as live:
+            assert weir.post("/track", {"visitor_id": "v", "event_type": "page", "event_name": "canary"}, key["write_key"])[0] == 200
+            while "canary" not in live.readline().decode():  # the feed knows it from the journal: no task is in its process
+                pass
         weir.settle("SELECT count() FROM events_raw", 1, key["read_key"])
         weir.settle("SELECT sum(event_count) FROM sessions", 1, key["read_key"])
         assert weir.stop() == 0
@@ -97,3 +101,81 @@ def check_tenant(weir, read, e):
     assert {r[0]: int(r[1]) for r in weir.sql(by_type, read)} == e["by_type"]
     assert int(weir.one("SELECT count() FROM sessions", read)) == e["sessions_gap_30m"]
     assert int(float(weir.one("SELECT max(duration_seconds) FROM sessions", read))) == e["longest_session_s"]
+
+
+def await_true(what, seconds=40):
+    end = time.time() + seconds
+    while time.time() < end:
+        if what():
+            return
+        time.sleep(0.05)
+    raise AssertionError("not in %d s" % seconds)
+
+
+def test_a_process_paused_past_its_session_or_joined_and_left_loses_and_doubles_nothing():
+    with Roles(shared().yaml("journal.partitions: 4\nkafka.session_timeout: 6s\n"), process=2) as weir:
+        first, second = weir.processes
+        key = weir.tenant("crash")
+        wait_until_known(weir, key["write_key"])
+        load = Load(weir, key["write_key"])
+        await_true(lambda: first.metric("process_partitions") == second.metric("process_partitions") == 2)
+        time.sleep(1)
+        first.pause()
+        try:
+            began = time.time()
+            await_true(lambda: second.metric("process_partitions") == 4 and second.is_ready())
+            taken_over_s = time.time() - began
+            time.sleep(1)
+        finally:
+            first.wake()
+        await_true(lambda: "another process has taken this partition over" in first.log_text() or "partitions_lost" in first.log_text())
+        await_true(lambda: first.metric("process_partitions") == second.metric("process_partitions") == 2 and first.is_ready() and second.is_ready())
+        third = Role("process", weir.config).start()
+        try:
+            await_true(lambda: third.metric("process_partitions") == 1 and third.is_ready())
+            time.sleep(1)
+            assert third.stop() == 0
+            await_true(lambda: first.metric("process_partitions") + second.metric("process_partitions") == 4)
+        finally:
+            third.close()
+        load.stop()
+        assert len(load.acknowledged) > 500, "only %d acknowledged" % len(load.acknowledged)
+        note = check(weir, key["read_key"], load.acknowledged)
+        assert weir.stop() == 0
+    return "%s; paused: others had its partitions after %.1f s" % (note, taken_over_s)
+
+
+def test_without_serve_events_are_taken_in_and_a_second_serve_is_refused():
+    event = {"visitor_id": "v", "event_type": "page", "event_name": "n"}
+    with Roles(shared().yaml()) as weir:
+        key = weir.tenant("acme")
+        wait_until_known(weir, key["write_key"])
+        weir.serve.kill9()
+        assert weir.post("/track", event, key["write_key"])[0] == 200
+        late = Role("ingest", weir.config).start()
+        try:
+            assert late.post("/track", event, key["write_key"])[0] == 200
+            assert late.post("/track", event, "wk_wrong")[0] == 401
+            assert late.stop() == 0
+        finally:
+            late.close()
+        refused(Role("serve", weir.config), "the tenants of this journal belong to the data directory")
+        refused(weir.ingests[0].twin(), "another weir (process %d) runs on" % weir.ingests[0].process.pid)
+        weir.serve.start()
+        weir.settle("SELECT count() FROM events_raw", 2, key["read_key"])
+        assert weir.stop() == 0
+
+
+def test_a_role_alone_on_a_journal_of_its_own_is_refused():
+    weir = Weir(yaml="")
+    for role in ("ingest", "process", "serve"):
+        refused(Role(role, weir.config), "weir %s is one of several and needs journal.backend: kafka" % role)
+
+
+def refused(role, words):
+    role.spawn()
+    try:
+        assert role.process.wait(30) != 0
+        assert words in role.log_text(), role.log_text()[-2000:]
+    finally:
+        role.close()

@@ -41,6 +41,13 @@ class Role(Weir):
     def metric(self, name, port=None):
         return super().metric(name, port or self.door())
 
+    def twin(self):
+        """Another one on the same directory."""
+        other = Role(self.role, self.config, self.env)
+        shutil.rmtree(other.data)
+        other.data, other.own_data = self.data, False
+        return other
+
     def pause(self):
         os.kill(self.process.pid, signal.SIGSTOP)
 
