@@ -101,6 +101,19 @@ void process_metrics_lag(struct process_metrics *metrics, double seconds, uint64
     gauge_set(metrics->lag_alias, (double)records);
 }
 
+void process_metrics_end(struct process_metrics *metrics)
+{
+    struct gauge *const of_now[] = { metrics->state_bytes, metrics->state_disk_bytes, metrics->dedup_ids,
+                                     metrics->dedup_horizon, metrics->state_rows, metrics->state_panes };
+    for (size_t i = 0; i < COUNT_OF(of_now); i++)
+        gauge_set(of_now[i], 0);
+    for (size_t i = 0; i < PROCESS_DELAYS_MAX; i++)
+        if (metrics->delays[i])
+            gauge_set(metrics->delays[i], 0);
+    process_metrics_lag(metrics, 0, 0);
+    process_metrics_worst_delay(metrics, 0);
+}
+
 void process_metrics_checkpoint(struct process_metrics *metrics, int64_t us)
 {
     histogram_observe_us(metrics->checkpoint_seconds, us, 1);

@@ -34,4 +34,6 @@ void process_metrics_delay(struct process_metrics *metrics, size_t index, struct
 /* The worst of those whose events come as they happen. */
 void process_metrics_worst_delay(struct process_metrics *metrics, double seconds);
 void process_metrics_lag(struct process_metrics *metrics, double seconds, uint64_t records);
+/* The task is gone, and may run elsewhere: what tells of now is 0 from here on. */
+void process_metrics_end(struct process_metrics *metrics);
 void process_metrics_checkpoint(struct process_metrics *metrics, int64_t us);

@@ -154,6 +154,7 @@ void process_task_free(struct process_task *task)
     if (!task)
         return;
     assert(!atomic_load(&task->at_journal)); /* close the journal first: it answers every commit */
+    process_metrics_end(&task->metrics);
     process_restore_reset(&task->restore);
     process_input_close(&task->input);
     process_pipeline_free(task->pipeline);
