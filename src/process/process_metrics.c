@@ -103,8 +103,8 @@ void process_metrics_lag(struct process_metrics *metrics, double seconds, uint64
 
 void process_metrics_end(struct process_metrics *metrics)
 {
-    struct gauge *const of_now[] = { metrics->state_bytes, metrics->state_disk_bytes, metrics->dedup_ids,
-                                     metrics->dedup_horizon, metrics->state_rows, metrics->state_panes };
+    struct gauge *const of_now[] = { metrics->state_bytes,   metrics->state_disk_bytes, metrics->dedup_ids,
+                                     metrics->dedup_horizon, metrics->state_rows,       metrics->state_panes };
     for (size_t i = 0; i < COUNT_OF(of_now); i++)
         gauge_set(of_now[i], 0);
     for (size_t i = 0; i < PROCESS_DELAYS_MAX; i++)
