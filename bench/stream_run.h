@@ -10,6 +10,7 @@
 #include "base/role.h"
 #include "bench/stream_events.h"
 #include "config/domain.h"
+#include "config/problems.h"
 #include "journal/journal.h"
 #include "process/process_task.h"
 #include "process/state/kv.h"
@@ -221,8 +222,7 @@ static struct domain_set *load_domains(const struct stream_options *options)
     static char path[DISK_PATH_MAX], file[DISK_PATH_MAX + 16];
     struct domain_set *domains = NULL;
     struct error err;
-    struct buf problems;
-    size_t count = 0;
+    struct problems problems;
     snprintf(path, sizeof path, "%s/config/domains", options->dir);
     must(disk_make_dirs(world_real()->disk, path, &err), &err, "make the configuration");
     snprintf(file, sizeof file, "%s/bench.yaml", path);
@@ -233,12 +233,12 @@ static struct domain_set *load_domains(const struct stream_options *options)
         exit(1);
     }
     snprintf(path, sizeof path, "%s/config", options->dir);
-    buf_init(&problems, 1u << 16);
-    enum status s = domain_set_load(path, world_real(), &domains, &problems, &count, &err);
-    if (count > 0)
-        fprintf(stderr, "%s\n", buf_text(&problems));
+    problems_init(&problems, false);
+    enum status s = domain_set_load(path, world_real(), &domains, &problems, &err);
+    if (problems.count > 0)
+        fprintf(stderr, "%s\n", problems_text(&problems));
     must(s, &err, "load the windows");
-    buf_done(&problems);
+    problems_done(&problems);
     return domains;
 }
 

@@ -19,6 +19,7 @@
 #include "base/role.h"
 #include "bench/peers/race_journal.h"
 #include "config/domain.h"
+#include "config/problems.h"
 #include "process/process_task.h"
 #include "process/state/kv.h"
 #include "world/disk.h"
@@ -121,8 +122,7 @@ static struct domain_set *load_domains(const struct race_options *options)
                                        "measures: {n: count()}, emit: close}";
     struct domain_set *domains = NULL;
     struct error err;
-    struct buf problems;
-    size_t count = 0;
+    struct problems problems;
     snprintf(path, sizeof path, "%s/config/domains", options->dir);
     must(disk_make_dirs(world_real()->disk, path, &err), &err, "make the configuration");
     snprintf(file, sizeof file, "%s/race.yaml", path);
@@ -135,12 +135,12 @@ static struct domain_set *load_domains(const struct race_options *options)
     if (fclose(to) != 0)
         fail(file, "cannot be written");
     snprintf(path, sizeof path, "%s/config", options->dir);
-    buf_init(&problems, 1u << 16);
-    enum status s = domain_set_load(path, world_real(), &domains, &problems, &count, &err);
-    if (count > 0)
-        fprintf(stderr, "%s\n", buf_text(&problems));
+    problems_init(&problems, false);
+    enum status s = domain_set_load(path, world_real(), &domains, &problems, &err);
+    if (problems.count > 0)
+        fprintf(stderr, "%s\n", problems_text(&problems));
     must(s, &err, "load the windows");
-    buf_done(&problems);
+    problems_done(&problems);
     return domains;
 }
 

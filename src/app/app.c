@@ -110,14 +110,19 @@ static enum status open_storing(struct app *app, int *exit_code, struct error *e
                         err);
 }
 
+static void process_options(const struct app *app, struct process_options *out)
+{
+    parts_process_options(app->settings, app->state_path, app->journal->partitions, out);
+    out->domains = app->options.domains;
+    out->kv_pool = app->kv_pool;
+    out->catalog = app->house.catalog;
+}
+
 static enum status open_tasks(struct app *app, int *exit_code, struct error *err)
 {
     struct tasks_options options = { .member = app->house.instance,
                                      .live = app->storing ? storing_live_queue(app->storing) : NULL };
-    parts_process_options(app->settings, app->state_path, app->journal->partitions, &options.process);
-    options.process.domains = app->options.domains;
-    options.process.kv_pool = app->kv_pool;
-    options.process.catalog = app->house.catalog;
+    process_options(app, &options.process);
     *exit_code = EX_IOERR;
     return tasks_open(&options, app->journal, app->metrics, app->world, &app->tasks, err);
 }
@@ -215,13 +220,44 @@ enum status app_step(struct app *app, bool *out_ready, int64_t *out_wait_ms, int
         return s;
     if (stores && processes)
         atomic_store(&app->ready, true);
-    else if (*out_wait_ms > 20)
+    if ((!(stores && processes) || app_is_changing(app)) && *out_wait_ms > 20)
         *out_wait_ms = 20;
     if (app->options.roles == APP_PROCESS)
         atomic_store(&app->ready, processes);
     watch_memory(app);
     *out_ready = atomic_load(&app->ready);
     return OK;
+}
+
+/* Processes that share the partitions would have to change at one moment: a sum that one sends for a new window would
+ * be nothing to another. */
+enum status app_use_domains(struct app *app, const struct domain_set *domains, struct error *err)
+{
+    if (app->options.roles != APP_ALL)
+        return error_set(err, ERR_INVALID,
+                         "the domains have changed, and in roles apart this needs a restart of all processes");
+    if (app_is_changing(app))
+        return error_set(err, ERR_RETRY, "an earlier change is under way: send SIGHUP again");
+    enum status s = storing_use_domains(app->storing, domains, err);
+    if (s != OK)
+        return s;
+    app->options.domains = domains;
+    app_restart_processing(app);
+    return OK;
+}
+
+void app_restart_processing(struct app *app)
+{
+    struct process_options options;
+    if (!app->tasks)
+        return;
+    process_options(app, &options);
+    tasks_change(app->tasks, &options);
+}
+
+bool app_is_changing(const struct app *app)
+{
+    return app->tasks && tasks_are_changing(app->tasks);
 }
 
 void app_describe(const struct app *app, char *to, size_t n)

@@ -33,6 +33,13 @@ MUST_CHECK enum status app_start(const struct app_options *options, struct app *
  * long. ERR_*: something failed that starting again cannot help; stop. */
 MUST_CHECK enum status app_step(struct app *app, bool *out_ready, int64_t *out_wait_ms, int *out_exit_code,
                                 struct error *err);
+/* A change of the configuration: the tasks finish what they read, make a checkpoint, and are made anew with what the
+ * settings and domains say now; app_step does it over its next calls, while events are accepted. The domains outlive
+ * the app, as those before do. ERR_RETRY: a replay is under way, or a change. ERR_INVALID: in roles
+ * apart this needs a restart. */
+MUST_CHECK enum status app_use_domains(struct app *app, const struct domain_set *domains, struct error *err);
+void app_restart_processing(struct app *app);
+bool app_is_changing(const struct app *app);
 /* For people: where everything is, one line. */
 void app_describe(const struct app *app, char *to, size_t n);
 /* Drains from the front: no new events, what was accepted is made durable, state is checkpointed, the engine ends last.

@@ -226,6 +226,14 @@ enum status storing_step(struct storing *storing, bool *out_ready, int64_t *out_
     return s;
 }
 
+enum status storing_use_domains(struct storing *storing, const struct domain_set *domains, struct error *err)
+{
+    enum status s = replayer_use(storing->replayer, domains, err);
+    if (s == OK)
+        storing->options.domains = domains;
+    return s;
+}
+
 struct queue *storing_live_queue(struct storing *storing)
 {
     return serve_live_queue(storing->serve);

@@ -6,6 +6,7 @@
 
 #include "base/log.h"
 #include "base/metrics.h"
+#include "config/domain.h"
 #include "world/world.h"
 
 #define LATER_NICE 5 /* processing has the journal in front of it: a client's request goes first */
@@ -25,7 +26,9 @@ struct tasks {
     struct world *world;
     struct gauge *here;
     uint16_t count, here_count, restored_count;
-    struct slot slots[]; /* by partition */
+    bool changing;
+    struct process_options next; /* while changing */
+    struct slot slots[];         /* by partition */
 };
 
 enum status tasks_open(const struct tasks_options *options, struct journal *journal, struct metrics *metrics,
@@ -82,7 +85,8 @@ static enum status look_after(struct tasks *tasks, uint16_t partition, struct er
 {
     struct slot *slot = &tasks->slots[partition];
     enum share_place place = tasks->share->ops->place(tasks->share, partition);
-    if (slot->task && place != SHARE_HERE && !slot->stopping) {
+    bool wanted = place == SHARE_HERE && !tasks->changing;
+    if (slot->task && !wanted && !slot->stopping) {
         slot->stopping = true;
         process_task_stop(slot->task);
     }
@@ -91,9 +95,31 @@ static enum status look_after(struct tasks *tasks, uint16_t partition, struct er
         end(tasks, partition, place == SHARE_HERE);
     if (!slot->task && place == SHARE_LEAVING)
         tasks->share->ops->left(tasks->share, partition);
-    if (!slot->task && place == SHARE_HERE && world_mono_us(tasks->world) >= slot->not_before_us)
+    if (!slot->task && wanted && world_mono_us(tasks->world) >= slot->not_before_us)
         return start(tasks, partition, err);
     return OK;
+}
+
+void tasks_change(struct tasks *tasks, const struct process_options *options)
+{
+    tasks->next = *options;
+    tasks->changing = true;
+}
+
+bool tasks_are_changing(const struct tasks *tasks)
+{
+    return tasks->changing;
+}
+
+static void finish_change(struct tasks *tasks)
+{
+    for (uint16_t i = 0; i < tasks->count; i++)
+        if (tasks->slots[i].task)
+            return;
+    tasks->options.process = tasks->next;
+    tasks->changing = false;
+    const struct domain_set *domains = tasks->next.domains;
+    log_info("process.changed", "windows=%zu", domains ? domains->window_count : 0);
 }
 
 enum status tasks_step(struct tasks *tasks, bool *out_ready, struct error *err)
@@ -108,6 +134,8 @@ enum status tasks_step(struct tasks *tasks, bool *out_ready, struct error *err)
         here += tasks->share->ops->place(tasks->share, partition) == SHARE_HERE;
         restored += tasks->slots[partition].task && process_task_is_ready(tasks->slots[partition].task);
     }
+    if (tasks->changing)
+        finish_change(tasks);
     tasks->here_count = here;
     tasks->restored_count = restored;
     gauge_set(tasks->here, here);

@@ -21,6 +21,11 @@ MUST_CHECK enum status tasks_open(const struct tasks_options *options, struct jo
 /* Starts, stops and starts again. *out_ready: takes part, and every task is restored. ERR_CLOSED: somebody else uses
  * our name. */
 MUST_CHECK enum status tasks_step(struct tasks *tasks, bool *out_ready, struct error *err);
+/* From now on with these options: every task makes its last commit and checkpoint, then all are made anew, over the
+ * next calls of tasks_step. All or none: partitions send each other sums of windows, which must mean the same to both.
+ */
+void tasks_change(struct tasks *tasks, const struct process_options *options);
+bool tasks_are_changing(const struct tasks *tasks);
 void tasks_count(const struct tasks *tasks, uint16_t *out_here, uint16_t *out_restored);
 /* Last commits and checkpoints; returns when all is done. */
 void tasks_stop(struct tasks *tasks);

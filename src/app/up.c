@@ -9,10 +9,11 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "app/app.h"
+#include "app/reload.h"
 #include "base/log.h"
 #include "cli/args.h"
 #include "cli/commands.h"
+#include "cli/term.h"
 #include "world/world.h"
 
 struct up_options {
@@ -54,7 +55,9 @@ static const struct arg SERVE_ARGS[] = {
 #define LIFE                                                                                                           \
     "Runs in the foreground and prints a line that begins with `ready` when everything answers. SIGTERM "              \
     "or ctrl-C drains and\n"                                                                                           \
-    "ends it with code 0: what was answered 200 is on disk, and goes on at the next start."
+    "ends it with code 0: what was answered 200 is on disk, and goes on at the next start. SIGHUP reads the "          \
+    "configuration "                                                                                                   \
+    "again."
 #define APART "One of the roles of `weir up` as a process of its own, on a journal in Kafka (docs/kafka.md).\n"
 
 static const struct role_command {
@@ -89,46 +92,40 @@ static const struct role_command {
               .args = SERVE_ARGS,
               .arg_count = COUNT_OF(SERVE_ARGS) } };
 
-static bool load(const char *command, const struct up_options *options, struct config *config, int *exit_code)
+/* Both are read whatever is wrong with the first, so that every mistake is told. */
+static bool load(const char *command, const struct config_request *request, struct config *config,
+                 struct domain_set **out_domains)
 {
-    struct buf problems;
-    struct error err;
-    size_t count;
-    buf_init(&problems, 1 << 20);
-    enum status s = config_load(options->config, options->env, world_real(), config, &problems, &count, &err);
-    if (s != OK) {
-        fprintf(stderr, "%sweir %s: %s\n", buf_text(&problems), command, err.text);
-        *exit_code = EX_CONFIG;
-    }
-    buf_done(&problems);
+    struct problems problems;
+    struct error err, of_domains;
+    problems_init(&problems, term_style(stderr, TERM_BOLD)[0] != '\0');
+    enum status s = config_load(request, world_real(), config, &problems, &err);
+    enum status domains = domain_set_load(request->directory, world_real(), out_domains, &problems, &of_domains);
+    if (s != OK || domains != OK)
+        fprintf(stderr, "%s", problems_text(&problems));
+    if (s != OK)
+        fprintf(stderr, "weir %s: %s\n", command, err.text);
+    if (domains != OK)
+        fprintf(stderr, "weir %s: %s\n", command, of_domains.text);
+    problems_done(&problems);
+    return s == OK && domains == OK;
+}
+
+static void take_ports(const struct up_options *options, struct settings *settings)
+{
     if (options->ingest_port >= 0)
-        config->settings.ingest_port = options->ingest_port;
+        settings->ingest_port = options->ingest_port;
     if (options->api_port >= 0)
-        config->settings.api_port = options->api_port;
+        settings->api_port = options->api_port;
     if (options->olap_port >= 0)
-        config->settings.olap_port = options->olap_port;
+        settings->olap_port = options->olap_port;
     if (options->port >= 0)
-        config->settings.process_port = options->port;
-    return s == OK;
+        settings->process_port = options->port;
 }
 
-static bool load_domains(const char *command, const struct up_options *options, struct domain_set **out, int *exit_code)
+static void set_up_log(const struct config *config)
 {
-    struct buf problems;
-    struct error err;
-    size_t count;
-    buf_init(&problems, 1 << 20);
-    enum status s = domain_set_load(options->config, world_real(), out, &problems, &count, &err);
-    if (s != OK) {
-        fprintf(stderr, "%sweir %s: %s\n", buf_text(&problems), command, err.text);
-        *exit_code = EX_CONFIG;
-    }
-    buf_done(&problems);
-    return s == OK;
-}
-
-static void set_up_log(const struct settings *settings)
-{
+    const struct settings *settings = &config->settings;
     static const char *const LEVELS[] = { "debug", "info", "warn", "error" };
     for (size_t i = 0; i < COUNT_OF(LEVELS); i++)
         if (strcmp(settings->log_level, LEVELS[i]) == 0)
@@ -146,9 +143,10 @@ static void raise_file_limit(void)
     }
 }
 
-static int look_after(const char *command, struct app *app, const sigset_t *signals, int64_t began_us)
+static int look_after(const char *command, struct app *app, struct reload *reload, const sigset_t *signals,
+                      int64_t began_us)
 {
-    bool told = false;
+    bool told = false, reload_asked = false;
     for (;;) {
         bool ready = false;
         int64_t wait_ms = 1000;
@@ -171,6 +169,12 @@ static int look_after(const char *command, struct app *app, const sigset_t *sign
             log_info("up.stopping", "signal=%s", signal == SIGTERM ? "SIGTERM" : "SIGINT");
             return EX_OK;
         }
+        reload_asked |= signal == SIGHUP;
+        if (reload_asked && !app_is_changing(app)) {
+            reload_asked = false;
+            reload_now(reload, app);
+            set_up_log(reload->live);
+        }
     }
 }
 
@@ -184,9 +188,15 @@ static int run(const struct role_command *what, int argc, char **argv)
         return exit_code;
     static struct config config;
     struct domain_set *domains = NULL;
-    if (!load(command, &options, &config, &exit_code) || !load_domains(command, &options, &domains, &exit_code))
-        return exit_code;
-    set_up_log(&config.settings);
+    const struct config_request request = { .directory = options.config, .environment = options.env };
+    if (!load(command, &request, &config, &domains)) {
+        domain_set_free(domains);
+        return EX_CONFIG;
+    }
+    struct reload reload;
+    reload_init(&reload, &request, &config, domains);
+    take_ports(&options, &config.settings);
+    set_up_log(&config);
     raise_file_limit();
     /* Before any thread is made, so that only this one takes them. */
     sigset_t signals;
@@ -208,12 +218,12 @@ static int run(const struct role_command *what, int argc, char **argv)
     struct error err;
     if (app_start(&app_options, &app, &exit_code, &err) != OK) {
         fprintf(stderr, "weir %s: %s\n", command, err.text);
-        domain_set_free(domains);
+        reload_done(&reload);
         return exit_code;
     }
-    exit_code = look_after(command, app, &signals, began_us);
+    exit_code = look_after(command, app, &reload, &signals, began_us);
     app_stop(app);
-    domain_set_free(domains);
+    reload_done(&reload);
     return exit_code;
 }
 

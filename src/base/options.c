@@ -120,6 +120,23 @@ static bool choice_has(const char *choices, struct slice text)
     return false;
 }
 
+static enum status refuse_choice(const struct option *option, struct slice text, struct error *err)
+{
+    size_t best_distance = text.n / 3 + 2;
+    struct slice best = { 0 };
+    for (const char *at = option->choices; *at; at += at[0] == '|') {
+        struct slice choice = slice_of(at, strcspn(at, "|"));
+        size_t d = slice_distance(text, choice);
+        if (d < best_distance) {
+            best_distance = d;
+            best = choice;
+        }
+        at += choice.n;
+    }
+    return error_set(err, ERR_INVALID, "%s: '%.*s' is not one of %s%s%.*s%s", option->key, SLICE_ARG(text),
+                     option->choices, best.n ? "; did you mean " : "", SLICE_ARG(best), best.n ? "?" : "");
+}
+
 enum status option_set(const struct option *option, void *settings, struct slice text, struct error *err)
 {
     char *field = (char *)settings + option->offset;
@@ -136,8 +153,7 @@ enum status option_set(const struct option *option, void *settings, struct slice
         return OK;
     case OPTION_CHOICE:
         if (!choice_has(option->choices, text))
-            return error_set(err, ERR_INVALID, "%s: '%.*s' is not one of %s", option->key, SLICE_ARG(text),
-                             option->choices);
+            return refuse_choice(option, text, err);
         break;
     case OPTION_TEXT:
     case OPTION_SECRET:
@@ -196,11 +212,40 @@ void option_format(const struct option *option, const void *settings, char *to, 
         snprintf(to, n, "%s", yes ? "true" : "false");
         return;
     case OPTION_SECRET:
-        snprintf(to, n, "%s", field[0] ? "(secret)" : "");
+        snprintf(to, n, "%s", field[0] ? "***" : "");
         return;
     case OPTION_TEXT:
     case OPTION_CHOICE:
         snprintf(to, n, "%s", field);
         return;
     }
+}
+
+static size_t field_bytes(enum option_kind kind)
+{
+    switch (kind) {
+    case OPTION_INTEGER:
+    case OPTION_BYTES:
+    case OPTION_DURATION:
+        return sizeof(int64_t);
+    case OPTION_BOOLEAN:
+        return sizeof(bool);
+    case OPTION_TEXT:
+    case OPTION_SECRET:
+    case OPTION_CHOICE:
+        return OPTION_TEXT_MAX + 1;
+    }
+    return 0;
+}
+
+bool option_equal(const struct option *option, const void *a, const void *b)
+{
+    const char *field_a = (const char *)a + option->offset, *field_b = (const char *)b + option->offset;
+    size_t n = field_bytes(option->kind);
+    return n > sizeof(int64_t) ? strcmp(field_a, field_b) == 0 : memcmp(field_a, field_b, n) == 0;
+}
+
+void option_copy(const struct option *option, const void *from, void *to)
+{
+    memcpy((char *)to + option->offset, (const char *)from + option->offset, field_bytes(option->kind));
 }

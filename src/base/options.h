@@ -25,6 +25,7 @@ struct option {
     int64_t min, max; /* of numbers, in their base unit; both 0: no bounds */
     const char *choices;
     const char *help; /* one or two sentences, with what happens at the bound */
+    bool reload;      /* may change while the program runs; else a change needs a restart */
 };
 
 struct option_table {
@@ -41,6 +42,9 @@ bool option_is_section(struct option_table table, struct slice path);
 MUST_CHECK enum status option_set(const struct option *option, void *settings, struct slice text, struct error *err);
 /* Sets every field to its default; a default that does not parse is our own mistake (assert). */
 void options_set_defaults(struct option_table table, void *settings);
+/* The field in two settings of one struct: the same, or made the same. For secrets too. */
+bool option_equal(const struct option *option, const void *a, const void *b);
+void option_copy(const struct option *option, const void *from, void *to);
 /* The field as text, as a user could write it (of a secret only that it is set); at most n bytes with the terminator.
  */
 void option_format(const struct option *option, const void *settings, char *to, size_t n);

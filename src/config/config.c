@@ -1,12 +1,11 @@
 /* How it works: yaml.c gives a tree that remembers where everything stands; the tree is walked once, and each scalar's
- * path
- * ("journal.segment_size") is looked up in SETTINGS. The depth is bounded, so aliases cannot expand without end. */
+ * path ("journal.segment_size") is looked up in SETTINGS. The depth is bounded, so aliases cannot expand without end.
+ * Secrets are looked up when all layers are in place, since the layers say where. */
 #include "config/config.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "config/secret.h"
 #include "config/yaml.h"
 
 #include "world/disk.h"
@@ -14,11 +13,58 @@
 
 #define PATH_MAX_BYTES 256
 #define DEPTH_MAX 8
+#define PAIRS_MAX 10000
 
 struct loader {
     struct yaml_file file;
     struct config *config;
+    unsigned pairs; /* walked: an alias may stand for a whole group, again and again */
 };
+
+struct layer {
+    char path[DISK_PATH_MAX];
+    char *text;
+    size_t n;
+};
+
+static bool is_secret_setting(const struct option *option)
+{
+    return slice_starts(slice_from(option->key), SLICE("secrets."));
+}
+
+/* False: it is told why not. */
+static bool may_hold_secret(struct loader *loader, const struct option *option, struct slice text,
+                            struct fy_node *value)
+{
+    if (!secret_is_in(text)) {
+        if (option->kind != OPTION_SECRET || !text.n)
+            return true;
+        loader->file.hidden = true;
+        yaml_problem_at(&loader->file, value,
+                        "%s does not stand in a file: write ${secret:NAME}, and put it into the environment, .env, a "
+                        "file or Vault (docs/configuration.md)",
+                        option->key);
+        loader->file.hidden = false;
+        return false;
+    }
+    if ((option->kind == OPTION_TEXT || option->kind == OPTION_SECRET) && !is_secret_setting(option))
+        return true;
+    yaml_problem_at(&loader->file, value, "%s cannot be a secret%s", option->key,
+                    option->kind == OPTION_TEXT ? ": it says where secrets are" : "");
+    return false;
+}
+
+static void note_origin(struct loader *loader, const struct option *option, struct slice text, struct fy_node *key,
+                        struct fy_node *value)
+{
+    struct config_origin *origin = &loader->config->origins[option - SETTINGS.rows];
+    *origin = (struct config_origin){ .line = yaml_line(&loader->file, yaml_position(key)) + 1,
+                                      .at = yaml_position(value),
+                                      .secret = secret_is_in(text) };
+    snprintf(origin->file, sizeof origin->file, "%s", loader->file.name);
+    if (origin->secret)
+        snprintf(origin->written, sizeof origin->written, "%.*s", SLICE_ARG(text));
+}
 
 static void apply_scalar(struct loader *loader, struct slice path, struct fy_node *key, struct fy_node *value)
 {
@@ -34,14 +80,13 @@ static void apply_scalar(struct loader *loader, struct slice path, struct fy_nod
     }
     struct error err;
     struct slice text;
-    text.p = fy_node_get_scalar(value, &text.n);
+    if (!yaml_scalar(value, &text) || !may_hold_secret(loader, option, text, value))
+        return;
     if (option_set(option, &loader->config->settings, text, &err) != OK) {
         yaml_problem_at(&loader->file, text.n ? value : key, "%s", err.text);
         return;
     }
-    struct config_origin *origin = &loader->config->origins[option - SETTINGS.rows];
-    snprintf(origin->file, sizeof origin->file, "%s", loader->file.name);
-    origin->line = yaml_line(&loader->file, yaml_position(key)) + 1;
+    note_origin(loader, option, text, key, value);
 }
 
 /* The group of settings that was probably meant: the start of some key, up to a dot. */
@@ -79,6 +124,12 @@ static void apply_pair(struct loader *loader, struct fy_node_pair *pair, char *p
     struct fy_node *key = fy_node_pair_key(pair), *value = fy_node_pair_value(pair);
     size_t n;
     const char *name = key && fy_node_is_scalar(key) ? fy_node_get_scalar(key, &n) : NULL;
+    if (++loader->pairs > PAIRS_MAX) {
+        if (loader->pairs == PAIRS_MAX + 1)
+            yaml_problem_at(&loader->file, key ? key : value, "more than %d settings: this is not a configuration",
+                            PAIRS_MAX);
+        return;
+    }
     if (!name || used + n + 2 > PATH_MAX_BYTES || depth > DEPTH_MAX) {
         yaml_problem_at(&loader->file, key ? key : value, "a setting's name is a short word");
         return;
@@ -97,7 +148,10 @@ static void apply_pair(struct loader *loader, struct fy_node_pair *pair, char *p
     } else if (value && fy_node_is_scalar(value)) {
         apply_scalar(loader, slice_of(path, end), key, value);
     } else {
-        yaml_problem_at(&loader->file, key, "this setting takes one value, not a list or a group");
+        yaml_problem_at(&loader->file, key, "%s",
+                        option_is_section(SETTINGS, slice_of(path, end))
+                            ? "this is a group of settings, written as `key: value` lines"
+                            : "this setting takes one value, not a list or a group");
     }
 }
 
@@ -109,9 +163,10 @@ static void apply_mapping(struct loader *loader, struct fy_node *mapping, char *
         apply_pair(loader, pair, path, used, depth);
 }
 
-size_t config_apply_text(const char *name, struct slice text, struct config *out, struct buf *problems)
+size_t config_apply_text(const char *name, struct slice text, struct config *out, struct problems *problems)
 {
-    struct loader loader = { .file = { .name = name, .text = text, .problems = problems }, .config = out };
+    struct loader loader = { .file = { .name = name, .text = text, .problems = problems, .hides = settings_hide_line },
+                             .config = out };
     struct fy_document *document = yaml_parse(&loader.file);
     struct fy_node *root = document ? fy_document_root(document) : NULL;
     char path[PATH_MAX_BYTES];
@@ -123,48 +178,119 @@ size_t config_apply_text(const char *name, struct slice text, struct config *out
     return loader.file.count;
 }
 
-static enum status apply_file(const char *path, bool required, struct world *world, struct config *out,
-                              struct buf *problems, size_t *count, struct error *err)
+static enum status read_layer(struct layer *layer, bool required, struct world *world, struct config *out,
+                              struct problems *problems, struct error *err)
 {
-    char *text;
-    size_t n;
-    enum status s = disk_read_whole(world->disk, path, CONFIG_FILE_BYTES_MAX, &text, &n, err);
+    enum status s = disk_read_whole(world->disk, layer->path, CONFIG_FILE_BYTES_MAX, &layer->text, &layer->n, err);
     if (s == ERR_NOT_FOUND && !required)
         return OK;
-    if (s != OK)
-        return s;
-    *count += config_apply_text(path, slice_of(text, n), out, problems);
-    free(text);
-    return OK;
+    if (s == OK)
+        config_apply_text(layer->path, slice_of(layer->text, layer->n), out, problems);
+    return s;
 }
 
-enum status config_load(const char *directory, const char *environment, struct world *world, struct config *out,
-                        struct buf *problems, size_t *out_count, struct error *err)
+static void tell_secret(const struct config_origin *origin, const struct layer *layers, size_t count,
+                        struct problems *problems, const struct error *err)
 {
-    assert(SETTINGS.count <= COUNT_OF(out->origins));
-    char path[DISK_PATH_MAX];
-    memset(out, 0, sizeof *out);
-    options_set_defaults(SETTINGS, &out->settings);
-    *out_count = 0;
-    if (strspn(environment, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-") != strlen(environment))
-        return error_set(err, ERR_INVALID, "'%s' is not the name of an environment: letters, digits, _ and - only",
-                         environment);
-    snprintf(path, sizeof path, "%s/platform.yaml", directory);
-    enum status s = apply_file(path, false, world, out, problems, out_count, err);
+    for (size_t i = 0; i < count; i++) {
+        struct yaml_file file = { .name = layers[i].path,
+                                  .text = slice_of(layers[i].text, layers[i].n),
+                                  .problems = problems };
+        if (layers[i].text && strncmp(layers[i].path, origin->file, sizeof origin->file - 1) == 0)
+            yaml_problem(&file, origin->at, strlen(origin->written), "%s", err->text);
+    }
+}
+
+static enum status put_secret(struct config *config, const struct option *option, struct world *world,
+                              struct error *err)
+{
+    struct config_origin *origin = &config->origins[option - SETTINGS.rows];
+    struct buf value;
+    buf_init(&value, SECRET_FILE_BYTES_MAX);
+    enum status s = secret_expand(&config->settings, world, slice_from(origin->written), &value, &origin->place, err);
+    if (s == OK && value.full)
+        s = error_set(err, ERR_INVALID, "%s: the secret is larger than %u KiB", option->key,
+                      SECRET_FILE_BYTES_MAX >> 10);
+    if (s == OK)
+        s = option_set(option, &config->settings, buf_slice(&value), err); /* its words have no values of texts */
+    if (value.p)
+        explicit_bzero(value.p, value.n);
+    buf_done(&value);
+    return s;
+}
+
+static void put_secrets(struct config *config, struct world *world, const struct layer *layers, size_t count,
+                        struct problems *problems)
+{
+    struct error err;
+    for (size_t i = 0; i < SETTINGS.count; i++)
+        if (config->origins[i].secret && put_secret(config, &SETTINGS.rows[i], world, &err) != OK)
+            tell_secret(&config->origins[i], layers, count, problems, &err);
+}
+
+/* Also when no secret is used: a misspelt word is a mistake now, not on the day when it matters. */
+static bool check_backends(const struct config *config, const struct layer *layers, size_t count,
+                           struct problems *problems)
+{
+    struct error err;
+    if (secret_check_backends(&config->settings, &err) == OK)
+        return true;
+    const struct option *option = option_find(SETTINGS, SLICE("secrets.backend"));
+    struct config_origin origin = config->origins[option - SETTINGS.rows];
+    snprintf(origin.written, sizeof origin.written, "%s", config->settings.secrets_backend);
+    tell_secret(&origin, layers, count, problems, &err);
+    return false;
+}
+
+static enum status load_layers(const struct config_request *request, struct world *world, struct layer *layers,
+                               struct config *out, struct problems *problems, struct error *err)
+{
+    snprintf(layers[0].path, sizeof layers[0].path, "%s/platform.yaml", request->directory);
+    snprintf(layers[1].path, sizeof layers[1].path, "%s/environments/%s.yaml", request->directory,
+             request->environment);
+    enum status s = read_layer(&layers[0], false, world, out, problems, err);
     if (s != OK)
         return s;
-    snprintf(path, sizeof path, "%s/environments/%s.yaml", directory, environment);
-    s = apply_file(path, true, world, out, problems, out_count, err);
+    s = read_layer(&layers[1], true, world, out, problems, err);
     if (s == ERR_NOT_FOUND)
         return error_set(
             err, s, "there is no environment '%s': %s is missing (--config names the directory, --env the environment)",
-            environment, path);
-    if (s == OK)
-        s = secrets_resolve(directory, world, out, problems, out_count, err);
-    if (s != OK)
-        return s;
-    if (*out_count)
-        return error_set(err, ERR_INVALID, "%zu mistake%s in the configuration", *out_count,
-                         *out_count == 1 ? "" : "s");
-    return OK;
+            request->environment, layers[1].path);
+    if (!out->settings.secrets_dotenv[0])
+        snprintf(out->settings.secrets_dotenv, sizeof out->settings.secrets_dotenv, "%s/.env", request->directory);
+    if (s == OK && check_backends(out, layers, 2, problems) && !request->without_secrets)
+        put_secrets(out, world, layers, 2, problems);
+    return s;
+}
+
+static bool is_environment_name(const char *name)
+{
+    return strspn(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-") == strlen(name);
+}
+
+enum status config_load(const struct config_request *request, struct world *world, struct config *out,
+                        struct problems *problems, struct error *err)
+{
+    assert(SETTINGS.count <= COUNT_OF(out->origins));
+    struct layer layers[2] = { 0 };
+    size_t before = problems->count;
+    memset(out, 0, sizeof *out);
+    options_set_defaults(SETTINGS, &out->settings);
+    if (!is_environment_name(request->environment))
+        return error_set(err, ERR_INVALID, "'%s' is not the name of an environment: letters, digits, _ and - only",
+                         request->environment);
+    enum status s = load_layers(request, world, layers, out, problems, err);
+    for (size_t i = 0; i < COUNT_OF(layers); i++)
+        free(layers[i].text);
+    size_t count = problems->count - before;
+    if (s == OK && count)
+        return error_set(err, ERR_INVALID, "%zu mistake%s in the configuration", count, count == 1 ? "" : "s");
+    return s;
+}
+
+void config_format(const struct config *config, size_t row, char *to, size_t n)
+{
+    option_format(&SETTINGS.rows[row], &config->settings, to, n);
+    if (to[0] && config->origins[row].secret)
+        snprintf(to, n, "***");
 }

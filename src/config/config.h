@@ -1,31 +1,43 @@
-/* The settings of one start: DIR/platform.yaml ← DIR/environments/NAME.yaml, later files override single keys. Every
- * mistake in every file is found in one go and told as file:line:column with the line and a caret. Used once at start,
- * by one thread. */
+/* The settings of one start: DIR/platform.yaml ← DIR/environments/NAME.yaml, key by key the later one wins, then
+ * ${secret:NAME} is put in. Every mistake in every file is found in one go and told as file:line:column with the line
+ * and a caret. Used at start and at a reload, by the main thread. docs/configuration.md is for people. */
 #pragma once
-#include "base/buf.h"
 #include "base/error.h"
+#include "config/problems.h"
+#include "config/secret.h"
 #include "config/settings.h"
 
 struct world;
 
 #define CONFIG_FILE_BYTES_MAX (1u << 20)
+#define CONFIG_ROWS_MAX 128
 
 struct config_origin {
     char file[256]; /* "" for the default */
     int line;
+    size_t at; /* of the value: bytes from the file's start */
+    bool secret;
+    setting_text written;      /* as it stands in the file, when secret: "${secret:db_password}" */
+    struct secret_place place; /* where the secret came from; "" while it is not looked up */
 };
 
 struct config {
     struct settings settings;
-    struct config_origin origins[128]; /* by row of SETTINGS */
+    struct config_origin origins[CONFIG_ROWS_MAX]; /* by row of SETTINGS */
 };
 
-/* Fills *out (on ERR_INVALID: with what was valid). problems gets the text for people; *out_count how many there are.
- * platform.yaml may be missing; the environment's file may not, unless the environment is "dev". ERR_NOT_FOUND: no such
- * directory. */
-MUST_CHECK enum status config_load(const char *directory, const char *environment, struct world *world,
-                                   struct config *out, struct buf *problems, size_t *out_count, struct error *err);
+struct config_request {
+    const char *directory, *environment;
+    bool without_secrets; /* they are not looked up, and stand in the settings as they are written */
+};
+
+/* Fills *out (on ERR_INVALID: with what was valid). platform.yaml may be missing; the environment's file may not.
+ * ERR_NOT_FOUND: no such directory or environment. ERR_INVALID: some problems were added. */
+MUST_CHECK enum status config_load(const struct config_request *request, struct world *world, struct config *out,
+                                   struct problems *problems, struct error *err);
 
 /* One file's text, as if read from `name`: for tests and fuzzing. Adds to *out and to problems; returns how many
- * problems. */
-size_t config_apply_text(const char *name, struct slice text, struct config *out, struct buf *problems);
+ * problems. Secrets are not looked up. */
+size_t config_apply_text(const char *name, struct slice text, struct config *out, struct problems *problems);
+/* What may be shown of a setting: *** for a secret. */
+void config_format(const struct config *config, size_t row, char *to, size_t n);

@@ -3,21 +3,21 @@
 #include "base/test.h"
 
 static struct config config;
-static struct buf problems;
+static struct problems problems;
 
 static size_t apply(const char *text)
 {
     memset(&config, 0, sizeof config);
     options_set_defaults(SETTINGS, &config.settings);
-    buf_done(&problems);
-    buf_init(&problems, 1 << 20);
+    problems_done(&problems);
+    problems_init(&problems, false);
     return config_apply_text("test.yaml", slice_from(text), &config, &problems);
 }
 
 static void expect_text(const char *part)
 {
-    if (!strstr(buf_text(&problems), part))
-        fail_msg("'%s' is not in:\n%s", part, buf_text(&problems));
+    if (!strstr(buf_text(&problems.text), part))
+        fail_msg("'%s' is not in:\n%s", part, buf_text(&problems.text));
 }
 
 static void test_values_reach_their_fields_in_base_units(void **state)
@@ -53,7 +53,7 @@ static void test_every_mistake_is_told_in_one_go(void **state)
     expect_text("test.yaml:3:12: ingest.threads: 1000 is outside 1 to 64");
     expect_text("'loud' is not one of debug|info|warn|error");
     expect_text("there is no setting nonsense");
-    expect_text("this setting takes one value");
+    expect_text("this is a group of settings, written as `key: value` lines");
 }
 
 static void test_broken_yaml_and_repeated_keys_are_errors_with_their_place(void **state)
@@ -89,7 +89,7 @@ static void test_empty_files_are_fine(void **state)
 static int end(void **state)
 {
     (void)state;
-    buf_done(&problems);
+    problems_done(&problems);
     return 0;
 }
 

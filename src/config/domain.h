@@ -6,6 +6,7 @@
 #include "base/error.h"
 #include "expr/expr.h"
 
+struct problems;
 struct world;
 
 #define DOMAINS_MAX 64
@@ -102,14 +103,14 @@ struct domain_set {
     const struct field_plan *fields; /* of all windows' expressions */
     int64_t session_gap_ms;          /* default 30 minutes */
     bool without_sessions;           /* visits are not told apart */
+    uint64_t digest;                 /* of the files and scripts: another one, another meaning (or another comment) */
     int64_t out_of_orderness_ms;     /* how far a watermark stays behind the newest event; default 10 minutes */
 };
 
 /* Compiles every .yaml file of DIRECTORY/domains; a directory without any gives an empty set. All mistakes of all files
- * go to problems as file:line:column with the line and a caret, *out_count says how many. ERR_INVALID: there were some.
- * *out is set on OK only. */
+ * are added to problems. ERR_INVALID: there were some. *out is set on OK only. */
 MUST_CHECK enum status domain_set_load(const char *directory, struct world *world, struct domain_set **out,
-                                       struct buf *problems, size_t *out_count, struct error *err);
+                                       struct problems *problems, struct error *err);
 void domain_set_free(struct domain_set *set);
 
 /* "tumbling", "count" …: as one writes them. */

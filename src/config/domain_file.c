@@ -120,22 +120,26 @@ static void read_event_types(struct domain_reader *reader, void *object, struct 
 }
 
 static const struct domain_key TOP_KEYS[] = {
-    { "domain", "NAME", "The domain's name; required, one file each.", read_domain_name },
-    { "description", "TEXT", "For people.", read_description },
-    { "sessions", "{gap: 30m}", "How visits are told apart; holds for all domains.", read_sessions },
-    { "time", "{out_of_orderness: 10m}", "How late events usually are; holds for all domains.", read_time },
-    { "windows", "[…]", "What is counted, by which key, over which time.", read_windows },
-    { "transforms", "[…]", "What is changed in events before anything is counted, in this order.", read_transforms },
-    { "event_types", "[{name: …, …}]", "What the events are; accepted, and not used yet.", read_event_types },
+    { "domain", "NAME", "The domain's name; required, one file each.", read_domain_name, SHAPE_NAME, .required = true },
+    { "description", "TEXT", "For people.", read_description, SHAPE_TEXT },
+    { "sessions", "{gap: 30m}", "How visits are told apart; holds for all domains.", read_sessions, SHAPE_LEVEL,
+      &DOMAIN_SESSIONS },
+    { "time", "{out_of_orderness: 10m}", "How late events usually are; holds for all domains.", read_time, SHAPE_LEVEL,
+      &DOMAIN_TIME },
+    { "windows", "[…]", "What is counted, by which key, over which time.", read_windows, SHAPE_LEVELS, &DOMAIN_WINDOW },
+    { "transforms", "[…]", "What is changed in events before anything is counted, in this order.", read_transforms,
+      SHAPE_LEVELS, &DOMAIN_TRANSFORM },
+    { "event_types", "[{name: …, …}]", "What the events are; accepted, and not used yet.", read_event_types,
+      SHAPE_NAMED_GROUPS },
 };
 static const struct domain_key SESSIONS_KEYS[] = {
-    { "gap", "30m", "A visit ends when its visitor does nothing for so long; 1s to 7d.", read_gap },
+    { "gap", "30m", "A visit ends when its visitor does nothing for so long; 1s to 7d.", read_gap, SHAPE_DURATION },
     { "enabled", "true", "false: visits are not told apart at all, and the table sessions gets nothing new.",
-      read_enabled },
+      read_enabled, SHAPE_BOOLEAN },
 };
 static const struct domain_key TIME_KEYS[] = {
     { "out_of_orderness", "10m", "A window is held open so long behind the newest event of its tenant; up to 7d.",
-      read_out_of_orderness },
+      read_out_of_orderness, SHAPE_DURATION },
 };
 const struct domain_level DOMAIN_TOP = { "", TOP_KEYS, COUNT_OF(TOP_KEYS) };
 const struct domain_level DOMAIN_SESSIONS = { "sessions", SESSIONS_KEYS, COUNT_OF(SESSIONS_KEYS) };

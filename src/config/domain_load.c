@@ -2,6 +2,7 @@
  * when nothing was wrong, the lists become one const set in one arena. */
 #include <stdio.h>
 #include <stdlib.h>
+#include <xxhash.h>
 
 #include "config/config.h"
 #include "config/domain_reader.h"
@@ -27,11 +28,12 @@ struct loading {
     struct owned_set *owned;
     struct domain_build build;
     struct field_plan scratch;
-    struct buf *problems;
+    struct problems *problems;
     size_t problem_count;
     char names[DOMAINS_MAX][FILE_NAME_MAX];
     size_t name_count;
     bool too_many;
+    uint64_t digest;
 };
 
 static bool ends_with(const char *name, const char *end)
@@ -52,17 +54,26 @@ static void visit(void *self, const char *name)
         memcpy(loading->names[loading->name_count++], name, strlen(name) + 1);
 }
 
+static void add_digest(struct loading *loading, struct slice text)
+{
+    loading->digest = XXH3_64bits_withSeed(text.p, text.n, loading->digest);
+}
+
 static void read_text(struct loading *loading, const char *path, struct slice text)
 {
     struct domain_build *build = &loading->build;
     struct domain *domain = &loading->owned->domains[build->domain_count++];
     *domain = (struct domain){ .file = arena_copy(build->arena, slice_from(path)) };
-    struct domain_reader reader = { .file = { .name = path, .text = text, .problems = loading->problems },
-                                    .build = build,
-                                    .directory = loading->directory,
-                                    .world = loading->world,
-                                    .domain = domain };
+    struct domain_reader reader = {
+        .file = { .name = path, .text = text, .problems = loading->problems, .hides = settings_hide_line },
+        .build = build,
+        .directory = loading->directory,
+        .world = loading->world,
+        .domain = domain
+    };
     domain_read_file(&reader);
+    add_digest(loading, slice_from(path));
+    add_digest(loading, text);
     loading->problem_count += reader.file.count;
 }
 
@@ -99,6 +110,8 @@ static void begin(struct loading *loading)
 
 static struct domain_set *finish(struct loading *loading)
 {
+    for (size_t i = 0; i < loading->build.transform_count; i++) /* scripts in files of their own */
+        add_digest(loading, loading->build.transforms[i].lua);
     const struct domain_build *build = &loading->build;
     struct owned_set *owned = loading->owned;
     owned->set = (struct domain_set){
@@ -111,6 +124,7 @@ static struct domain_set *finish(struct loading *loading)
         .fields = &owned->fields,
         .session_gap_ms = build->session_gap_ms ? build->session_gap_ms : DEFAULT_SESSION_GAP_MS,
         .without_sessions = build->sessions_enabled == 1,
+        .digest = loading->digest,
         .out_of_orderness_ms = build->out_of_orderness_ms ? build->out_of_orderness_ms : DEFAULT_OUT_OF_ORDERNESS_MS,
     };
     loading->owned = NULL;
@@ -133,8 +147,8 @@ static enum status load(struct loading *loading, struct error *err)
     return s;
 }
 
-enum status domain_set_load(const char *directory, struct world *world, struct domain_set **out, struct buf *problems,
-                            size_t *out_count, struct error *err)
+enum status domain_set_load(const char *directory, struct world *world, struct domain_set **out,
+                            struct problems *problems, struct error *err)
 {
     struct loading *loading = calloc(1, sizeof *loading);
     if (!loading)
@@ -144,7 +158,6 @@ enum status domain_set_load(const char *directory, struct world *world, struct d
     snprintf(loading->directory, sizeof loading->directory, "%s/domains", directory);
     begin(loading);
     enum status s = load(loading, err);
-    *out_count = loading->problem_count;
     if (s == OK)
         *out = finish(loading);
     if (loading->owned)

@@ -32,14 +32,14 @@ static void unknown_key(struct domain_reader *reader, const struct domain_level 
     for (size_t i = 0; i < level->count; i++)
         names[i] = level->keys[i].name;
     const char *closest = domain_closest(name, names, level->count);
-    if (closest)
-        yaml_problem_at(&reader->file, key, "%s has no key %.*s; did you mean %s?", place(level), SLICE_ARG(name),
-                        closest);
-    else if (level == &DOMAIN_TOP && (option_find(SETTINGS, name) || option_is_section(SETTINGS, name)))
+    if (level == &DOMAIN_TOP && (option_find(SETTINGS, name) || option_is_section(SETTINGS, name)))
         yaml_problem_at(&reader->file, key,
                         "%.*s is a setting of the platform, not of a domain: it belongs into platform.yaml or "
                         "environments/NAME.yaml",
                         SLICE_ARG(name));
+    else if (closest)
+        yaml_problem_at(&reader->file, key, "%s has no key %.*s; did you mean %s?", place(level), SLICE_ARG(name),
+                        closest);
     else
         yaml_problem_at(&reader->file, key, "%s has no key %.*s; `weir check --list` shows all", place(level),
                         SLICE_ARG(name));

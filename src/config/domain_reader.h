@@ -28,10 +28,30 @@ struct domain_reader {
     struct domain *domain; /* the one that this file describes */
 };
 
+/* What editors are told of a value (config/schema.c); the reader checks everything else. */
+enum domain_shape {
+    SHAPE_TEXT,
+    SHAPE_NAME,
+    SHAPE_DURATION,
+    SHAPE_BOOLEAN,
+    SHAPE_CHOICE,      /* one of the words of `form` */
+    SHAPE_EXPRESSION,  /* any scalar */
+    SHAPE_EXPRESSIONS, /* a group: each value is one */
+    SHAPE_COLUMNS,     /* a list of expressions, each with a name or without */
+    SHAPE_TEXTS,
+    SHAPE_NAMED_GROUPS, /* a list of groups that have a name, and whatever else */
+    SHAPE_LEVEL,        /* a group with the keys of `level` */
+    SHAPE_LEVELS,       /* a list of those */
+};
+
+struct domain_level;
 struct domain_key {
     const char *name, *form, *help;
     /* object: what the level is about. key is for problems that are not in the value. */
     void (*read)(struct domain_reader *reader, void *object, struct fy_node *key, struct fy_node *value);
+    enum domain_shape shape;
+    const struct domain_level *level;
+    bool required;
 };
 
 struct domain_level {

@@ -1,4 +1,5 @@
 #include "config/domain.h"
+#include "config/problems.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -9,9 +10,8 @@
 
 static struct world_sim sim;
 static struct disk_sim *disk;
-static struct buf problems;
+static struct problems problems;
 static struct domain_set *set;
-static size_t count;
 static struct error err;
 
 static void put(const char *name, const char *text)
@@ -27,9 +27,10 @@ static enum status load(void)
 {
     domain_set_free(set);
     set = NULL;
-    buf_reset(&problems);
+    problems_done(&problems);
+    problems_init(&problems, false);
     memset(&err, 0, sizeof err);
-    return domain_set_load("/c", &sim.world, &set, &problems, &count, &err);
+    return domain_set_load("/c", &sim.world, &set, &problems, &err);
 }
 
 static enum status load_text(const char *text)
@@ -41,13 +42,13 @@ static enum status load_text(const char *text)
 static void expect_fine(const char *text)
 {
     if (load_text(text) != OK)
-        fail_msg("%s\n%s", err.text, buf_text(&problems));
+        fail_msg("%s\n%s", err.text, buf_text(&problems.text));
 }
 
 static void expect_problem(const char *part)
 {
-    if (!strstr(buf_text(&problems), part))
-        fail_msg("'%s' is not in:\n%s", part, buf_text(&problems));
+    if (!strstr(buf_text(&problems.text), part))
+        fail_msg("'%s' is not in:\n%s", part, buf_text(&problems.text));
 }
 
 static const char WHOLE[] = "domain: web\n"
@@ -154,7 +155,7 @@ static void test_every_mistake_of_every_file_is_told_in_one_go(void **state)
     put("b.yaml", "domain: b\nwindows:\n  - name: B-1\n    size: 5\n    wher: true\n");
     put("notes.txt", "not ours");
     assert_int_equal(load(), ERR_INVALID);
-    assert_int_equal(count, 5);
+    assert_int_equal(problems.count, 5);
     assert_string_equal(err.text, "5 mistakes in the domains");
     expect_problem("/c/domains/a.yaml:2:1: a domain has no key windws; did you mean windows?\n"
                    "     2 | windws: []\n"
@@ -293,7 +294,7 @@ static void test_a_mistake_in_a_script_is_told_at_its_line(void **state)
                                "  - {name: u, lua: 'x = 1'}\n"
                                "  - {name: v, file: y.lua}\n"),
                      ERR_INVALID);
-    assert_int_equal(count, 3);
+    assert_int_equal(problems.count, 3);
     expect_problem("web.yaml:6:9: unexpected symbol near '='\n     6 |         local x = = 1\n");
     expect_problem("web.yaml:9:15: the script has no function transform(event)\n");
     expect_problem("web.yaml:10:15: /c/domains/y.lua:2: unexpected symbol near '+'\n");
@@ -323,7 +324,7 @@ static void test_hostile_files_give_mistakes(void **state)
     for (size_t i = 0; i < COUNT_OF(EXAMPLES); i++) {
         if (load_text(EXAMPLES[i]) != ERR_INVALID)
             fail_msg("passed: %s", EXAMPLES[i]);
-        assert_true(count > 0 && problems.n > 0);
+        assert_true(problems.count > 0 && problems.text.n > 0);
     }
 }
 
@@ -345,7 +346,7 @@ static int begin(void **state)
     (void)state;
     disk = disk_sim_new(7, &sim);
     world_sim_init(&sim, 7, disk_sim_disk(disk));
-    buf_init(&problems, 1 << 20);
+    problems_init(&problems, false);
     return 0;
 }
 
@@ -354,7 +355,7 @@ static int end(void **state)
     (void)state;
     domain_set_free(set);
     set = NULL;
-    buf_done(&problems);
+    problems_done(&problems);
     disk_sim_free(disk);
     return 0;
 }

@@ -173,15 +173,17 @@ static void read_file(struct domain_reader *reader, void *object, struct fy_node
 }
 
 static const struct domain_key TRANSFORM_KEYS[] = {
-    [KEY_NAME] = { "name", "price_in_cents", "[a-z0-9_]+, unique in all domains; required.", read_name },
-    [KEY_WHERE] = { "where", "EXPRESSION", "Only events for which this is true; all unless said.", read_where },
+    [KEY_NAME] = { "name", "price_in_cents", "[a-z0-9_]+, unique in all domains; required.", read_name, SHAPE_NAME,
+                   .required = true },
+    [KEY_WHERE] = { "where", "EXPRESSION", "Only events for which this is true; all unless said.", read_where,
+                    SHAPE_EXPRESSION },
     [KEY_SET] = { "set", "{properties.x: EXPRESSION}",
                   "Sets what is there or not; null is written as null. All are computed from the event as it came.",
-                  read_set },
-    [KEY_REMOVE] = { "remove", "[properties.x]", "Takes these away.", read_remove },
+                  read_set, SHAPE_EXPRESSIONS },
+    [KEY_REMOVE] = { "remove", "[properties.x]", "Takes these away.", read_remove, SHAPE_TEXTS },
     [KEY_LUA] = { "lua", "SCRIPT", "function transform(event) … return event end; in place of set and remove.",
-                  read_lua },
-    [KEY_FILE] = { "file", "x.lua", "The script as a file beside this one.", read_file },
+                  read_lua, SHAPE_TEXT },
+    [KEY_FILE] = { "file", "x.lua", "The script as a file beside this one.", read_file, SHAPE_TEXT },
 };
 const struct domain_level DOMAIN_TRANSFORM = { "transforms[]", TRANSFORM_KEYS, COUNT_OF(TRANSFORM_KEYS) };
 

@@ -191,22 +191,24 @@ static void read_tenants(struct domain_reader *reader, void *object, struct fy_n
 }
 
 static const struct domain_key WINDOW_KEYS[] = {
-    [KEY_NAME] = { "name", "page_views_1m", "[a-z0-9_]+, unique in all domains; required.", read_name },
-    [KEY_KIND] = { "kind", "tumbling | sliding | session", "tumbling unless said.", read_kind },
-    [KEY_SIZE] = { "size", "1m", "How long a tumbling or sliding window is; 1s to 400d.", read_size },
-    [KEY_SLIDE] = { "slide", "10s", "A sliding window begins so often; divides size.", read_slide },
+    [KEY_NAME] = { "name", "page_views_1m", "[a-z0-9_]+, unique in all domains; required.", read_name, SHAPE_NAME,
+                   .required = true },
+    [KEY_KIND] = { "kind", "tumbling | sliding | session", "tumbling unless said.", read_kind, SHAPE_CHOICE },
+    [KEY_SIZE] = { "size", "1m", "How long a tumbling or sliding window is; 1s to 400d.", read_size, SHAPE_DURATION },
+    [KEY_SLIDE] = { "slide", "10s", "A sliding window begins so often; divides size.", read_slide, SHAPE_DURATION },
     [KEY_GAP] = { "gap", "30m", "A session ends when its key is silent for longer; 1s to 7d, 30m unless said.",
-                  read_gap },
-    { "where", "EXPRESSION", "Only events for which this is true; all unless said.", read_where },
+                  read_gap, SHAPE_DURATION },
+    { "where", "EXPRESSION", "Only events for which this is true; all unless said.", read_where, SHAPE_EXPRESSION },
     { "by", "[EXPRESSION, {name: EXPRESSION}]",
-      "A result for each combination of these; up to 8. The tenant is always part.", read_by },
-    [KEY_MEASURES] = { "measures", "{name: MEASURE}", "What is computed; 1 to 16.", read_measures },
+      "A result for each combination of these; up to 8. The tenant is always part.", read_by, SHAPE_COLUMNS },
+    [KEY_MEASURES] = { "measures", "{name: MEASURE}", "What is computed; 1 to 16.", read_measures, SHAPE_EXPRESSIONS,
+                       .required = true },
     { "emit", "update | close | both", "When results come: while the window is open, when it closes, both unless said.",
-      read_emit },
+      read_emit, SHAPE_CHOICE },
     { "lateness", "0s", "So long after closing, late events still amend the result, with a revision; up to 3650d.",
-      read_lateness },
-    { "time", "event | processing", "Whose clock: the event's unless said, or ours.", read_time },
-    { "tenants", "[NAME, …]", "For these alone; all unless said.", read_tenants },
+      read_lateness, SHAPE_DURATION },
+    { "time", "event | processing", "Whose clock: the event's unless said, or ours.", read_time, SHAPE_CHOICE },
+    { "tenants", "[NAME, …]", "For these alone; all unless said.", read_tenants, SHAPE_TEXTS },
 };
 const struct domain_level DOMAIN_WINDOW = { "windows[]", WINDOW_KEYS, COUNT_OF(WINDOW_KEYS) };
 

@@ -1,104 +1,101 @@
-/* After all files are read: a later file may have put another value in place of a reference, which then need not exist.
- */
 #include "config/secret.h"
 
-#include <ctype.h>
 #include <stdio.h>
-#include <stdlib.h>
 
-#include "world/disk.h"
-#include "world/world.h"
+#define BEGIN SLICE("${secret:")
 
-static const struct slice OPENING = { "${secret:", 9 };
+static const struct secret_backend *const BACKENDS[] = { &secret_env, &secret_dotenv, &secret_file, &secret_vault };
 
-/* The value of `name` in lines NAME=VALUE; the last one counts, as in a shell. Quotes around a value are not part of
- * it. */
-static bool find_line(struct slice text, const char *name, struct slice *out)
+bool secret_is_name(struct slice name)
 {
-    bool found = false;
-    size_t n = strlen(name);
-    while (text.n) {
-        const char *end = memchr(text.p, '\n', text.n);
-        struct slice line = slice_of(text.p, end ? (size_t)(end - text.p) : text.n);
-        text = slice_after(text, line.n + (end != NULL));
-        line = slice_trim(line);
-        if (line.n <= n || memcmp(line.p, name, n) != 0 || line.p[n] != '=')
-            continue;
-        *out = slice_trim(slice_after(line, n + 1));
-        if (out->n >= 2 && (out->p[0] == '"' || out->p[0] == '\'') && out->p[out->n - 1] == out->p[0])
-            *out = slice_of(out->p + 1, out->n - 2);
-        found = true;
+    size_t fields = 0;
+    for (size_t i = 0; i < name.n; i++) {
+        char c = name.p[i];
+        bool letter = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || strchr("_.-/", c);
+        fields += c == '#';
+        if (c == '\0' || (!letter && c != '#') || (c == '#' && (i == 0 || i + 1 == name.n)))
+            return false;
     }
-    return found;
+    return name.n > 0 && name.n <= SECRET_NAME_MAX && fields <= 1;
 }
 
-static bool find(const char *name, struct slice env_file, struct slice *out)
+bool secret_is_in(struct slice text)
 {
-    char capitals[SECRET_NAME_MAX + 1];
-    size_t n = strlen(name);
-    for (size_t i = 0; i <= n; i++)
-        capitals[i] = (char)toupper((unsigned char)name[i]);
-    const char *value = getenv(name);
-    value = value ? value : getenv(capitals);
-    if (value)
-        *out = slice_from(value);
-    return value || find_line(env_file, name, out) || find_line(env_file, capitals, out);
+    return text.n && memmem(text.p, text.n, BEGIN.p, BEGIN.n) != NULL;
 }
 
-/* False: the text is no reference. name is "" when it is one that is not whole. */
-static bool read_reference(const char *text, char *name)
+static const struct secret_backend *find_backend(struct slice name)
 {
-    struct slice rest = slice_from(text);
-    if (!slice_starts(rest, OPENING))
+    for (size_t i = 0; i < COUNT_OF(BACKENDS); i++)
+        if (slice_equal(name, slice_from(BACKENDS[i]->name)))
+            return BACKENDS[i];
+    return NULL;
+}
+
+/* The next name of "env, vault"; false: no more. */
+static bool next_backend(struct slice *rest, struct slice *out_name)
+{
+    if (!rest->n)
         return false;
-    rest = slice_after(rest, OPENING.n);
-    size_t n = rest.n && rest.p[rest.n - 1] == '}' ? rest.n - 1 : 0;
-    for (size_t i = 0; i < n; i++)
-        if (!isalnum((unsigned char)rest.p[i]) && rest.p[i] != '_')
-            n = 0;
-    n = n > SECRET_NAME_MAX ? 0 : n;
-    memcpy(name, rest.p, n);
-    name[n] = '\0';
+    const char *comma = memchr(rest->p, ',', rest->n);
+    size_t n = comma ? (size_t)(comma - rest->p) : rest->n;
+    *out_name = slice_trim(slice_of(rest->p, n));
+    *rest = slice_after(*rest, comma ? n + 1 : n);
     return true;
 }
 
-/* True: a problem was told. */
-static bool resolve(const struct option *option, const struct config_origin *origin, struct slice env_file,
-                    const char *directory, struct config *config, struct buf *problems)
+enum status secret_check_backends(const struct settings *settings, struct error *err)
 {
-    char name[SECRET_NAME_MAX + 1];
-    struct slice value;
-    struct error err;
-    if (!read_reference((const char *)&config->settings + option->offset, name))
-        return false;
-    if (!name[0])
-        buf_add_format(problems, "%s:%d: %s: a secret is written ${secret:NAME}, of letters, digits and _\n",
-                       origin->file, origin->line, option->key);
-    else if (!find(name, env_file, &value))
-        buf_add_format(problems,
-                       "%s:%d: %s: there is no secret %s: set the environment's variable of that name, or a line "
-                       "%s=… in %s/.env\n",
-                       origin->file, origin->line, option->key, name, name, directory);
-    else if (option_set(option, &config->settings, value, &err) != OK)
-        buf_add_format(problems, "%s:%d: the secret %s: %s\n", origin->file, origin->line, name, err.text);
-    else
-        return false;
-    return true;
+    struct slice rest = slice_from(settings->secrets_backend), name;
+    size_t count = 0;
+    for (; next_backend(&rest, &name); count++)
+        if (!find_backend(name))
+            return error_set(err, ERR_INVALID, "secrets.backend: '%.*s' is not one of env, dotenv, file, vault",
+                             SLICE_ARG(name));
+    return count ? OK : error_set(err, ERR_INVALID, "secrets.backend: name at least one of env, dotenv, file, vault");
 }
 
-enum status secrets_resolve(const char *directory, struct world *world, struct config *config, struct buf *problems,
-                            size_t *out_count, struct error *err)
+enum status secret_get(const struct settings *settings, struct world *world, struct slice name, struct buf *out,
+                       struct secret_place *out_place, struct error *err)
 {
-    char path[DISK_PATH_MAX], *text = NULL;
+    struct slice rest = slice_from(settings->secrets_backend), backend_name;
+    char looked[ERROR_TEXT_MAX] = "";
     size_t n = 0;
-    snprintf(path, sizeof path, "%s/.env", directory);
-    enum status s = disk_read_whole(world->disk, path, CONFIG_FILE_BYTES_MAX, &text, &n, err);
-    if (s != OK && s != ERR_NOT_FOUND)
-        return s;
-    for (size_t i = 0; i < SETTINGS.count; i++)
-        if (SETTINGS.rows[i].kind == OPTION_SECRET)
-            *out_count +=
-                resolve(&SETTINGS.rows[i], &config->origins[i], slice_of(text, n), directory, config, problems);
-    free(text);
+    while (next_backend(&rest, &backend_name)) {
+        const struct secret_backend *backend = find_backend(backend_name);
+        struct secret_place place = { "" };
+        assert(backend); /* secret_check_backends */
+        enum status s = backend->get(settings, world, name, out, &place, err);
+        if (s == OK)
+            *out_place = place;
+        if (s != ERR_NOT_FOUND)
+            return s;
+        if (n < sizeof looked)
+            n += (size_t)snprintf(looked + n, sizeof looked - n, "%s%s", n ? ", " : "", place.text);
+    }
+    return error_set(err, ERR_NOT_FOUND, "the secret '%.*s' is missing: looked for in %s", SLICE_ARG(name), looked);
+}
+
+enum status secret_expand(const struct settings *settings, struct world *world, struct slice text, struct buf *out,
+                          struct secret_place *out_place, struct error *err)
+{
+    while (text.n) {
+        const char *at = memmem(text.p, text.n, BEGIN.p, BEGIN.n);
+        size_t before = at ? (size_t)(at - text.p) : text.n;
+        buf_add(out, text.p, before);
+        text = slice_after(text, before);
+        if (!at)
+            break;
+        text = slice_after(text, BEGIN.n);
+        const char *end = memchr(text.p, '}', text.n);
+        struct slice name = slice_of(text.p, end ? (size_t)(end - text.p) : 0);
+        if (!secret_is_name(name))
+            return error_set(err, ERR_INVALID,
+                             "a secret is written ${secret:NAME}, its name of letters, digits and _ . - /");
+        enum status s = secret_get(settings, world, name, out, out_place, err);
+        if (s != OK)
+            return s;
+        text = slice_after(text, name.n + 1);
+    }
     return OK;
 }

@@ -9,40 +9,30 @@
 #define GIB (1LL << 30)
 #define TIB (1LL << 40)
 
-#define INTEGER(key, field, text, min, max, help)                                                                      \
+/* Behind the help may stand .reload = true: SIGHUP applies it (app/reload.c). */
+#define NUMBER(key, kind, field, text, min, max, ...)                                                                  \
     {                                                                                                                  \
-        key, OPTION_INTEGER, FIELD(field), text, min, max, NULL, help                                                  \
+        key, kind, FIELD(field), text, min, max, NULL, __VA_ARGS__                                                     \
     }
-#define BYTES(key, field, text, min, max, help)                                                                        \
+#define WORD(key, kind, field, text, choices, ...)                                                                     \
     {                                                                                                                  \
-        key, OPTION_BYTES, FIELD(field), text, min, max, NULL, help                                                    \
+        key, kind, FIELD(field), text, 0, 0, choices, __VA_ARGS__                                                      \
     }
-#define DURATION(key, field, text, min, max, help)                                                                     \
-    {                                                                                                                  \
-        key, OPTION_DURATION, FIELD(field), text, min, max, NULL, help                                                 \
-    }
-#define TEXT(key, field, text, help)                                                                                   \
-    {                                                                                                                  \
-        key, OPTION_TEXT, FIELD(field), text, 0, 0, NULL, help                                                         \
-    }
-#define SECRET(key, field, help)                                                                                       \
-    {                                                                                                                  \
-        key, OPTION_SECRET, FIELD(field), "", 0, 0, NULL, help                                                         \
-    }
-#define CHOICE(key, field, text, choices, help)                                                                        \
-    {                                                                                                                  \
-        key, OPTION_CHOICE, FIELD(field), text, 0, 0, choices, help                                                    \
-    }
-#define BOOLEAN(key, field, text, help)                                                                                \
-    {                                                                                                                  \
-        key, OPTION_BOOLEAN, FIELD(field), text, 0, 0, NULL, help                                                      \
-    }
+#define INTEGER(key, ...) NUMBER(key, OPTION_INTEGER, __VA_ARGS__)
+#define BYTES(key, ...) NUMBER(key, OPTION_BYTES, __VA_ARGS__)
+#define DURATION(key, ...) NUMBER(key, OPTION_DURATION, __VA_ARGS__)
+#define TEXT(key, field, text, ...) WORD(key, OPTION_TEXT, field, text, NULL, __VA_ARGS__)
+#define SECRET(key, field, ...) WORD(key, OPTION_SECRET, field, "", NULL, __VA_ARGS__)
+#define CHOICE(key, ...) WORD(key, OPTION_CHOICE, __VA_ARGS__)
+#define BOOLEAN(key, field, text, ...) WORD(key, OPTION_BOOLEAN, field, text, NULL, __VA_ARGS__)
 
 static const struct option ROWS[] = {
     BOOLEAN("demo_tenant", open_demo_tenant, "false",
             "Makes the tenant demo_tenant, which takes events and queries without a key. For development only."),
-    CHOICE("log.level", log_level, "info", "debug|info|warn|error", "Least level of the lines that are written."),
-    CHOICE("log.format", log_format, "text", "text|json", "One line of text, or one JSON object, for each log event."),
+    CHOICE("log.level", log_level, "info", "debug|info|warn|error", "Least level of the lines that are written.",
+           .reload = true),
+    CHOICE("log.format", log_format, "text", "text|json", "One line of text, or one JSON object, for each log event.",
+           .reload = true),
 
     TEXT("ingest.host", ingest_host, "0.0.0.0", "Address on which events are taken."),
     INTEGER("ingest.port", ingest_port, "8000", 0, 65535, "Port on which events are taken."),
@@ -132,8 +122,7 @@ static const struct option ROWS[] = {
     CHOICE("kafka.sasl_mechanism", kafka_sasl_mechanism, "SCRAM-SHA-512", "PLAIN|SCRAM-SHA-256|SCRAM-SHA-512",
            "With kafka.security sasl_plaintext or sasl_ssl."),
     TEXT("kafka.sasl_user", kafka_sasl_user, "", "User at the brokers."),
-    SECRET("kafka.sasl_password", kafka_sasl_password,
-           "Password of kafka.sasl_user: ${secret:NAME}, from the environment or CONFIG/.env."),
+    SECRET("kafka.sasl_password", kafka_sasl_password, "Password of kafka.sasl_user: ${secret:NAME}."),
     DURATION("kafka.session_timeout", kafka_session_ms, "10s", 6 * SECOND, 5 * MINUTE,
              "A process that the brokers have not heard of for so long loses its partitions to the others."),
     TEXT("kafka.tls_ca", kafka_tls_ca, "", "PEM file of the authority that signed the brokers' certificates."),
@@ -144,27 +133,48 @@ static const struct option ROWS[] = {
     TEXT("process.host", process_host, "127.0.0.1", "Address of the health and metrics of weir process."),
     INTEGER("process.port", process_port, "8002", 0, 65535, "Port of the health and metrics of weir process."),
     DURATION("process.dedup_horizon", process_dedup_horizon_ms, "7d", SECOND, 3650 * DAY,
-             "How long the id of an event is remembered, so that a repeat counts once."),
+             "How long the id of an event is remembered, so that a repeat counts once.", .reload = true),
     BYTES("process.dedup_memory", process_dedup_memory_bytes_max, "128 MiB", 4 * MIB, TIB,
           "Memory of one partition's remembered ids (45 million in 128 MiB); beyond it the oldest are forgotten early, "
           "with a "
-          "warning."),
+          "warning.",
+          .reload = true),
     BYTES("process.dedup_disk", process_dedup_bytes_max, "4 GiB", MIB, 1024 * TIB,
-          "Disk of one partition's remembered ids; beyond it the oldest are forgotten early, with a warning."),
+          "Disk of one partition's remembered ids; beyond it the oldest are forgotten early, with a warning.",
+          .reload = true),
     DURATION("process.checkpoint_interval", process_checkpoint_interval_ms, "60s", 100, DAY,
-             "Time between checkpoints of the state: bounds the replay after a crash."),
+             "Time between checkpoints of the state: bounds the replay after a crash.", .reload = true),
     BYTES("process.checkpoint_size", process_checkpoint_bytes, "256 MiB", MIB, TIB,
           "Changes of one partition's state after which a checkpoint begins before its time: bounds the replay under "
-          "load. A MiB is some 15,000 changed keys and some 10 ms of replay."),
+          "load. A MiB is some 15,000 changed keys and some 10 ms of replay.",
+          .reload = true),
 
     BYTES("process.state_memory", process_state_memory_bytes_max, "0", 0, 1024 * TIB,
           "Most memory for windows and sessions of all partitions; what has not been touched for longest lies on disk "
-          "beyond it. 0: an eighth of the machine's (or the control group's) memory."),
+          "beyond it. 0: an eighth of the machine's (or the control group's) memory.",
+          .reload = true),
 
     INTEGER("store.rows_max", store_rows_max, "100000", 1, 10000000, "Most rows in one insert."),
     DURATION("store.linger", store_linger_ms, "40ms", 0, MINUTE, "Least time between two small inserts."),
     DURATION("store.linger_load", store_linger_load_ms, "400ms", 0, MINUTE,
              "Longest time that rows wait under load for a full insert."),
+
+    TEXT("secrets.backend", secrets_backend, "env,dotenv,file",
+         "Where ${secret:NAME} is looked for, in this order: any of env, dotenv, file, vault."),
+    TEXT("secrets.dotenv", secrets_dotenv, "",
+         "File with lines NAME=VALUE, for the backend dotenv; empty: CONFIG/.env."),
+    TEXT("secrets.directory", secrets_directory, "/run/secrets",
+         "Directory with a file for each secret, for the backend file."),
+    TEXT("secrets.vault.url", secrets_vault_url, "",
+         "Address of HashiCorp Vault or OpenBao; empty: what the environment variable VAULT_ADDR says."),
+    TEXT("secrets.vault.mount", secrets_vault_mount, "secret", "Mount of the KV engine, version 2."),
+    TEXT("secrets.vault.path", secrets_vault_path, "weir",
+         "Secret whose fields are the names; ${secret:PATH#FIELD} takes one of another."),
+    TEXT("secrets.vault.token_file", secrets_vault_token_file, "",
+         "File with the token; empty: what the environment variable VAULT_TOKEN says."),
+    TEXT("secrets.vault.namespace", secrets_vault_namespace, "", "Namespace, where Vault has them."),
+    TEXT("secrets.vault.ca", secrets_vault_ca, "",
+         "PEM file of the authority that signed Vault's certificate; empty: the system's."),
 
     TEXT("olap.library", olap_library, "", "The engine's library; empty: where `make setup` put it."),
     INTEGER("olap.port", olap_port, "8123", 0, 65535, "Loopback port of the engine's ClickHouse HTTP."),
@@ -177,3 +187,13 @@ static const struct option ROWS[] = {
 };
 
 const struct option_table SETTINGS = { ROWS, COUNT_OF(ROWS) };
+
+bool settings_hide_line(struct slice line)
+{
+    for (size_t i = 0; i < SETTINGS.count; i++) {
+        const char *dot = strrchr(ROWS[i].key, '.');
+        if (ROWS[i].kind == OPTION_SECRET && dot && memmem(line.p, line.n, dot + 1, strlen(dot + 1)))
+            return memmem(line.p, line.n, "${secret:", 9) == NULL;
+    }
+    return false;
+}

@@ -37,9 +37,15 @@ struct settings {
 
     int64_t store_rows_max, store_linger_ms, store_linger_load_ms;
 
+    setting_text secrets_backend, secrets_dotenv, secrets_directory;
+    setting_text secrets_vault_url, secrets_vault_mount, secrets_vault_path, secrets_vault_token_file,
+        secrets_vault_namespace, secrets_vault_ca;
+
     setting_text olap_library, olap_user;
     int64_t olap_port, olap_memory_bytes, olap_tenant_slots;
     bool olap_confine;
 };
 
 extern const struct option_table SETTINGS;
+/* A line of a file in which the value of a secret setting may stand as it is. */
+bool settings_hide_line(struct slice line);

@@ -9,8 +9,6 @@
 #include "base/error.h"
 #include "base/utf8.h"
 
-#define LINE_BYTES_MAX 200 /* longer lines are not shown */
-
 static size_t line_start(struct slice text, size_t at)
 {
     const char *newline = at ? memrchr(text.p, '\n', at) : NULL;
@@ -42,43 +40,26 @@ int yaml_line(const struct yaml_file *file, size_t at)
     return line;
 }
 
-static void show_line(struct yaml_file *file, size_t start, size_t column, size_t width)
-{
-    struct slice line = line_at(file->text, start);
-    if (!line.n || line.n > LINE_BYTES_MAX)
-        return;
-    if (column > line.n)
-        column = line.n;
-    struct slice before = slice_of(line.p, column);
-    buf_add_format(file->problems, "%6d | %.*s\n       | ", yaml_line(file, start) + 1, SLICE_ARG(line));
-    for (size_t i = 0; i < before.n; i++)
-        if (((unsigned char)before.p[i] & 0xc0) != 0x80)
-            buf_add_char(file->problems, before.p[i] == '\t' ? '\t' : ' ');
-    if (width > line.n - column)
-        width = line.n - column;
-    width = characters(slice_of(line.p + column, width));
-    buf_add_char(file->problems, '^');
-    for (size_t i = 1; i < width; i++)
-        buf_add_char(file->problems, '~');
-    buf_add_char(file->problems, '\n');
-}
-
 void yaml_problem(struct yaml_file *file, size_t at, size_t width, const char *format, ...)
 {
     char message[ERROR_TEXT_MAX + 128];
     va_list arguments;
     file->count++;
-    if (file->count > YAML_PROBLEMS_MAX)
-        return;
     va_start(arguments, format);
     vsnprintf(message, sizeof message, format, arguments);
     va_end(arguments);
     if (at > file->text.n)
         at = file->text.n;
-    size_t start = line_start(file->text, at), column = at - start;
-    buf_add_format(file->problems, "%s:%d:%zu: %s\n", file->name, yaml_line(file, at) + 1,
-                   characters(slice_of(file->text.p + start, column)) + 1, message);
-    show_line(file, start, column, width);
+    size_t start = line_start(file->text, at), in_line = at - start;
+    struct slice line = line_at(file->text, start);
+    const struct problem problem = { .file = file->name,
+                                     .line = yaml_line(file, at) + 1,
+                                     .column = (int)characters(slice_of(file->text.p + start, in_line)) + 1,
+                                     .message = message,
+                                     .source = file->hidden || (file->hides && file->hides(line)) ? SLICE("") : line,
+                                     .at = in_line,
+                                     .width = width };
+    problems_add(file->problems, &problem);
 }
 
 static struct fy_token *first_token(struct fy_node *node)

@@ -4,16 +4,16 @@
 #pragma once
 #include <libfyaml.h>
 
-#include "base/buf.h"
 #include "base/compiler.h"
-
-#define YAML_PROBLEMS_MAX 100 /* of one file: further ones are counted, not printed */
+#include "config/problems.h"
 
 struct yaml_file {
     const char *name;
     struct slice text;
-    struct buf *problems;
-    size_t count; /* of problems */
+    struct problems *problems;
+    size_t count;                     /* of this file's problems */
+    bool hidden;                      /* lines are not shown: a secret stands there */
+    bool (*hides)(struct slice line); /* true: this one is not shown; NULL: all are */
 };
 
 /* at: where; width: bytes that the caret underlines. */

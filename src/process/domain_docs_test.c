@@ -5,6 +5,7 @@
 
 #include "base/json_scan.h"
 #include "base/test.h"
+#include "config/problems.h"
 #include "process/stage_transform.h"
 #include "world/disk.h"
 #include "world/disk_sim.h"
@@ -49,15 +50,14 @@ static void test_the_domain_loads(void **state)
 {
     (void)state;
     struct slice yaml = block("```yaml\n", 0);
-    struct buf problems;
+    struct problems problems;
     struct error err;
-    size_t count;
-    buf_init(&problems, 1 << 20);
+    problems_init(&problems, false);
     assert_int_equal(disk_make_dirs(sim.world.disk, "/c/domains", &err), OK);
     assert_int_equal(disk_replace(sim.world.disk, "/c/domains/bikes.yaml", yaml.p, yaml.n, &err), OK);
-    if (domain_set_load("/c", &sim.world, &domains, &problems, &count, &err) != OK)
-        fail_msg("%s%s", buf_text(&problems), err.text);
-    buf_done(&problems);
+    if (domain_set_load("/c", &sim.world, &domains, &problems, &err) != OK)
+        fail_msg("%s%s", problems_text(&problems), err.text);
+    problems_done(&problems);
     assert_int_equal(domains->window_count, 3);
     assert_int_equal(domains->transform_count, 2);
 }

@@ -3,6 +3,7 @@
 #include <stdio.h>
 
 #include "base/test.h"
+#include "config/problems.h"
 #include "world/disk_sim.h"
 #include "world/world_sim.h"
 
@@ -15,19 +16,19 @@ static struct arena arena;
 
 static void use(const char *transforms)
 {
-    struct buf text, problems;
+    struct buf text;
+    struct problems problems;
     struct error err;
-    size_t count;
     buf_init(&text, 1 << 20);
-    buf_init(&problems, 1 << 20);
+    problems_init(&problems, false);
     buf_add_format(&text, "domain: web\ntransforms:\n%s", transforms);
     assert_int_equal(disk_make_dirs(sim.world.disk, "/c/domains", &err), OK);
     assert_int_equal(disk_replace(sim.world.disk, "/c/domains/web.yaml", text.p, text.n, &err), OK);
-    if (domain_set_load("/c", &sim.world, &domains, &problems, &count, &err) != OK)
-        fail_msg("%s%s", buf_text(&problems), err.text);
+    if (domain_set_load("/c", &sim.world, &domains, &problems, &err) != OK)
+        fail_msg("%s%s", problems_text(&problems), err.text);
     stage = stage_transform_new(domains);
     buf_done(&text);
-    buf_done(&problems);
+    problems_done(&problems);
 }
 
 /* One event more in the batch. */

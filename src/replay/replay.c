@@ -22,6 +22,7 @@ struct replayer {
     struct queue *queue;
     struct bell *bell;
     _Atomic bool stopping;
+    _Atomic bool busy;     /* a job is being asked for, or the domains change: not both at one time */
     struct replay_run run; /* the role's */
 };
 
@@ -172,8 +173,8 @@ static struct replay_job *find_place(struct replayer *replayer, const char *tena
     return place;
 }
 
-enum status replayer_begin(struct replayer *replayer, const struct replay_request *request, uint64_t *out_id,
-                           struct error *err)
+static enum status begin(struct replayer *replayer, const struct replay_request *request, uint64_t *out_id,
+                         struct error *err)
 {
     bool busy;
     struct replay_job *job = find_place(replayer, request->tenant, &busy);
@@ -195,6 +196,31 @@ enum status replayer_begin(struct replayer *replayer, const struct replay_reques
     s = queue_push(replayer->queue, job);
     assert(s == OK); /* it has a place for every job */
     return s;
+}
+
+enum status replayer_begin(struct replayer *replayer, const struct replay_request *request, uint64_t *out_id,
+                           struct error *err)
+{
+    if (atomic_exchange(&replayer->busy, true))
+        return error_set(err, ERR_RETRY, "the domains are being changed: try again");
+    enum status s = begin(replayer, request, out_id, err);
+    atomic_store(&replayer->busy, false);
+    return s;
+}
+
+enum status replayer_use(struct replayer *replayer, const struct domain_set *domains, struct error *err)
+{
+    bool running = atomic_exchange(&replayer->busy, true);
+    if (running)
+        return error_set(err, ERR_RETRY, "a replay is being started: send SIGHUP again when it has ended");
+    for (size_t i = 0; i < REPLAY_JOBS_MAX; i++) {
+        const uint32_t state = atomic_load(&replayer->jobs[i].state);
+        running |= state == REPLAY_WAITING || state == REPLAY_RUNNING;
+    }
+    if (!running)
+        replayer->options.domains = domains;
+    atomic_store(&replayer->busy, false);
+    return running ? error_set(err, ERR_RETRY, "a replay is under way: send SIGHUP again when it has ended") : OK;
 }
 
 bool replayer_at(struct replayer *replayer, size_t index, struct replay_report *out)

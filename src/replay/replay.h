@@ -56,6 +56,9 @@ struct replayer *replayer_new(const struct replayer_options *options, struct wor
 struct role replayer_role(struct replayer *replayer);
 /* The role gives up the job in hand with its next step, and takes no further one. Any thread. */
 void replayer_stop(struct replayer *replayer);
+/* From now on these are the windows that are declared; those before must live as long as the replayer. Any thread.
+ * ERR_RETRY: a job waits or runs, and would not know which. */
+MUST_CHECK enum status replayer_use(struct replayer *replayer, const struct domain_set *domains, struct error *err);
 void replayer_free(struct replayer *replayer); /* after its role ended; NULL is fine */
 
 /* ERR_INVALID: the request makes no sense. ERR_NOT_FOUND: no such window. ERR_RETRY: one of the tenant runs. ERR_FULL:

@@ -7,6 +7,7 @@
 
 #include "base/test.h"
 #include "config/domain.h"
+#include "config/problems.h"
 #include "process/state/kv.h"
 #include "replay/row_binary.h"
 #include "test/support/remove_tree.h"
@@ -38,9 +39,8 @@ static void past_open(struct past *past)
 {
     char path[128];
     struct error err;
-    size_t problems;
-    AUTO(buf) struct buf words;
-    buf_init(&words, 65536);
+    AUTO(problems) struct problems words;
+    problems_init(&words, false);
     snprintf(past->directory, sizeof past->directory, "/tmp/weir-replay-XXXXXX");
     assert_non_null(mkdtemp(past->directory));
     snprintf(path, sizeof path, "%s/domains", past->directory);
@@ -50,7 +50,7 @@ static void past_open(struct past *past)
     assert_non_null(file);
     fputs(YAML, file);
     fclose(file);
-    assert_int_equal(domain_set_load(past->directory, world_real(), &past->domains, &words, &problems, &err), OK);
+    assert_int_equal(domain_set_load(past->directory, world_real(), &past->domains, &words, &err), OK);
     past->pool = kv_pool_new(&(struct kv_pool_options){ 0 });
     int64_t at_ms = -300 * MINUTE; /* before 1970, too */
     for (size_t i = 0; i < EVENTS; i++) {

@@ -18,8 +18,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     static struct window windows[WINDOWS_MAX];
     static struct transform transforms[TRANSFORMS_MAX];
     struct arena arena;
-    struct buf problems;
-    buf_init(&problems, 1 << 20);
+    struct problems problems;
+    problems_init(&problems, false);
     arena_init(&arena, DOMAIN_SET_BYTES_MAX);
     field_plan_init(&fields, &arena);
     struct domain_build build = { .arena = &arena,
@@ -38,14 +38,14 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         .domain = &domains[0]
     };
     domain_read_file(&reader);
-    expect((reader.file.count > 0) == (problems.n > 0));
+    expect((reader.file.count > 0) == (problems.count > 0));
     if (reader.file.count)
-        expect(memcmp(problems.p, "fuzz.yaml:", 10) == 0);
+        expect(memcmp(problems.text.p, "fuzz.yaml:", 10) == 0);
     else
         expect(domains[0].name.n > 0);
     for (size_t i = 0; i < build.window_count && !reader.file.count; i++)
         expect(windows[i].id && windows[i].measure_count && windows[i].name.n);
     arena_done(&arena);
-    buf_done(&problems);
+    problems_done(&problems);
     return 0;
 }

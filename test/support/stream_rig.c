@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "base/test.h"
+#include "config/problems.h"
 #include "process/state/kv.h"
 #include "world/disk.h"
 
@@ -29,19 +30,18 @@ void stream_rig_domain(struct stream_rig *rig, const char *name, const char *yam
 {
     struct disk *disk = rig->time.world.disk;
     struct error err = { 0 };
-    struct buf problems;
-    size_t count;
+    struct problems problems;
     char path[DISK_PATH_MAX];
     assert(!rig->journal);
-    buf_init(&problems, 1u << 20);
+    problems_init(&problems, false);
     snprintf(path, sizeof path, "/config/domains/%s.yaml", name);
     assert_int_equal(disk_make_dirs(disk, "/config/domains", &err), OK);
     assert_int_equal(disk_replace(disk, path, yaml, strlen(yaml), &err), OK);
     domain_set_free(rig->domains);
     rig->domains = NULL;
-    if (domain_set_load("/config", &rig->time.world, &rig->domains, &problems, &count, &err) != OK)
-        fail_msg("%s%s\n%s", buf_text(&problems), err.text, yaml);
-    buf_done(&problems);
+    if (domain_set_load("/config", &rig->time.world, &rig->domains, &problems, &err) != OK)
+        fail_msg("%s%s\n%s", problems_text(&problems), err.text, yaml);
+    problems_done(&problems);
     rig->options.domains = rig->domains;
     rig->options.session_gap_ms = rig->domains->session_gap_ms;
     rig->options.disorder_ms = rig->domains->out_of_orderness_ms;
