@@ -1,5 +1,5 @@
 """Bad days: each of these fails when its protection is taken out."""
-import contextlib, json, os, shutil, socket, subprocess, tempfile, threading, time, uuid
+import contextlib, json, os, re, shutil, socket, subprocess, tempfile, threading, time, uuid
 
 from scenarios import Skip
 from weir import ROOT, Weir, free_port
@@ -159,6 +159,8 @@ def test_sigterm_under_load_drains_and_exits_0():
         thread.join(10)
         weir.start()
         weir.settle("SELECT count() FROM events_raw", accepted[0])
+        replayed = re.findall(r"process\.restored .*?replayed=(\d+)", weir.log_text())
+        assert len(replayed) >= 4 and max(int(n) for n in replayed[-2:]) < 10, "state was not checkpointed: %s records replayed" % replayed
         return "%d accepted, stopped in %.1f s" % (accepted[0], took)
     finally:
         ended.set()
