@@ -9,6 +9,7 @@ int command_ingest(int argc, char **argv);
 int command_process(int argc, char **argv);
 int command_serve(int argc, char **argv);
 int command_send(int argc, char **argv);
+int command_source(int argc, char **argv);
 int command_check(int argc, char **argv);
 int command_generate(int argc, char **argv);
 int command_tenant(int argc, char **argv);
@@ -27,6 +28,7 @@ int command_olap(int argc, char **argv);
     ROW("process", command_process, "process events, as a process of its own")           \
     ROW("serve", command_serve, "store and answer, as a process of its own")             \
     ROW("send", command_send, "send events from files through HTTP")                     \
+    ROW("source", command_source, "read events from foreign Kafka topics")               \
     ROW("generate", command_generate, "make believable events")                          \
     ROW("check", command_check, "check the configuration, list and explain settings")    \
     ROW("sql", command_sql, "ask a question in SQL")                                     \
