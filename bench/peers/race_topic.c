@@ -1,12 +1,18 @@
 /* The topic of the race, and the judge of its results.
  *
- * usage: race_topic load   --workload W [--events N] [--seed S] --brokers B --topic T [--partitions P]
- *        race_topic print  --workload W [--events N] [--seed S]      the same events as lines
- *        race_topic ads    [--seed S]                                AD,CAMPAIGN lines: what is joined
- *        race_topic expect --workload W [--events N] [--seed S]      {"events","windows"}, by counting
- *        race_topic check  --workload W [--events N] [--seed S] (--brokers B (--topic T | --prefix P) | --lines)
- *              compares results: KEY,START,COUNT records of a topic, those of a weir with this prefix, or stdin's
- * lines. Exit 1 when any count is missing, wrong or too many. */
+ * usage: race_topic COMMAND --workload W [--events N] [--seed S] [--brokers B] [--topic T | --prefix P] [--partitions
+ * N]
+ *
+ *     load    makes the topic and writes the events
+ *     print   the same events as lines
+ *     ads     AD,CAMPAIGN lines: what is joined
+ *     expect  {"events","windows","counted"}, by counting
+ *     check   compares results: KEY,START,COUNT records of a topic, those of a weir with this prefix, or, with --lines,
+ *             of stdin. Exit 1 when any count is missing, wrong or too many.
+ *     watch   as check, while the events come: how long after a window's end its right count can be read
+ *
+ * load and watch with --start MS [--rate N]: the first event is of this time (a multiple of the window), and each is
+ * written when its time has come. */
 #include <getopt.h>
 
 #include "bench/peers/race_results.h"

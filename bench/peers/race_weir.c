@@ -3,9 +3,10 @@
  *
  * usage: race_weir --workload W --brokers B --topic T --prefix P --dir DIR [--seed S] [--partitions N] [--results N]
  *                  [--memory MIB] [--disorder MS] [--ids] [--enriched] [--live]
- *        race_weir --workload W --brokers B --topic T --only fetch|parse       one thread reads the messages and lets
- * them go, or makes records of them too: what the client and the parser leave for the rest
+ *        race_weir --workload W --brokers B --topic T --only fetch|parse
  *
+ * --only: one thread reads the messages and lets them go, or makes records of them too: what the client and the parser
+ * leave for the rest.
  * --results: how many results are awaited before the end; --ids: repeats are looked for, --enriched: accepted events
  * are handed on too, both as `weir up` does; --live: the topic has no end, works until it is ended. From the first
  * event read until all events are committed and all results written: wall and CPU time of the process, all threads.
