@@ -21,17 +21,17 @@ static void put(struct world *world, const char *path, const void *bytes, size_t
 }
 
 /* What the settings are must be what their rows allow: each can be written down and read again. */
-static void expect_settings(const struct config *config)
+static void expect_settings(const struct config *config, bool told)
 {
     static struct settings again;
     struct error err;
     for (size_t i = 0; i < SETTINGS.count; i++) {
         char text[OPTION_TEXT_MAX + 1];
         option_format(&SETTINGS.rows[i], &config->settings, text, sizeof text);
-        expect(strstr(text, SECRET) == NULL || config->origins[i].secret);
+        expect(told || strstr(text, SECRET) == NULL || config->origins[i].secret);
         expect(option_set(&SETTINGS.rows[i], &again, slice_from(text), &err) == OK);
         config_format(config, i, text, sizeof text);
-        expect(strstr(text, SECRET) == NULL);
+        expect(told || strstr(text, SECRET) == NULL);
     }
 }
 
@@ -57,8 +57,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     expect(s == OK || s == ERR_INVALID || (s == ERR_FULL && size > CONFIG_FILE_BYTES_MAX));
     expect(s == ERR_FULL || (s == OK) == (problems.count == 0));
     expect((problems.count > 0) == (problems.text.n > 0) && (problems.count > 0) == (problems.json.n > 0));
-    expect(strstr(problems_text(&problems), SECRET) == NULL);
-    expect_settings(&config);
+    bool told = size && memmem(data, size, SECRET, strlen(SECRET)); /* the fuzzer finds it out, and writes it itself */
+    expect(told || strstr(problems_text(&problems), SECRET) == NULL);
+    expect_settings(&config, told);
     problems_done(&problems);
     disk_sim_free(disk);
     return 0;
