@@ -104,7 +104,7 @@ def test_a_secret_that_is_not_there_ends_before_any_connection_and_none_is_shown
     with open(os.path.join(weir.config, ".env"), "w") as f:
         f.write("kafka_password='pw-of-weir'\n")
     listed = weir.cli("check", "--config", weir.config, "--list")
-    assert listed.returncode == 0 and "kafka.sasl_password = ***" in listed.stdout and "pw of" not in listed.stdout, listed
+    assert listed.returncode == 0 and "kafka.sasl_password = ***" in listed.stdout and "pw-of" not in listed.stdout, listed
     with weir:
         assert weir.stop() == 0
 
