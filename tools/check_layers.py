@@ -19,9 +19,10 @@ ALLOWED = {
     "process": {"base", "world", "config", "event", "expr", "script", "journal", "catalog"},
     "store": {"base", "world", "event", "journal"},
     "replay": {"base", "world", "config", "event", "catalog", "process", "store"},  # the process folder's stage, run over the past
+    "retention": {"base", "world", "catalog", "store"},
     "serve": {"base", "world", "event", "http", "journal", "catalog", "process", "store", "replay"},
     "cli": {"base", "world", "config", "event", "expr", "catalog"},
-    "app": {"base", "world", "config", "event", "expr", "http", "journal", "catalog", "olap", "ingest", "process", "store", "replay", "serve", "cli"},
+    "app": {"base", "world", "config", "event", "expr", "http", "journal", "catalog", "olap", "ingest", "process", "store", "replay", "retention", "serve", "cli"},
 }
 # Of another stage only these headers may be used.
 PORTS = {"journal": {"journal/journal.h"}, "catalog": {"catalog/catalog.h"}, "process": {"process/live.h"},

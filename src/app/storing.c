@@ -14,12 +14,14 @@
 #include "base/log.h"
 #include "cli/commands.h"
 #include "replay/replay.h"
+#include "retention/retention.h"
 #include "world/disk.h"
 #include "world/world.h"
 
 #define SINK_DRAIN_WAIT_MS 3000
-#define LATER_NICE 5 /* storing has the journal in front of it: a client's request goes first */
-#define REPLAY_NICE 15
+#define LATER_NICE 5   /* storing has the journal in front of it: a client's request goes first */
+#define REPLAY_NICE 15 /* and of what removes old rows */
+#define DAY_MS ((int64_t)86400000)
 #define RESTART_PAUSE_US 1000000
 
 struct storing {
@@ -32,6 +34,8 @@ struct storing {
     struct engine *engine;
     struct replayer *replayer;
     struct role_thread *replay_thread;
+    struct retention *retention;
+    struct role_thread *retention_thread;
     struct serve *serve;
     struct give_way give_way;
     uint16_t lane_count, sink_count;
@@ -85,6 +89,35 @@ static enum status start_replayer(struct storing *storing, int *exit_code, struc
     return role_start(&role, storing->world, &storing->replay_thread, err);
 }
 
+/* The longest gap of sessions, and a day: what lies a gap before the retention may be part of a session within it. */
+static int64_t retention_spare_ms(const struct domain_set *domains)
+{
+    int64_t gap_ms = domains ? domains->session_gap_ms : 0;
+    for (size_t i = 0; domains && i < domains->window_count; i++)
+        if (domains->windows[i].kind == WINDOW_SESSION && domains->windows[i].gap_ms > gap_ms)
+            gap_ms = domains->windows[i].gap_ms;
+    return gap_ms + DAY_MS;
+}
+
+static enum status start_retention(struct storing *storing, int *exit_code, struct error *err)
+{
+    struct olap_user writer;
+    engine_writer(storing->engine, &writer);
+    const struct settings *settings = storing->options.settings;
+    const struct retention_options options = { .catalog = storing->catalog,
+                                               .engine_url = engine_url(storing->engine),
+                                               .user = writer.name,
+                                               .password = writer.password,
+                                               .days = (int32_t)settings->retention_days,
+                                               .spare_ms = retention_spare_ms(storing->options.domains),
+                                               .every_ms = settings->retention_every_ms };
+    storing->retention = retention_new(&options, storing->metrics, storing->world);
+    struct role role = retention_role(storing->retention);
+    role.nice = REPLAY_NICE;
+    *exit_code = EX_OSERR;
+    return role_start(&role, storing->world, &storing->retention_thread, err);
+}
+
 static enum status open_serve(struct storing *storing, int *exit_code, struct error *err)
 {
     struct serve_options options;
@@ -124,6 +157,8 @@ enum status storing_open(const struct storing_options *options, struct journal *
                                  out_exit_code, err);
     if (s == OK)
         s = start_replayer(storing, out_exit_code, err);
+    if (s == OK)
+        s = start_retention(storing, out_exit_code, err);
     if (s == OK)
         s = open_serve(storing, out_exit_code, err);
     if (s == OK) {
@@ -229,9 +264,11 @@ enum status storing_step(struct storing *storing, bool *out_ready, int64_t *out_
 enum status storing_use_domains(struct storing *storing, const struct domain_set *domains, struct error *err)
 {
     enum status s = replayer_use(storing->replayer, domains, err);
-    if (s == OK)
-        storing->options.domains = domains;
-    return s;
+    if (s != OK)
+        return s;
+    storing->options.domains = domains;
+    retention_set_spare(storing->retention, retention_spare_ms(domains));
+    return OK;
 }
 
 struct queue *storing_live_queue(struct storing *storing)
@@ -264,6 +301,10 @@ void storing_stop_api(struct storing *storing)
         replayer_stop(storing->replayer);
     role_stop(storing->replay_thread);
     storing->replay_thread = NULL;
+    if (storing->retention)
+        retention_stop(storing->retention);
+    role_stop(storing->retention_thread);
+    storing->retention_thread = NULL;
     if (storing->serve)
         serve_stop(storing->serve);
 }
@@ -276,6 +317,8 @@ void storing_close_sinks(struct storing *storing)
     storing->serve = NULL;
     replayer_free(storing->replayer);
     storing->replayer = NULL;
+    retention_free(storing->retention);
+    storing->retention = NULL;
     for (uint16_t i = 0; i < storing->lane_count; i++)
         live_tap_free(storing->lanes[i].tap);
 }
@@ -286,6 +329,7 @@ void storing_free(struct storing *storing)
         return;
     serve_free(storing->serve);
     replayer_free(storing->replayer);
+    retention_free(storing->retention);
     for (uint16_t i = 0; i < storing->lane_count && storing->lanes[i].store; i++)
         store_close(storing->lanes[i].store);
     engine_stop(storing->engine);

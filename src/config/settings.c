@@ -73,6 +73,8 @@ static const struct option ROWS[] = {
     INTEGER("retention_days", retention_days, "400", 1, 36500,
             "Days that events are kept where the tenant says nothing else; older ones are refused with the verdict "
             "older_than_retention."),
+    DURATION("retention_every", retention_every_ms, "24h", SECOND, 30 * DAY,
+             "How often what is past its tenant's retention is removed from the tables."),
 
     TEXT("api.host", api_host, "127.0.0.1", "Address of queries, the live feed and the dashboard."),
     INTEGER("api.port", api_port, "8001", 0, 65535, "Port of queries, the live feed and the dashboard."),

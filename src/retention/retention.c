@@ -1,0 +1,268 @@
+/* A pass: the tenants' cuts are taken from the catalog once; then for each table, and so many tenants at a time, the
+ * rows are counted and, where there are any, a delete is asked for, which the engine does by writing the parts anew
+ * that hold some of them. Counting and deleting ask the same, so whatever is asked again finds what is left. */
+#include "retention/retention.h"
+
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/bell.h"
+#include "base/log.h"
+#include "base/metrics.h"
+#include "base/retry.h"
+#include "catalog/catalog.h"
+#include "retention/retention_sql.h"
+#include "store/store_http.h"
+#include "world/world.h"
+
+#define DAY_MS ((int64_t)86400000)
+#define STEPS 32       /* of a retention */
+#define FIRST_MS 60000 /* after the start, which has better things to do */
+#define COUNT_WAIT_MS 300000
+#define DELETE_WAIT_MS 3600000
+#define SQL_BYTES_MAX (1u << 18)
+#define SETTINGS "wait_end_of_query=1&max_threads=1&max_memory_usage=4000000000&max_query_size=1048576"
+
+struct retention {
+    struct retention_options options; /* texts are its own */
+    struct world *world;
+    struct bell *bell;
+    struct store_http *http; /* NULL: not made yet */
+    _Atomic(struct store_http *) asking;
+    _Atomic bool stopping;
+    _Atomic int64_t spare_ms;
+    struct counter *rows, *failures;
+    struct gauge *finished, *took;
+    struct retry retry;
+    int64_t next_us;
+    /* The pass in work. */
+    struct directory *directory; /* NULL: none */
+    struct retention_cut *cuts;
+    size_t cut_count, from, table;
+    uint64_t removed;
+    int64_t began_us;
+    struct buf sql, answer;
+};
+
+int64_t retention_cutoff_ms(int64_t now_ms, int32_t days, int64_t spare_ms)
+{
+    const int64_t step_ms = days > STEPS ? days * DAY_MS / STEPS : DAY_MS;
+    if (days < 0)
+        return INT64_MIN;
+    int64_t cutoff_ms = now_ms - days * DAY_MS - spare_ms;
+    return cutoff_ms - ((cutoff_ms % step_ms) + step_ms) % step_ms;
+}
+
+struct retention *retention_new(const struct retention_options *options, struct metrics *metrics, struct world *world)
+{
+    struct retention *retention = calloc(1, sizeof *retention);
+    if (!retention)
+        abort();
+    retention->options = *options;
+    retention->options.engine_url = strdup(options->engine_url);
+    retention->options.user = strdup(options->user);
+    retention->options.password = strdup(options->password);
+    retention->world = world;
+    atomic_store(&retention->spare_ms, options->spare_ms);
+    retention->bell = bell_new();
+    retention->rows =
+        metrics_counter(metrics, "retention_removed_rows_total", "Rows removed by the tenants' retention.", "");
+    retention->failures = metrics_counter(metrics, "retention_failures_total",
+                                          "Times that the engine did not remove what is past its retention.", "");
+    retention->finished =
+        metrics_gauge(metrics, "retention_finished_seconds",
+                      "When all that is past its retention was removed last, Unix time; 0: not yet.", "");
+    retention->took = metrics_gauge(metrics, "retention_took_seconds", "How long that took.", "");
+    retention->retry = (struct retry){ .first_ms = 1000, .most_ms = 300000 };
+    buf_init(&retention->sql, SQL_BYTES_MAX);
+    buf_init(&retention->answer, 4096);
+    const int64_t first_ms = options->every_ms < FIRST_MS ? options->every_ms : FIRST_MS;
+    retention->next_us = world_mono_us(world) + first_ms * 1000;
+    return retention;
+}
+
+/* ---- a pass ---- */
+
+static void end_pass(struct retention *retention)
+{
+    if (retention->directory)
+        directory_free(retention->directory);
+    free(retention->cuts);
+    retention->directory = NULL;
+    retention->cuts = NULL;
+}
+
+static enum status begin_pass(struct retention *retention, struct error *err)
+{
+    struct catalog *catalog = retention->options.catalog;
+    enum status s = catalog->backend->directory(catalog, &retention->directory, err);
+    if (s != OK)
+        return s;
+    const size_t tenants = directory_count(retention->directory);
+    retention->cuts = calloc(tenants ? tenants : 1, sizeof *retention->cuts);
+    if (!retention->cuts)
+        abort();
+    retention->cut_count = retention->from = retention->table = 0;
+    retention->removed = 0;
+    retention->began_us = world_mono_us(retention->world);
+    for (size_t i = 0; i < tenants; i++) {
+        const struct tenant *tenant = directory_at(retention->directory, i);
+        const int32_t days = tenant->retention_days ? tenant->retention_days : retention->options.days;
+        const int64_t before_ms =
+            retention_cutoff_ms(world_wall_ms(retention->world), days, atomic_load(&retention->spare_ms));
+        if (before_ms != INT64_MIN)
+            retention->cuts[retention->cut_count++] = (struct retention_cut){ slice_from(tenant->id), before_ms };
+    }
+    return OK;
+}
+
+static enum status ask(struct retention *retention, uint32_t wait_ms, struct error *err)
+{
+    const struct iovec part = { retention->sql.p, retention->sql.n };
+    struct store_http_answer about = { 0 };
+    struct buf *answer = &retention->answer;
+    buf_reset(answer);
+    answer->full = false;
+    if (retention->sql.full)
+        return error_set(err, ERR_INVALID, "the question to the engine is longer than %u KiB", SQL_BYTES_MAX >> 10);
+    const struct store_http_request request = {
+        .parameters = SETTINGS, .parts = &part, .part_count = 1, .wait_ms = wait_ms, .answer = answer
+    };
+    enum status s = store_http_ask(retention->http, &request, &about, err);
+    if (s == OK && about.http_status != 200)
+        s = error_set(err, ERR_RETRY, "the engine answered %ld: %.*s", about.http_status,
+                      (int)(answer->n < 300 ? answer->n : 300), answer->n ? answer->p : "");
+    return s;
+}
+
+static void where(struct retention *retention)
+{
+    const size_t left = retention->cut_count - retention->from;
+    retention_add_where(&retention->sql, retention->table, retention->cuts + retention->from,
+                        left < RETENTION_TENANTS_MAX ? left : RETENTION_TENANTS_MAX);
+}
+
+/* One table, for one lot of tenants. */
+static enum status cut_table(struct retention *retention, struct error *err)
+{
+    const char *table = retention_table(retention->table);
+    const int64_t began_us = world_mono_us(retention->world);
+    uint64_t rows = 0;
+    buf_reset(&retention->sql);
+    buf_add_format(&retention->sql, "SELECT count() FROM weir.%s", table);
+    where(retention);
+    buf_add_text(&retention->sql, " FORMAT TabSeparated");
+    enum status s = ask(retention, COUNT_WAIT_MS, err);
+    if (s == OK && !slice_to_u64(slice_trim(buf_slice(&retention->answer)), &rows))
+        s = error_set(err, ERR_CORRUPT, "the engine's count is not a number");
+    if (s != OK || rows == 0)
+        return s;
+    buf_reset(&retention->sql);
+    buf_add_format(&retention->sql, "ALTER TABLE weir.%s DELETE", table);
+    where(retention);
+    buf_add_text(&retention->sql, " SETTINGS mutations_sync = 1");
+    s = ask(retention, DELETE_WAIT_MS, err);
+    if (s != OK)
+        return s;
+    counter_add(retention->rows, rows);
+    retention->removed += rows;
+    log_info("retention.removed", "table=%s rows=%llu took_ms=%lld", table, (unsigned long long)rows,
+             (long long)((world_mono_us(retention->world) - began_us) / 1000));
+    return OK;
+}
+
+/* True: there is more to do. */
+static bool next_place(struct retention *retention)
+{
+    retention->from += RETENTION_TENANTS_MAX;
+    if (retention->from < retention->cut_count)
+        return true;
+    retention->from = 0;
+    return retention_table(++retention->table) != NULL;
+}
+
+static void finish_pass(struct retention *retention)
+{
+    const int64_t now_us = world_mono_us(retention->world);
+    gauge_set(retention->finished, (double)world_wall_ms(retention->world) / 1000);
+    gauge_set(retention->took, (double)(now_us - retention->began_us) / 1e6);
+    if (retention->removed)
+        log_info("retention.done", "rows=%llu tenants=%zu", (unsigned long long)retention->removed,
+                 retention->cut_count);
+    retention->next_us = now_us + retention->options.every_ms * 1000;
+    end_pass(retention);
+}
+
+static enum status take_step(struct retention *retention, struct error *err)
+{
+    const struct store_http_options http = { retention->options.engine_url, retention->options.user,
+                                             retention->options.password, 2000 };
+    enum status s = OK;
+    if (!retention->http)
+        s = store_http_open(&http, &retention->http, err);
+    atomic_store(&retention->asking, retention->http);
+    if (s == OK && !retention->directory)
+        s = begin_pass(retention, err);
+    if (s == OK && retention->cut_count)
+        s = cut_table(retention, err);
+    if (s == OK && (!retention->cut_count || !next_place(retention)))
+        finish_pass(retention);
+    return s;
+}
+
+static bool retention_step(void *self, struct world *world, int64_t *wake_us)
+{
+    struct retention *retention = self;
+    struct error err = { 0 };
+    if (atomic_load(&retention->stopping))
+        return false;
+    if (world_mono_us(world) < retention->next_us) {
+        *wake_us = retention->next_us;
+        return false;
+    }
+    if (take_step(retention, &err) == OK) {
+        retry_reset(&retention->retry);
+        return true;
+    }
+    if (atomic_load(&retention->stopping))
+        return false;
+    counter_add(retention->failures, 1);
+    log_warn("retention.failed", "error=\"%s\"", err.text);
+    *wake_us = retention->next_us = retry_next_us(&retention->retry, world);
+    return false;
+}
+
+struct role retention_role(struct retention *retention)
+{
+    return (struct role){ "retention", retention, retention_step, retention->bell, 0 };
+}
+
+void retention_set_spare(struct retention *retention, int64_t spare_ms)
+{
+    atomic_store(&retention->spare_ms, spare_ms);
+}
+
+void retention_stop(struct retention *retention)
+{
+    atomic_store(&retention->stopping, true);
+    struct store_http *http = atomic_load(&retention->asking);
+    if (http)
+        store_http_cancel(http, true);
+    bell_ring(retention->bell);
+}
+
+void retention_free(struct retention *retention)
+{
+    if (!retention)
+        return;
+    end_pass(retention);
+    store_http_close(retention->http);
+    bell_free(retention->bell);
+    buf_done(&retention->sql);
+    buf_done(&retention->answer);
+    free((char *)retention->options.engine_url);
+    free((char *)retention->options.user);
+    free((char *)retention->options.password);
+    free(retention);
+}

@@ -1,0 +1,69 @@
+/* What may go, and how it is asked for. That the engine removes just that: test/scenario/retention_test.py. */
+#include "retention/retention.h"
+
+#include <string.h>
+
+#include "base/test.h"
+#include "retention/retention_sql.h"
+
+#define DAY ((int64_t)86400000)
+
+static void test_nothing_within_the_retention_and_its_spare_goes_and_little_behind_it_stays(void **state)
+{
+    (void)state;
+    static const int32_t DAYS[] = { 1, 7, 32, 33, 90, 400, 36500 };
+    for (size_t i = 0; i < COUNT_OF(DAYS); i++) {
+        const int64_t days = DAYS[i], step_ms = days > 32 ? days * DAY / 32 : DAY;
+        int64_t before_ms = INT64_MIN;
+        for (int64_t now_ms = -3 * DAY; now_ms < 40000 * DAY; now_ms += 7 * DAY + 12345) {
+            const int64_t cutoff_ms = retention_cutoff_ms(now_ms, DAYS[i], DAY);
+            assert_true(cutoff_ms <= now_ms - (days + 1) * DAY);
+            assert_true(cutoff_ms > now_ms - (days + 1) * DAY - step_ms);
+            assert_true(cutoff_ms >= before_ms && cutoff_ms % step_ms == 0);
+            before_ms = cutoff_ms;
+        }
+    }
+    assert_int_equal(retention_cutoff_ms(1000 * DAY, -1, DAY), INT64_MIN);
+}
+
+static void test_each_tenant_has_its_own_cut_and_the_newest_is_told_alone(void **state)
+{
+    (void)state;
+    const struct retention_cut cuts[] = { { SLICE("acme"), 1000 },
+                                          { SLICE("o'neil"), 3000 },
+                                          { SLICE("third"), 2000 } };
+    AUTO(buf) struct buf sql;
+    buf_init(&sql, 1 << 20);
+    retention_add_where(&sql, 0, cuts, COUNT_OF(cuts));
+    const char *text = buf_text(&sql);
+    assert_string_equal(retention_table(0), "events_raw");
+    assert_non_null(strstr(text, " WHERE timestamp < fromUnixTimestamp64Milli(toInt64(3000), 'UTC') AND "));
+    assert_non_null(strstr(text, "transform(customer_id, ['acme','o\\'neil','third'], [toInt64(1000),toInt64(3000),"
+                                 "toInt64(2000)], toInt64(-2208988800000))"));
+}
+
+/* A question of as many tenants as there may be must fit into what the engine parses. */
+static void test_the_largest_question_fits(void **state)
+{
+    (void)state;
+    static struct retention_cut cuts[RETENTION_TENANTS_MAX];
+    static const char NAME[] = "a123456789b123456789c123456789d123456789e123456789f123456789abcd";
+    for (size_t i = 0; i < COUNT_OF(cuts); i++)
+        cuts[i] = (struct retention_cut){ slice_from(NAME), 1700000000000 };
+    for (size_t table = 0; retention_table(table); table++) {
+        AUTO(buf) struct buf sql;
+        buf_init(&sql, 1 << 18);
+        retention_add_where(&sql, table, cuts, COUNT_OF(cuts));
+        assert_true(!sql.full && sql.n < (1 << 18) - 1000);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_nothing_within_the_retention_and_its_spare_goes_and_little_behind_it_stays),
+        cmocka_unit_test(test_each_tenant_has_its_own_cut_and_the_newest_is_told_alone),
+        cmocka_unit_test(test_the_largest_question_fits),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,65 @@
+"""Retention: what is older than its tenant's leaves every table, in good time; what is younger stays, and so does everything of who keeps all."""
+import json, os, shutil, time
+
+from data_test import DATA, send_file
+from replay_test import EARLY, replay, with_domain
+from scenarios import Skip
+
+DAY_MS = 86400000
+DAYS = 4000
+# table → when a row of it is over
+TIMES = {"events_raw": "timestamp", "late_events": "timestamp", "sessions": "ended_at", "windows": "window_end", "replays": "range_to"}
+COUNTS = "SELECT %s" % ", ".join("(SELECT count() FROM %s WHERE %s %%s)" % pair for pair in TIMES.items())
+
+
+def counts(weir, read, which):
+    return [int(n) for n in weir.sql(COUNTS % ((which,) * len(TIMES)), read)[0]]
+
+
+def test_what_is_past_the_retention_goes_from_all_tables_and_rollups_and_other_tenants_stay():
+    if not os.path.isdir(DATA):
+        raise Skip("the data files are not here")
+    expected = {name: e["events"] for name, e in json.load(open(os.path.join(DATA, "expected.json"))).items()}
+    weir = with_domain(EARLY)
+    with open(os.path.join(weir.config, "environments", "dev.yaml"), "a") as f:
+        f.write("\nretention_every: 2s\n")
+    weir.start()
+    try:
+        keys = {name: weir.tenant(name) for name in ("redis", "libuv")}
+        for name in keys:
+            assert send_file(weir, name, keys[name]["write_key"]) == expected[name]
+        for name in keys:
+            weir.settle("SELECT count() FROM events_raw", expected[name], keys[name]["read_key"])
+            weir.settle("SELECT (SELECT sum(event_count) FROM windows WHERE window = 'by_hour') + (SELECT sum(event_count) FROM late_events WHERE window = 'by_hour')",
+                        expected[name], keys[name]["read_key"])
+        replay(weir, keys["redis"]["write_key"], "--from", "1990-01-01", "--to", "2012-01-01")
+        replay(weir, keys["redis"]["write_key"], "--from", "2012-01-01")
+        read, rollup = keys["redis"]["read_key"], "SELECT sum(event_count) FROM events_daily"
+        now = int(time.time() * 1000)
+        kept = ">= fromUnixTimestamp64Milli(toInt64(%d))" % (now - DAYS * DAY_MS)
+        gone = "< fromUnixTimestamp64Milli(toInt64(%d))" % (now - DAYS * DAY_MS * 33 // 32 - 3 * DAY_MS)
+        young, old, all_of_other = counts(weir, read, kept), counts(weir, read, gone), counts(weir, keys["libuv"]["read_key"], "> 0")
+        assert min(old) > 0 and min(young[:-1]) > 0, (old, young)
+        assert not any("retention.removed" in line for line in weir.log_text().splitlines())
+
+        done = weir.cli("tenant", "update", "redis", "--retention", str(DAYS), "--url", weir.api(""))
+        assert done.returncode == 0, done.stdout + done.stderr
+        end = time.time() + 60
+        while any(counts(weir, read, gone)) and time.time() < end:
+            time.sleep(0.2)
+        assert counts(weir, read, gone) == [0] * len(TIMES)
+        assert counts(weir, read, kept) == young
+        assert counts(weir, keys["libuv"]["read_key"], "> 0") == all_of_other
+        assert int(weir.one(rollup, read)) == expected["redis"]
+        removed = weir.metric("retention_removed_rows_total")
+        assert removed >= sum(old), (removed, old)
+        # A pass that finds nothing removes nothing, and says when it was.
+        finished = weir.metric("retention_finished_seconds")
+        while weir.metric("retention_finished_seconds") == finished and time.time() < end:
+            time.sleep(0.2)
+        assert weir.metric("retention_removed_rows_total") == removed and weir.metric("retention_failures_total") == 0
+        assert weir.stop() == 0
+    finally:
+        weir.close()
+        shutil.rmtree(weir.config, ignore_errors=True)
+    return "%d rows removed, %s before and %s since" % (removed, old, young)
