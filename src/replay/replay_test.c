@@ -21,6 +21,7 @@ static const struct window WINDOWS[] = {
       .slide_ms = 10,
       .tenants = ACME,
       .tenant_count = 1 },
+    { .id = 5, .name = SLICE("visits_by_clock"), .kind = WINDOW_SESSION, .gap_ms = 60000, .processing_time = true },
 };
 static const struct domain_set DOMAINS = { .windows = WINDOWS, .window_count = COUNT_OF(WINDOWS) };
 
@@ -59,8 +60,8 @@ static void test_what_makes_no_sense_is_refused_with_words(void **state)
     refuse(replayer, request_of("acme", "", 5, 5), ERR_INVALID, "from must be before to");
     refuse(replayer, request_of("acme", "nope", 5, 6), ERR_NOT_FOUND, "no window 'nope'");
     refuse(replayer, request_of("other", "own", 5, 6), ERR_NOT_FOUND, "no window 'own' for other");
-    refuse(replayer, request_of("acme", "visits", 5, 6), ERR_INVALID, "session");
     refuse(replayer, request_of("acme", "clock", 5, 6), ERR_INVALID, "by the clock");
+    refuse(replayer, request_of("acme", "visits_by_clock", 5, 6), ERR_INVALID, "by the clock");
     struct replay_request old = request_of("acme", "", 5, 60000);
     old.kept_from_ms = 3600000;
     refuse(replayer, old, ERR_INVALID, "1970-01-01T01:00:00.000Z");
@@ -85,8 +86,8 @@ static void test_a_tenant_has_one_and_a_stop_gives_it_up(void **state)
     assert_int_equal(replayer_begin(replayer, &other, &second, &err), OK);
     assert_true(first != second && replayer_at(replayer, 0, &report));
     assert_int_equal(report.state, REPLAY_WAITING);
-    assert_int_equal(report.window_count, 2);
-    assert_true(slice_equal(*report.names[1], SLICE("own")));
+    assert_int_equal(report.window_count, 3);
+    assert_true(slice_equal(*report.names[1], SLICE("visits")) && slice_equal(*report.names[2], SLICE("own")));
     assert_true(role.step(role.self, world_real(), &wake_us));  /* takes it up … */
     assert_false(role.step(role.self, world_real(), &wake_us)); /* … and waits for the engine */
     assert_true(wake_us != WAKE_NEVER && replayer_at(replayer, 0, &report));
