@@ -1,3 +1,11 @@
+/* Each look compares, partition by partition, where the share says it is with what runs here:
+ *
+ *     here, no task                  start one (after a failure not before settle_us)
+ *     here, the task has failed      free it; the next look starts another
+ *     not here, a task               stop it: last commit, checkpoint
+ *     not here, it has ended         free it
+ *     leaving, no task (any more)    say so: only now another process gets the partition
+ */
 #include "app/tasks.h"
 
 #include <stdio.h>
@@ -25,7 +33,7 @@ struct tasks {
     struct metrics *metrics;
     struct world *world;
     struct gauge *here;
-    uint16_t count, here_count, restored_count;
+    uint16_t count;
     bool changing;
     struct process_options next; /* while changing */
     struct slot slots[];         /* by partition */
@@ -131,22 +139,16 @@ enum status tasks_step(struct tasks *tasks, bool *out_ready, struct error *err)
         return error_set(err, ERR_CLOSED, "%s", why.text);
     for (uint16_t partition = 0; partition < tasks->count && s == OK; partition++) {
         s = look_after(tasks, partition, err);
-        here += tasks->share->ops->place(tasks->share, partition) == SHARE_HERE;
-        restored += tasks->slots[partition].task && process_task_is_ready(tasks->slots[partition].task);
+        const struct slot *slot = &tasks->slots[partition];
+        bool is_here = tasks->share->ops->place(tasks->share, partition) == SHARE_HERE;
+        here += is_here;
+        restored += is_here && slot->task && !slot->stopping && process_task_is_ready(slot->task);
     }
     if (tasks->changing)
         finish_change(tasks);
-    tasks->here_count = here;
-    tasks->restored_count = restored;
     gauge_set(tasks->here, here);
-    *out_ready = joined == OK && restored >= here;
+    *out_ready = joined == OK && restored == here;
     return s;
-}
-
-void tasks_count(const struct tasks *tasks, uint16_t *out_here, uint16_t *out_restored)
-{
-    *out_here = tasks->here_count;
-    *out_restored = tasks->restored_count;
 }
 
 void tasks_stop(struct tasks *tasks)

@@ -26,7 +26,6 @@ MUST_CHECK enum status tasks_step(struct tasks *tasks, bool *out_ready, struct e
  */
 void tasks_change(struct tasks *tasks, const struct process_options *options);
 bool tasks_are_changing(const struct tasks *tasks);
-void tasks_count(const struct tasks *tasks, uint16_t *out_here, uint16_t *out_restored);
 /* Last commits and checkpoints; returns when all is done. */
 void tasks_stop(struct tasks *tasks);
 void tasks_free(struct tasks *tasks); /* after the journal's roles have ended, before its close; NULL is fine */
