@@ -8,6 +8,9 @@
  *     lost (was away)   LEAVING      the same, but Kafka may have given it away already: the partition's transactional
  *                                    id decides, whoever took it over last alone commits (kafka_writer.c)
  *
+ * The group fences a member when another one joins with its name. That may be itself: a request to join that seemed
+ * lost and was sent again. So it joins anew; who is fenced again and again shares its name with another process.
+ *
  * A thread of its own polls; the places are atomics. */
 #include <stdio.h>
 #include <stdlib.h>
@@ -18,12 +21,17 @@
 
 #define POLL_WAIT_MS 100
 #define HEARTBEATS_IN_SESSION 5
+#define FENCES_MAX 3 /* in a row, within FENCES_WITHIN_US of each other */
+#define FENCES_WITHIN_US 60000000
+#define JOIN_AGAIN_US 1000000
 
 struct kafka_share {
     struct journal_share share;
     struct kafka *kafka;
-    char group[KAFKA_NAME_MAX];
-    rd_kafka_t *consumer;
+    char group[KAFKA_NAME_MAX], member[KAFKA_NAME_MAX];
+    unsigned fences;
+    int64_t fenced_us, join_at_us; /* the thread's, as what follows */
+    rd_kafka_t *consumer;          /* NULL: joins at join_at_us */
     struct bell *bell;
     struct role_thread *thread;
     rd_kafka_topic_partition_list_t *leaving; /* the thread's: to be given back once all of it was left */
@@ -107,10 +115,62 @@ static bool all_left(struct kafka_share *share)
     return true;
 }
 
+static enum status join(struct kafka_share *share, struct error *err);
+
+static void quit(struct kafka_share *share)
+{
+    share->closing = true;
+    polling = share;
+    if (share->leaving)
+        give_back(share, share->leaving);
+    forget_leaving(share);
+    if (share->consumer) {
+        rd_kafka_consumer_close(share->consumer); /* a static member does not say goodbye: it may be back soon */
+        rd_kafka_destroy(share->consumer);
+    }
+    share->consumer = NULL;
+    share->closing = false;
+}
+
+static void on_fenced(struct kafka_share *share, const char *why, int64_t now_us)
+{
+    share->fences = now_us - share->fenced_us < FENCES_WITHIN_US ? share->fences + 1 : 1;
+    share->fenced_us = now_us;
+    share->join_at_us = now_us + JOIN_AGAIN_US;
+    log_warn("kafka.share_fenced", "group=%s times=%u %s", share->group, share->fences, why);
+    atomic_store(&share->joined, false);
+    for (uint16_t i = 0; i < share->kafka->journal.partitions; i++) {
+        uint8_t here = SHARE_HERE;
+        atomic_compare_exchange_strong(&share->places[i], &here, SHARE_LEAVING);
+    }
+    quit(share);
+    if (share->fences >= FENCES_MAX)
+        atomic_store(&share->fenced, true);
+}
+
+static void join_again(struct kafka_share *share, int64_t now_us, int64_t *wake_us)
+{
+    struct error err;
+    *wake_us = share->join_at_us;
+    if (now_us < share->join_at_us || atomic_load(&share->fenced))
+        return;
+    if (join(share, &err) == OK)
+        return;
+    quit(share);
+    log_warn("kafka.share", "group=%s join again: %s", share->group, err.text);
+    *wake_us = share->join_at_us = now_us + JOIN_AGAIN_US;
+}
+
 static bool share_step(void *self, struct world *world, int64_t *wake_us)
 {
     struct kafka_share *share = self;
     polling = share;
+    if (!share->consumer) {
+        join_again(share, world_mono_us(world), wake_us);
+        if (atomic_load(&share->fenced))
+            *wake_us = WAKE_NEVER;
+        return false;
+    }
     rd_kafka_message_t *message = rd_kafka_consumer_poll(share->consumer, POLL_WAIT_MS);
     if (message)
         rd_kafka_message_destroy(message);
@@ -119,8 +179,8 @@ static bool share_step(void *self, struct world *world, int64_t *wake_us)
         forget_leaving(share);
     }
     char why[200];
-    if (rd_kafka_fatal_error(share->consumer, why, sizeof why) && !atomic_exchange(&share->fenced, true))
-        log_error("kafka.share_fenced", "group=%s %s", share->group, why);
+    if (rd_kafka_fatal_error(share->consumer, why, sizeof why))
+        on_fenced(share, why, world_mono_us(world));
     *wake_us = world_mono_us(world); /* at once, unless the thread is to end */
     return false;
 }
@@ -142,7 +202,7 @@ static enum status kafka_share_state(struct journal_share *self, struct error *e
     struct kafka_share *share = (struct kafka_share *)self;
     if (atomic_load(&share->fenced))
         return error_set(err, ERR_CLOSED,
-                         "another process has joined the group %s with this one's identity: each needs a data "
+                         "another process joins the group %s with this one's identity: each needs a data "
                          "directory of its own (--data), a copied one must lose its file `instance`",
                          share->group);
     return atomic_load(&share->joined) ? OK : error_set(err, ERR_RETRY, "waiting for the group %s", share->group);
@@ -154,20 +214,12 @@ static void kafka_share_close(struct journal_share *self)
     if (!share)
         return;
     role_stop(share->thread);
-    share->closing = true;
-    polling = share;
-    if (share->leaving)
-        give_back(share, share->leaving);
-    forget_leaving(share);
-    if (share->consumer) {
-        rd_kafka_consumer_close(share->consumer); /* a static member does not say goodbye: it may be back soon */
-        rd_kafka_destroy(share->consumer);
-    }
+    quit(share);
     bell_free(share->bell);
     free(share);
 }
 
-static enum status join(struct kafka_share *share, const char *member, struct error *err)
+static enum status join(struct kafka_share *share, struct error *err)
 {
     char session[16], heartbeat[16];
     uint32_t session_ms = share->kafka->options.kafka.session_ms;
@@ -175,7 +227,7 @@ static enum status join(struct kafka_share *share, const char *member, struct er
     snprintf(session, sizeof session, "%u", session_ms);
     snprintf(heartbeat, sizeof heartbeat, "%u", session_ms / HEARTBEATS_IN_SESSION);
     const struct kafka_setting settings[] = { { "group.id", share->group },
-                                              { "group.instance.id", member },
+                                              { "group.instance.id", share->member },
                                               { "partition.assignment.strategy", "cooperative-sticky" },
                                               { "session.timeout.ms", session },
                                               { "heartbeat.interval.ms", heartbeat },
@@ -206,10 +258,11 @@ enum status kafka_share_open(struct journal *journal, const struct journal_share
     share->share = (struct journal_share){ &OPS, 3000000 };
     share->kafka = kafka;
     share->bell = bell_new();
+    snprintf(share->member, sizeof share->member, "%s", options->member);
     char work[KAFKA_NAME_MAX];
     snprintf(work, sizeof work, "members.%s", options->work);
     kafka_group_name(kafka, work, 0, share->group, sizeof share->group);
-    enum status s = join(share, options->member, err);
+    enum status s = join(share, err);
     struct role role = { "kafka-share", share, share_step, share->bell, 0 };
     if (s == OK)
         s = role_start(&role, kafka->world, &share->thread, err);
