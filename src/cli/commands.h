@@ -16,6 +16,7 @@ int command_tenant(int argc, char **argv);
 int command_top(int argc, char **argv);
 int command_dead_letters(int argc, char **argv);
 int command_replay(int argc, char **argv);
+int command_test(int argc, char **argv);
 int command_sql(int argc, char **argv);
 int command_completion(int argc, char **argv);
 int command_olap(int argc, char **argv);
@@ -31,6 +32,7 @@ int command_olap(int argc, char **argv);
     ROW("source", command_source, "read events from foreign Kafka topics")               \
     ROW("generate", command_generate, "make believable events")                          \
     ROW("check", command_check, "check the configuration, list and explain settings")    \
+    ROW("test", command_test, "test the domains: given events, expect rows")             \
     ROW("sql", command_sql, "ask a question in SQL")                                     \
     ROW("dead-letters", command_dead_letters, "what was refused: see, mend, replay")     \
     ROW("replay", command_replay, "count past events into the windows declared now")     \

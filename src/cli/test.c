@@ -1,0 +1,287 @@
+/* `weir test`: runs the cases of config/tests/ through the real stream in virtual time, without servers. */
+#include <dirent.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sysexits.h>
+
+#include "base/json_text.h"
+#include "base/log.h"
+#include "cli/args.h"
+#include "cli/commands.h"
+#include "cli/term.h"
+#include "config/config.h"
+#include "trial/trial.h"
+#include "world/disk.h"
+#include "world/world.h"
+
+#define FILES_MAX 1000
+#define FILE_BYTES_MAX (4u << 20)
+#define JUNIT_BYTES_MAX (64u << 20)
+
+struct test_options {
+    const char *config, *only, *junit;
+    bool json, quiet;
+    struct args_rest files;
+};
+
+static const struct arg ARGS[] = {
+    ARG_TEXT(struct test_options, config, "config", 'c', "DIR", "config", "directory with domains/ and tests/"),
+    ARG_TEXT(struct test_options, only, "only", 'o', "TEXT", NULL, "cases alone whose name has this in it"),
+    ARG_TEXT(struct test_options, junit, "junit", 0, "FILE", NULL, "write what happened there, as JUnit's XML"),
+    ARG_FLAG(struct test_options, json, "json", 'j', "one JSON object a case, one a line, then the sum"),
+    ARG_FLAG(struct test_options, quiet, "quiet", 'q', "failures and the sum alone"),
+    ARG_REST(struct test_options, files, "FILE", 0, FILES_MAX, "files of cases; none: all of DIR/tests"),
+};
+
+static const struct args_command TEST = {
+    .name = "test",
+    .summary = "test the domains: given events, expect rows",
+    .description =
+        "Runs every case through the real stream - ingestion's parser, transforms, windows, sessions - over a "
+        "simulated\n"
+        "disk and in virtual time: an hour's wait takes no time, and a case may kill the process in its middle. Rows "
+        "that\n"
+        "differ are shown beside what was expected. Exit code 1 when a case failed, 78 when a file has mistakes.",
+    .examples = "  weir test\n  weir test --only refund\n  weir test config/tests/shop.yaml --junit report.xml\n",
+    .args = ARGS,
+    .arg_count = COUNT_OF(ARGS),
+};
+
+struct run {
+    const struct test_options *options;
+    size_t passed, failed;
+    struct buf junit;
+};
+
+/* ---- what is said ---- */
+
+static void add_xml(struct buf *to, struct slice text)
+{
+    for (size_t i = 0; i < text.n; i++) {
+        unsigned char c = (unsigned char)text.p[i];
+        if (c == '&' || c == '<' || c == '>' || c == '"')
+            buf_add_format(to, "&#%d;", c);
+        else
+            buf_add_char(to, c >= 0x20 || c == '\n' || c == '\t' ? (char)c : '?');
+    }
+}
+
+static void add_junit(struct run *run, const struct trial_result *result)
+{
+    buf_add_text(&run->junit, "  <testcase classname=\"");
+    add_xml(&run->junit, slice_from(result->file));
+    buf_add_text(&run->junit, "\" name=\"");
+    add_xml(&run->junit, result->name);
+    buf_add_format(&run->junit, "\" time=\"%.6f\"", (double)result->took_us / 1e6);
+    if (result->passed) {
+        buf_add_text(&run->junit, "/>\n");
+        return;
+    }
+    buf_add_text(&run->junit, "><failure message=\"not as expected\">");
+    add_xml(&run->junit, result->difference);
+    buf_add_text(&run->junit, "</failure></testcase>\n");
+}
+
+static void say_json(const struct trial_result *result)
+{
+    struct buf line;
+    buf_init(&line, 4u << 20);
+    buf_add_char(&line, '{');
+    json_add_field(&line, "file", slice_from(result->file));
+    json_add_field_u64(&line, "line", (uint64_t)result->line);
+    json_add_field(&line, "case", result->name);
+    json_add_key(&line, "passed");
+    buf_add_text(&line, result->passed ? "true" : "false");
+    json_add_field_u64(&line, "took_us", (uint64_t)result->took_us);
+    json_add_field(&line, "difference", result->difference);
+    buf_add_char(&line, '}');
+    printf("%s\n", buf_text(&line));
+    buf_done(&line);
+}
+
+static void on_result(void *self, const struct trial_result *result)
+{
+    struct run *run = self;
+    const enum term_style colour = result->passed ? TERM_GREEN : TERM_RED;
+    run->passed += result->passed;
+    run->failed += !result->passed;
+    add_junit(run, result);
+    if (run->options->json) {
+        say_json(result);
+        return;
+    }
+    if (result->passed && run->options->quiet)
+        return;
+    printf("%s%s%s %s:%d %.*s %s(%.1f ms)%s\n", term_style(stdout, colour), result->passed ? "ok  " : "FAIL",
+           term_style(stdout, TERM_PLAIN), result->file, result->line, SLICE_ARG(result->name),
+           term_style(stdout, TERM_DIM), (double)result->took_us / 1e3, term_style(stdout, TERM_PLAIN));
+    fwrite(result->difference.p, 1, result->difference.n, stdout);
+}
+
+static void add_never(const struct domain_set *domains, const bool *hit, const char *between, struct buf *to)
+{
+    bool first = true;
+    for (size_t i = 0; i < domains->window_count; i++) {
+        if (hit[i])
+            continue;
+        buf_add_format(to, "%s%.*s", first ? "" : between, SLICE_ARG(domains->windows[i].name));
+        first = false;
+    }
+}
+
+static void say_sum(const struct run *run, const struct domain_set *domains, const bool *hit, int64_t took_us)
+{
+    struct buf never;
+    buf_init(&never, 64u << 10);
+    add_never(domains, hit, run->options->json ? "\",\"" : ", ", &never);
+    if (run->options->json)
+        printf("{\"passed\":%zu,\"failed\":%zu,\"took_us\":%" PRId64 ",\"windows_never_counted\":[%s%s%s]}\n",
+               run->passed, run->failed, took_us, never.n ? "\"" : "", buf_text(&never), never.n ? "\"" : "");
+    else {
+        printf("%s%zu passed, %zu failed%s in %.2f s\n", term_style(stdout, run->failed ? TERM_RED : TERM_GREEN),
+               run->passed, run->failed, term_style(stdout, TERM_PLAIN), (double)took_us / 1e6);
+        if (never.n && !run->options->only)
+            printf("%sno case counts anything in: %s%s\n", term_style(stdout, TERM_YELLOW), buf_text(&never),
+                   term_style(stdout, TERM_PLAIN));
+    }
+    buf_done(&never);
+}
+
+static int write_junit(struct run *run, int64_t took_us)
+{
+    FILE *file = fopen(run->options->junit, "w");
+    bool written = file != NULL;
+    if (file) {
+        fprintf(file,
+                "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuite name=\"weir\" tests=\"%zu\" failures=\"%zu\" "
+                "time=\"%.6f\">\n",
+                run->passed + run->failed, run->failed, (double)took_us / 1e6);
+        fwrite(run->junit.p, 1, run->junit.n, file);
+        written = fputs("</testsuite>\n", file) >= 0;
+        written &= fclose(file) == 0;
+    }
+    if (!written)
+        fprintf(stderr, "weir test: %s cannot be written\n", run->options->junit);
+    return written ? EX_OK : EX_CANTCREAT;
+}
+
+/* ---- files ---- */
+
+static int by_name(const void *a, const void *b)
+{
+    return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+static bool is_yaml(const char *name)
+{
+    size_t n = strlen(name);
+    return name[0] != '.' && n > 5 && strcmp(name + n - 5, ".yaml") == 0;
+}
+
+/* The paths of DIR/tests, sorted; freed by the caller. */
+static size_t list_files(const char *directory, char *paths[FILES_MAX])
+{
+    char path[DISK_PATH_MAX];
+    size_t count = 0;
+    const struct dirent *entry;
+    snprintf(path, sizeof path, "%s/tests", directory);
+    DIR *dir = opendir(path);
+    while (dir && count < FILES_MAX && (entry = readdir(dir)) != NULL) {
+        if (!is_yaml(entry->d_name))
+            continue;
+        snprintf(path, sizeof path, "%s/tests/%s", directory, entry->d_name);
+        if ((paths[count] = strdup(path)) == NULL)
+            abort();
+        count++;
+    }
+    if (dir)
+        closedir(dir);
+    qsort(paths, count, sizeof *paths, by_name);
+    return count;
+}
+
+static int run_file(struct run *run, const struct trial_options *options, const char *path, bool *io_hit)
+{
+    struct buf problems;
+    struct error err;
+    char *text = NULL;
+    size_t n = 0, mistakes = 0;
+    buf_init(&problems, 1u << 20);
+    enum status s = disk_read_whole(world_real()->disk, path, FILE_BYTES_MAX, &text, &n, &err);
+    int exit_code = s == OK ? EX_OK : EX_NOINPUT;
+    if (s == OK) {
+        s = trial_run(options, path, slice_of(text, n), world_real(), on_result, run, io_hit, &problems, &mistakes,
+                      &err);
+        exit_code = s == OK ? EX_OK : EX_CONFIG;
+    }
+    fwrite(problems.p, 1, problems.n, stderr);
+    if (s != OK)
+        fprintf(stderr, "weir test: %s\n", err.text);
+    buf_done(&problems);
+    free(text);
+    return exit_code;
+}
+
+static struct domain_set *load_domains(const char *directory)
+{
+    struct domain_set *domains = NULL;
+    struct buf problems;
+    struct error err;
+    size_t count;
+    buf_init(&problems, 1u << 20);
+    if (domain_set_load(directory, world_real(), &domains, &problems, &count, &err) != OK) {
+        fwrite(problems.p, 1, problems.n, stderr);
+        fprintf(stderr, "weir test: %s\n", err.text);
+    }
+    buf_done(&problems);
+    return domains;
+}
+
+static int run_all(struct run *run, const struct domain_set *domains)
+{
+    static char *paths[FILES_MAX];
+    const struct test_options *options = run->options;
+    const struct trial_options trial = { domains, options->only };
+    const int64_t begun_us = world_mono_us(world_real());
+    bool *hit = calloc(domains->window_count + 1, sizeof *hit);
+    int exit_code = EX_OK;
+    const size_t given = (size_t)options->files.count, found = given ? 0 : list_files(options->config, paths);
+    if (!hit)
+        abort();
+    for (size_t i = 0; i < (found ? found : given); i++) {
+        int of_file = run_file(run, &trial, found ? paths[i] : options->files.items[i], hit);
+        exit_code = of_file ? of_file : exit_code;
+    }
+    const int64_t took_us = world_mono_us(world_real()) - begun_us;
+    if (run->passed + run->failed == 0 && exit_code == EX_OK) {
+        fprintf(stderr, "weir test: no case %s in %s/tests (docs/testing.md shows how to write one)\n",
+                options->only ? "of that name" : "yet", options->config);
+        exit_code = EX_NOINPUT;
+    } else if (run->passed + run->failed)
+        say_sum(run, domains, hit, took_us);
+    if (options->junit && write_junit(run, took_us) != EX_OK)
+        exit_code = exit_code ? exit_code : EX_CANTCREAT;
+    for (size_t i = 0; i < found; i++)
+        free(paths[i]);
+    free(hit);
+    return exit_code ? exit_code : run->failed ? 1 : EX_OK;
+}
+
+int command_test(int argc, char **argv)
+{
+    struct test_options options;
+    struct run run = { .options = &options };
+    int exit_code;
+    if (!args_parse(&TEST, argc, argv, &options, &exit_code))
+        return exit_code;
+    struct domain_set *domains = load_domains(options.config);
+    if (!domains)
+        return EX_CONFIG;
+    log_set_level(LOG_ERROR + 1); /* what the stream says of its restarts is not about the case */
+    buf_init(&run.junit, JUNIT_BYTES_MAX);
+    exit_code = run_all(&run, domains);
+    buf_done(&run.junit);
+    domain_set_free(domains);
+    return exit_code;
+}

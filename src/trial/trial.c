@@ -1,0 +1,257 @@
+#include "trial/trial.h"
+
+#include <stdlib.h>
+
+#include "base/arena.h"
+#include "base/timestamp.h"
+#include "event/event_parse.h"
+#include "process/process_task.h"
+#include "trial/outcome.h"
+#include "trial/trial_file.h"
+#include "trial/trial_json.h"
+#include "world/world.h"
+
+#define BODY_BYTES_MAX (16u << 20)
+#define ARENA_BYTES_MAX (64u << 20)
+#define DIFFERENCE_BYTES_MAX (1u << 20)
+#define REST_MS 60000 /* the stream must have come to rest within it, in virtual time */
+
+struct trial {
+    const struct trial_options *options;
+    struct machine machine;
+    struct outcome outcome;
+    struct event_parser *parser;
+    struct arena arena;
+    struct event_tenant tenant;
+    struct buf body, difference;
+};
+
+static int64_t wall_ms(struct trial *trial)
+{
+    return world_wall_ms(&trial->machine.time.world);
+}
+
+/* False, and the reason: the case cannot go on. */
+static bool is_well(struct trial *trial, bool rested)
+{
+    const char *failure = machine_failure(&trial->machine);
+    if (failure)
+        buf_add_format(&trial->difference, "  the stream failed: %s\n", failure);
+    else if (!rested)
+        buf_add_text(&trial->difference, "  the stream did not come to rest\n");
+    return rested && !failure;
+}
+
+/* ---- steps ---- */
+
+static bool send_events(struct trial *trial, struct fy_node *events)
+{
+    struct event_request request = { .endpoint = EVENT_ENDPOINT_TRACK,
+                                     .received_ms = wall_ms(trial),
+                                     .tenant = &trial->tenant };
+    struct event_parse_result parsed = { 0 };
+    struct slice key;
+    struct error err = { 0 };
+    buf_reset(&trial->body);
+    trial_add_json(events, &trial->body);
+    size_t n = trial->body.n;
+    if (!buf_reserve(&trial->body, EVENT_BODY_PADDING)) {
+        buf_add_text(&trial->difference, "  more than 16 MiB of events in one step\n");
+        return false;
+    }
+    arena_reset(&trial->arena);
+    enum status s = event_body_open(trial->parser, slice_of(trial->body.p, n), &key, &err);
+    if (s == OK)
+        s = event_body_parse(trial->parser, &request, &trial->arena, &parsed, &err);
+    for (size_t i = 0; s == OK && i < parsed.reject_count; i++) {
+        const struct event_reject *reject = &parsed.rejects[i];
+        outcome_reject(&trial->outcome, event_code_name(reject->code), reject->field, reject->event_id,
+                       reject->message);
+    }
+    for (size_t i = 0; i < parsed.event_count; i++)
+        parsed.events[i].ingested_us = wall_ms(trial) * 1000;
+    if (s == OK && parsed.event_count)
+        s = machine_send(&trial->machine, parsed.events, parsed.event_count);
+    if (s != OK)
+        buf_add_format(&trial->difference, "  the events were not taken: %s\n", err.text[0] ? err.text : "no room");
+    return s == OK && is_well(trial, machine_settle(&trial->machine, REST_MS));
+}
+
+static bool restart(struct trial *trial, struct slice how)
+{
+    struct machine *machine = &trial->machine;
+    struct error err = { 0 };
+    outcome_read(&trial->outcome, machine);
+    if (slice_equal(how, SLICE("stop")))
+        machine_down(machine);
+    if (slice_equal(how, SLICE("power")))
+        disk_sim_power_cut(machine->disk);
+    else
+        disk_sim_kill(machine->disk);
+    if (machine->journal)
+        machine_crash(machine);
+    disk_sim_restart(machine->disk);
+    if (machine_up(machine, &err) != OK) {
+        buf_add_format(&trial->difference, "  the stream did not start again: %s\n", err.text);
+        return false;
+    }
+    return is_well(trial, machine_settle(machine, REST_MS));
+}
+
+static bool expect(struct trial *trial, struct fy_node *expected)
+{
+    bool right = true;
+    outcome_read(&trial->outcome, &trial->machine);
+    for (int table = 0; table < OUTCOME_TABLES; table++) {
+        struct fy_node *rows = yaml_member(expected, OUTCOME_NAMES[table]);
+        struct fy_node_pair *pair;
+        void *at = NULL;
+        struct slice name;
+        if (!rows)
+            continue;
+        if (table != OUTCOME_WINDOWS) {
+            buf_reset(&trial->body);
+            trial_add_json(rows, &trial->body);
+            right &= outcome_is(&trial->outcome, (enum outcome_table)table, (struct slice){ 0 },
+                                buf_slice(&trial->body), &trial->difference);
+            continue;
+        }
+        while ((pair = fy_node_mapping_iterate(rows, &at)) != NULL) {
+            if (!yaml_scalar(fy_node_pair_key(pair), &name))
+                continue;
+            buf_reset(&trial->body);
+            trial_add_json(fy_node_pair_value(pair), &trial->body);
+            right &= outcome_is(&trial->outcome, OUTCOME_WINDOWS, name, buf_slice(&trial->body), &trial->difference);
+        }
+    }
+    return right;
+}
+
+static bool run_step(struct trial *trial, struct fy_node *step)
+{
+    struct fy_node *value;
+    struct slice how = { 0 };
+    int64_t ms = 0;
+    switch (trial_step(step, &value)) {
+    case TRIAL_SEND:
+        return send_events(trial, value);
+    case TRIAL_WAIT:
+        if (trial_duration(value, &ms, NULL))
+            machine_run(&trial->machine, ms);
+        return is_well(trial, true);
+    case TRIAL_RESTART:
+        return yaml_scalar(value, &how) && restart(trial, how);
+    case TRIAL_EXPECT:
+        return expect(trial, value);
+    case TRIAL_STEPS:
+        break;
+    }
+    return false; /* trial_check has refused it */
+}
+
+/* ---- a case ---- */
+
+static bool begin(struct trial *trial, struct fy_node *one)
+{
+    struct machine *machine = &trial->machine;
+    struct slice text;
+    uint64_t partitions = 1;
+    int64_t at_ms;
+    struct error err = { 0 };
+    if (yaml_scalar(yaml_member(one, "partitions"), &text))
+        (void)!slice_to_u64(text, &partitions);
+    machine_init(machine, 1, (uint16_t)partitions);
+    machine->options.domains = trial->options->domains;
+    machine->options.session_gap_ms = trial->options->domains->session_gap_ms;
+    machine->options.disorder_ms = trial->options->domains->out_of_orderness_ms;
+    if (yaml_scalar(yaml_member(one, "at"), &text) && timestamp_parse(text, &at_ms))
+        world_sim_jump(&machine->time, (at_ms - wall_ms(trial)) * 1000);
+    const struct event_parse_options options = { .body_bytes_max = BODY_BYTES_MAX };
+    trial->parser = event_parser_new(&options, &machine->time.world);
+    trial->tenant = (struct event_tenant){ .customer_id = SLICE("test"), .oldest_ms = INT64_MIN };
+    if (yaml_scalar(yaml_member(one, "tenant"), &text))
+        trial->tenant.customer_id = text;
+    if (machine_up(machine, &err) == OK)
+        return is_well(trial, machine_settle(machine, REST_MS));
+    buf_add_format(&trial->difference, "  the stream did not start: %s\n", err.text);
+    return false;
+}
+
+static bool run_case(struct trial *trial, struct fy_node *one)
+{
+    struct fy_node *given = yaml_member(one, "given"), *steps = yaml_member(one, "steps"),
+                   *expected = yaml_member(one, "expect"), *step;
+    void *at = NULL;
+    bool right = begin(trial, one);
+    if (right && given)
+        right = send_events(trial, given);
+    while (right && steps && (step = yaml_follow(fy_node_sequence_iterate(steps, &at))) != NULL)
+        right = run_step(trial, step);
+    return right && (!expected || expect(trial, expected));
+}
+
+static void note_hits(struct trial *trial, bool *io_hit)
+{
+    const struct domain_set *domains = trial->options->domains;
+    if (trial->machine.journal)
+        outcome_read(&trial->outcome, &trial->machine);
+    for (size_t i = 0; i < trial->outcome.count; i++)
+        for (size_t w = 0; w < domains->window_count; w++)
+            io_hit[w] |=
+                trial->outcome.rows[i].window.n && slice_equal(trial->outcome.rows[i].window, domains->windows[w].name);
+}
+
+static void one_case(const struct trial_options *options, struct trial_result *result, struct fy_node *one,
+                     struct world *clock, trial_report *report, void *self, bool *io_hit)
+{
+    struct trial *trial = calloc(1, sizeof *trial);
+    if (!trial)
+        abort();
+    int64_t begun_us = world_mono_us(clock);
+    trial->options = options;
+    buf_init(&trial->body, BODY_BYTES_MAX);
+    buf_init(&trial->difference, DIFFERENCE_BYTES_MAX);
+    arena_init(&trial->arena, ARENA_BYTES_MAX);
+    result->passed = run_case(trial, one);
+    note_hits(trial, io_hit);
+    result->difference = buf_slice(&trial->difference);
+    event_parser_free(trial->parser);
+    machine_done(&trial->machine);
+    outcome_done(&trial->outcome);
+    result->took_us = world_mono_us(clock) - begun_us;
+    report(self, result);
+    arena_done(&trial->arena);
+    buf_done(&trial->body);
+    buf_done(&trial->difference);
+    free(trial);
+}
+
+static bool contains(struct slice text, const char *part)
+{
+    return !part || memmem(text.p, text.n, part, strlen(part)) != NULL;
+}
+
+enum status trial_run(const struct trial_options *options, const char *file, struct slice text, struct world *clock,
+                      trial_report *report, void *self, bool *io_hit, struct buf *problems, size_t *out_count,
+                      struct error *err)
+{
+    struct yaml_file yaml = { .name = file, .text = text, .problems = problems };
+    struct fy_document *document = yaml_parse(&yaml);
+    struct fy_node *top = document ? fy_document_root(document) : NULL, *one;
+    void *at = NULL;
+    if (top)
+        trial_check(&yaml, yaml_follow(top), options->domains);
+    *out_count = yaml.count;
+    if (yaml.count) {
+        fy_document_destroy(document);
+        return error_set(err, ERR_INVALID, "%s has %zu mistakes", file, yaml.count);
+    }
+    struct fy_node *cases = top ? yaml_member(yaml_follow(top), "tests") : NULL;
+    while (cases && (one = yaml_follow(fy_node_sequence_iterate(cases, &at))) != NULL) {
+        struct trial_result result = { .file = file, .line = yaml_line(&yaml, yaml_position(one)) + 1 };
+        if (yaml_scalar(yaml_member(one, "case"), &result.name) && contains(result.name, options->only))
+            one_case(options, &result, one, clock, report, self, io_hit);
+    }
+    fy_document_destroy(document);
+    return OK;
+}
