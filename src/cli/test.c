@@ -10,7 +10,7 @@
 #include "cli/args.h"
 #include "cli/commands.h"
 #include "cli/term.h"
-#include "config/config.h"
+#include "config/problems.h"
 #include "trial/trial.h"
 #include "world/disk.h"
 #include "world/world.h"
@@ -203,22 +203,21 @@ static size_t list_files(const char *directory, char *paths[FILES_MAX])
 
 static int run_file(struct run *run, const struct trial_options *options, const char *path, bool *io_hit)
 {
-    struct buf problems;
+    struct problems problems;
     struct error err;
     char *text = NULL;
-    size_t n = 0, mistakes = 0;
-    buf_init(&problems, 1u << 20);
+    size_t n = 0;
+    problems_init(&problems, term_style(stderr, TERM_BOLD)[0] != '\0');
     enum status s = disk_read_whole(world_real()->disk, path, FILE_BYTES_MAX, &text, &n, &err);
     int exit_code = s == OK ? EX_OK : EX_NOINPUT;
     if (s == OK) {
-        s = trial_run(options, path, slice_of(text, n), world_real(), on_result, run, io_hit, &problems, &mistakes,
-                      &err);
+        s = trial_run(options, path, slice_of(text, n), world_real(), on_result, run, io_hit, &problems, &err);
         exit_code = s == OK ? EX_OK : EX_CONFIG;
     }
-    fwrite(problems.p, 1, problems.n, stderr);
+    fputs(problems_text(&problems), stderr);
     if (s != OK)
         fprintf(stderr, "weir test: %s\n", err.text);
-    buf_done(&problems);
+    problems_done(&problems);
     free(text);
     return exit_code;
 }
@@ -226,15 +225,12 @@ static int run_file(struct run *run, const struct trial_options *options, const 
 static struct domain_set *load_domains(const char *directory)
 {
     struct domain_set *domains = NULL;
-    struct buf problems;
+    struct problems problems;
     struct error err;
-    size_t count;
-    buf_init(&problems, 1u << 20);
-    if (domain_set_load(directory, world_real(), &domains, &problems, &count, &err) != OK) {
-        fwrite(problems.p, 1, problems.n, stderr);
-        fprintf(stderr, "weir test: %s\n", err.text);
-    }
-    buf_done(&problems);
+    problems_init(&problems, term_style(stderr, TERM_BOLD)[0] != '\0');
+    if (domain_set_load(directory, world_real(), &domains, &problems, &err) != OK)
+        fprintf(stderr, "%sweir test: %s\n", problems_text(&problems), err.text);
+    problems_done(&problems);
     return domains;
 }
 

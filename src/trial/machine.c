@@ -184,31 +184,26 @@ void machine_done(struct machine *machine)
 
 /* ---- events ---- */
 
-struct answer {
-    bool here;
-    enum status status;
-};
-
 static void on_done(struct journal_commit *commit, enum status status, const char *reason)
 {
-    struct answer *answer = commit->context;
+    struct machine *machine = commit->context;
     (void)reason;
-    *answer = (struct answer){ true, status };
+    machine->answer = (struct machine_answer){ true, status };
 }
 
 static enum status commit_and_wait(struct machine *machine, struct journal_commit *commit)
 {
-    struct answer answer = { 0 };
+    machine->answer = (struct machine_answer){ 0 };
     commit->done = on_done;
-    commit->context = &answer;
+    commit->context = machine;
     enum status s = journal_submit(machine->journal, commit, NULL);
-    for (int i = 0; s == OK && i < 100000 && !answer.here; i++) {
+    for (int i = 0; s == OK && i < 100000 && !machine->answer.here; i++) {
         int64_t wake_us = WAKE_NEVER;
         if (!step_journal(machine, &wake_us) && wake_us != WAKE_NEVER && wake_us > machine->time.now_us)
             world_sim_advance(&machine->time, wake_us - machine->time.now_us);
     }
-    assert(s != OK || answer.here);
-    return s == OK ? answer.status : s;
+    assert(s != OK || machine->answer.here);
+    return s == OK ? machine->answer.status : s;
 }
 
 uint16_t machine_partition(const struct machine *machine, const struct event *event)

@@ -23,7 +23,11 @@ struct machine {
     size_t journal_role_count;
     struct process_task *tasks[MACHINE_PARTITIONS_MAX];
     struct metrics *metrics; /* of this life; NULL before the first */
-    struct error error;      /* what went wrong first, besides in a task; "" */
+    struct machine_answer {
+        bool here;
+        enum status status;
+    } answer;           /* the journal's, to the commit in hand */
+    struct error error; /* what went wrong first, besides in a task; "" */
 };
 
 /* Not yet up. Settings may be changed before machine_up: options.domains, which outlives the machine, with its

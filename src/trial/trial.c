@@ -232,8 +232,7 @@ static bool contains(struct slice text, const char *part)
 }
 
 enum status trial_run(const struct trial_options *options, const char *file, struct slice text, struct world *clock,
-                      trial_report *report, void *self, bool *io_hit, struct buf *problems, size_t *out_count,
-                      struct error *err)
+                      trial_report *report, void *self, bool *io_hit, struct problems *problems, struct error *err)
 {
     struct yaml_file yaml = { .name = file, .text = text, .problems = problems };
     struct fy_document *document = yaml_parse(&yaml);
@@ -241,7 +240,6 @@ enum status trial_run(const struct trial_options *options, const char *file, str
     void *at = NULL;
     if (top)
         trial_check(&yaml, yaml_follow(top), options->domains);
-    *out_count = yaml.count;
     if (yaml.count) {
         fy_document_destroy(document);
         return error_set(err, ERR_INVALID, "%s has %zu mistakes", file, yaml.count);

@@ -6,6 +6,7 @@
 #include "base/error.h"
 #include "config/domain.h"
 
+struct problems;
 struct world;
 
 #define TRIAL_CASES_MAX 10000 /* in one file */
@@ -28,8 +29,8 @@ struct trial_result {
 typedef void trial_report(void *self, const struct trial_result *result);
 
 /* Runs the cases of one file. io_hit: a flag for each of the domains' windows, set when a case had a result of it or an
- * event that was late for it. ERR_INVALID: the file has mistakes, they are in problems (file:line:column, the line, a
- * caret), *out_count says how many; then no case ran. clock: for how long cases took. */
+ * event that was late for it. ERR_INVALID: the file has mistakes, they are in problems; then no case ran. clock: for
+ * how long cases took. */
 MUST_CHECK enum status trial_run(const struct trial_options *options, const char *file, struct slice text,
                                  struct world *clock, trial_report *report, void *self, bool *io_hit,
-                                 struct buf *problems, size_t *out_count, struct error *err);
+                                 struct problems *problems, struct error *err);
