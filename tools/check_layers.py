@@ -21,14 +21,9 @@ ALLOWED = {
     "replay": {"base", "world", "config", "event", "catalog", "process", "store"},  # the process folder's stage, run over the past
     "retention": {"base", "world", "catalog", "store"},
     "serve": {"base", "world", "event", "http", "journal", "catalog", "process", "store", "replay"},
-<<<<<<< HEAD
-    "cli": {"base", "world", "config", "event", "expr", "catalog"},
-    "app": {"base", "world", "config", "event", "expr", "http", "journal", "catalog", "olap", "ingest", "process", "store", "replay", "retention", "serve", "cli"},
-=======
     "trial": {"base", "world", "config", "event", "journal", "process"},  # the real stream in virtual time, for `weir test`
     "cli": {"base", "world", "config", "event", "expr", "catalog", "trial"},
-    "app": {"base", "world", "config", "event", "expr", "http", "journal", "catalog", "olap", "ingest", "process", "store", "replay", "serve", "cli"},
->>>>>>> 90f738e (trial: weir test runs a domain's cases through the real stream in virtual time)
+    "app": {"base", "world", "config", "event", "expr", "http", "journal", "catalog", "olap", "ingest", "process", "store", "replay", "retention", "serve", "cli"},
 }
 # Of another stage only these headers may be used.
 PORTS = {"journal": {"journal/journal.h"}, "catalog": {"catalog/catalog.h"}, "process": {"process/live.h"},
