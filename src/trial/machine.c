@@ -270,16 +270,3 @@ enum status machine_mark(struct machine *machine, uint64_t position)
     struct journal_commit commit = { .marks = &mark, .mark_count = 1 };
     return commit_and_wait(machine, &commit);
 }
-
-double machine_metric(struct machine *machine, const char *line_start)
-{
-    struct buf text;
-    double sum = 0;
-    buf_init(&text, 16u << 20);
-    metrics_render(machine->metrics, &text);
-    for (const char *at = buf_text(&text); (at = strstr(at, line_start)); at++)
-        if (at == text.p || at[-1] == '\n')
-            sum += strtod(strchr(at, ' '), NULL);
-    buf_done(&text);
-    return sum;
-}

@@ -50,7 +50,7 @@ const char *machine_failure(const struct machine *machine);
 
 /* The events in one commit of accepted events, each in its visitor's partition. OK: durable. Steps the journal alone.
  */
-MUST_CHECK enum status machine_send(struct machine *machine, const struct event *events, size_t count);
+enum status machine_send(struct machine *machine, const struct event *events, size_t count);
 uint16_t machine_partition(const struct machine *machine, const struct event *event);
 
 /* Every durable record of the topics (TOPIC_BIT()s) behind the position, in the journal's order. Returns the position
@@ -58,6 +58,4 @@ uint16_t machine_partition(const struct machine *machine, const struct event *ev
 typedef void machine_visit(void *self, uint16_t topic, uint16_t partition, struct slice record);
 uint64_t machine_read(struct machine *machine, uint32_t topics, uint64_t position, machine_visit *visit, void *self);
 /* What a sink does when it has stored everything before the position: the journal may forget it. */
-MUST_CHECK enum status machine_mark(struct machine *machine, uint64_t position);
-/* The sum of all metrics whose line begins so. */
-double machine_metric(struct machine *machine, const char *line_start);
+enum status machine_mark(struct machine *machine, uint64_t position);

@@ -24,7 +24,8 @@
 static uint64_t only_seed;
 
 struct story {
-    struct stream_rig rig;
+    struct machine rig;
+    struct domain_set *domains;
     struct oracle oracle;
     uint64_t dice[2];
     bool clock_jumps,
@@ -81,7 +82,7 @@ static void make_domain(struct story *story, const char *name, size_t windows)
     }
     if (only_seed)
         print_message("%s", buf_text(&text));
-    stream_rig_domain(&story->rig, name, buf_text(&text));
+    stream_rig_domain(&story->rig, &story->domains, name, buf_text(&text));
     buf_done(&text);
 }
 
@@ -91,7 +92,7 @@ static void begin(struct story *story, uint64_t seed)
     static const uint32_t RECORDS[] = { 1, 40, 0 }, BYTES[] = { 8u << 10, 64u << 10 }, RESULTS[] = { 3, 50, 0 };
     memset(story, 0, sizeof *story);
     dice_init(story->dice, seed);
-    stream_rig_init(&story->rig, seed, (uint16_t)(1 + roll(story, STREAM_PARTITIONS_MAX)));
+    machine_init(&story->rig, seed, (uint16_t)(1 + roll(story, MACHINE_PARTITIONS_MAX)));
     story->oracle.gap_ms = (roll(story, 2) ? 1 : 30) * MINUTE_MS;
     story->oracle.disorder_ms = (roll(story, 2) ? 1 : 10) * MINUTE_MS;
     make_domain(story, "a", 1 + roll(story, 4));
@@ -138,7 +139,7 @@ static bool sink(struct story *story)
     if (disk_sim_is_off(story->rig.disk))
         return false;
     bool some = oracle_read(&story->oracle, &story->rig);
-    story->marked |= stream_rig_mark(&story->rig, story->oracle.position) == OK;
+    story->marked |= machine_mark(&story->rig, story->oracle.position) == OK;
     return some;
 }
 
@@ -201,7 +202,7 @@ static void send(struct story *story, const size_t *numbers, size_t count)
     assert_true(count <= COUNT_OF(events));
     for (size_t i = 0; i < count; i++)
         oracle_event(&story->oracle, numbers[i], wall_ms(story), texts[i], &events[i]);
-    if (stream_rig_send(&story->rig, events, count) == OK)
+    if (machine_send(&story->rig, events, count) == OK)
         for (size_t i = 0; i < count; i++)
             story->oracle.events[numbers[i]].acknowledged = true;
 }
@@ -218,12 +219,12 @@ static void send_future(struct story *story)
                                  .timestamp_ms = wall_ms(story) + 30 * DAY_MS,
                                  .received_ms = wall_ms(story),
                                  .ingested_us = wall_ms(story) * 1000 };
-    (void)stream_rig_send(&story->rig, &event, 1);
+    (void)machine_send(&story->rig, &event, 1);
 }
 
 static void play(struct story *story, unsigned rounds)
 {
-    struct stream_rig *rig = &story->rig;
+    struct machine *rig = &story->rig;
     if (!story->marked)
         (void)sink(story);
     for (unsigned round = 0; story->marked && round < rounds && !disk_sim_is_off(rig->disk); round++) {
@@ -241,10 +242,10 @@ static void play(struct story *story, unsigned rounds)
         if (roll(story, story->sink_rarely) == 0)
             (void)sink(story);
         if (roll(story, 3) == 0)
-            stream_rig_run(rig, (int64_t)roll(story, roll(story, 8) ? 100 : 90000));
+            machine_run(rig, (int64_t)roll(story, roll(story, 8) ? 100 : 90000));
         else
             for (uint64_t i = roll(story, 8); i > 0; i--)
-                (void)stream_rig_step(rig);
+                (void)machine_step(rig);
     }
 }
 
@@ -252,36 +253,36 @@ static void play(struct story *story, unsigned rounds)
 
 static void must_be_up(struct story *story, const char *when)
 {
-    struct stream_rig *rig = &story->rig;
+    struct machine *rig = &story->rig;
     struct error err = { 0 };
     *disk_sim_plan(rig->disk) = (struct disk_sim_plan){ 0 };
     if (!rig->journal) {
         if (disk_sim_is_off(rig->disk))
             disk_sim_restart(rig->disk);
-        if (stream_rig_up(rig, &err) != OK)
+        if (machine_up(rig, &err) != OK)
             fail_msg("%s: %s", when, err.text);
     }
     /* In a full journal the tasks wait until the sink has read on. */
     bool settled = false;
-    for (int rounds = 0, still = 0; rounds < 40 && still < 3 && !stream_rig_failure(rig); rounds++) {
-        settled = stream_rig_settle(rig, 2000);
+    for (int rounds = 0, still = 0; rounds < 40 && still < 3 && !machine_failure(rig); rounds++) {
+        settled = machine_settle(rig, 2000);
         still = sink(story) || !settled ? 0 : still + 1;
     }
-    if (stream_rig_failure(rig))
-        fail_msg("%s: %s", when, stream_rig_failure(rig));
+    if (machine_failure(rig))
+        fail_msg("%s: %s", when, machine_failure(rig));
     if (!settled)
         fail_msg("%s: the tasks do not come to rest", when);
 }
 
 static void end_life(struct story *story)
 {
-    struct stream_rig *rig = &story->rig;
+    struct machine *rig = &story->rig;
     uint64_t how = roll(story, 3);
     if (!rig->journal) /* it did not even start */
         return;
-    if (how == 0 && !disk_sim_is_off(rig->disk) && !stream_rig_failure(rig)) {
+    if (how == 0 && !disk_sim_is_off(rig->disk) && !machine_failure(rig)) {
         *disk_sim_plan(rig->disk) = (struct disk_sim_plan){ 0 };
-        stream_rig_down(rig);
+        machine_down(rig);
         disk_sim_kill(rig->disk);
         return;
     }
@@ -289,7 +290,7 @@ static void end_life(struct story *story)
         disk_sim_kill(rig->disk);
     else
         disk_sim_power_cut(rig->disk);
-    stream_rig_crash(rig);
+    machine_crash(rig);
 }
 
 static void make_trouble(struct story *story, struct disk_sim_plan *plan)
@@ -307,14 +308,14 @@ static void make_trouble(struct story *story, struct disk_sim_plan *plan)
 
 static void live(struct story *story)
 {
-    struct stream_rig *rig = &story->rig;
+    struct machine *rig = &story->rig;
     struct disk_sim_plan *plan = disk_sim_plan(rig->disk);
     if (roll(story, 2))
         plan->cut_at = disk_sim_steps(rig->disk) + 1 + roll(story, 300);
     plan->cut_after = roll(story, 2);
     if (disk_sim_is_off(rig->disk))
         disk_sim_restart(rig->disk);
-    if (stream_rig_up(rig, NULL) == OK) {
+    if (machine_up(rig, NULL) == OK) {
         play(story, 5 + (unsigned)roll(story, 10));
         make_trouble(story, plan);
         play(story, (unsigned)roll(story, 6));
@@ -331,7 +332,7 @@ static void send_surely(struct story *story, size_t number)
         send(story, &number, 1);
         if (story->oracle.events[number].acknowledged)
             return;
-        stream_rig_run(&story->rig, 200);
+        machine_run(&story->rig, 200);
         (void)sink(story);
     }
     assert_true(story->oracle.events[number].acknowledged);
@@ -357,7 +358,7 @@ static void close_all(struct story *story, int64_t up_to_ms[ORACLE_TENANTS_MAX])
             do {
                 event->visitor++;
                 oracle_event(&story->oracle, number, 0, text, &made);
-            } while (stream_rig_partition(&story->rig, &made) != p);
+            } while (machine_partition(&story->rig, &made) != p);
             send_surely(story, number);
         }
         up_to_ms[t] = time_ms - story->oracle.disorder_ms;
@@ -367,9 +368,9 @@ static void close_all(struct story *story, int64_t up_to_ms[ORACLE_TENANTS_MAX])
 /* A system that is told nothing has nothing to do. */
 static void check_quiet(struct story *story)
 {
-    stream_rig_run(&story->rig, 30 * MINUTE_MS);
+    machine_run(&story->rig, 30 * MINUTE_MS);
     double commits = stream_rig_metric(&story->rig, "weir_process_commits_total");
-    stream_rig_run(&story->rig, 5 * MINUTE_MS);
+    machine_run(&story->rig, 5 * MINUTE_MS);
     commits = stream_rig_metric(&story->rig, "weir_process_commits_total") - commits;
     if (commits > 2 * story->rig.journal_options.partitions)
         fail_msg("idle for half an hour, then %.0f commits in 5 minutes", commits);
@@ -393,10 +394,10 @@ static void pick_file(void *self, const char *name)
 /* A bit of what a task remembers is not what it was: either the task says so, or all it says is right. */
 static void rot(struct story *story)
 {
-    struct stream_rig *rig = &story->rig;
+    struct machine *rig = &story->rig;
     struct disk *disk = disk_sim_disk(rig->disk);
     struct pick pick = { .story = story };
-    stream_rig_down(rig);
+    machine_down(rig);
     snprintf(pick.directory, sizeof pick.directory, "/data/state/partition-%05u",
              (unsigned)roll(story, rig->journal_options.partitions));
     assert_int_equal(disk->ops->list(disk, pick.directory, pick_file, &pick, NULL), OK);
@@ -407,12 +408,12 @@ static void rot(struct story *story)
         print_message("a bit of %s is flipped\n", pick.path);
     disk_sim_kill(rig->disk);
     disk_sim_restart(rig->disk);
-    if (stream_rig_up(rig, NULL) != OK)
+    if (machine_up(rig, NULL) != OK)
         return;
     play(story, 5);
-    stream_rig_run(rig, 5000);
+    machine_run(rig, 5000);
     (void)sink(story);
-    if (stream_rig_failure(rig))
+    if (machine_failure(rig))
         return;
     must_be_up(story, "after a bit was flipped");
     oracle_check(&story->oracle, rig, NULL, "after a bit was flipped");
@@ -427,7 +428,7 @@ static void run_story(uint64_t seed)
         live(story);
         must_be_up(story, "after a life");
         oracle_check(&story->oracle, &story->rig, NULL, "after a life");
-        stream_rig_down(&story->rig);
+        machine_down(&story->rig);
         disk_sim_kill(story->rig.disk);
     }
     must_be_up(story, "after an orderly restart");
@@ -438,13 +439,14 @@ static void run_story(uint64_t seed)
     oracle_check(&story->oracle, &story->rig, NULL, "when all is sent");
     close_all(story, up_to_ms);
     must_be_up(story, "when all is closed");
-    stream_rig_run(&story->rig, 2 * MINUTE_MS);
+    machine_run(&story->rig, 2 * MINUTE_MS);
     check_quiet(story);
     oracle_check(&story->oracle, &story->rig, up_to_ms, "when all is closed");
     oracle_check_metrics(&story->oracle, &story->rig, "when all is closed");
     if (roll(story, 3) == 0)
         rot(story);
-    stream_rig_done(&story->rig);
+    machine_done(&story->rig);
+    domain_set_free(story->domains);
     oracle_done(&story->oracle);
     free(story);
 }

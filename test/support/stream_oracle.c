@@ -252,12 +252,14 @@ static void read_record(void *self, uint16_t topic, uint16_t partition, struct s
         read_session(oracle, record);
 }
 
-bool oracle_read(struct oracle *oracle, struct stream_rig *rig)
+bool oracle_read(struct oracle *oracle, struct machine *rig)
 {
     const uint32_t topics =
         TOPIC_BIT(TOPIC_ENRICHED) | TOPIC_BIT(TOPIC_LATE) | TOPIC_BIT(TOPIC_WINDOWS) | TOPIC_BIT(TOPIC_SESSIONS);
     uint64_t before = oracle->records;
-    oracle->position = stream_rig_read(rig, topics, oracle->position, read_record, oracle);
+    oracle->position = machine_read(rig, topics, oracle->position, read_record, oracle);
+    if (rig->error.text[0])
+        fail_msg("%s", rig->error.text);
     return oracle->records > before;
 }
 
@@ -297,7 +299,7 @@ static int64_t watermark_at(const struct oracle *oracle, const struct oracle_eve
 }
 
 /* How far any watermark of the tenant can have come. */
-static int64_t watermark_most(const struct oracle *oracle, struct stream_rig *rig, uint8_t tenant)
+static int64_t watermark_most(const struct oracle *oracle, struct machine *rig, uint8_t tenant)
 {
     const int64_t wall_ms = rig->time.world.wall_us(&rig->time.world) / 1000;
     int64_t most_ms = !oracle->live[tenant] ? NO_TIME : wall_ms > oracle->wall_most_ms ? wall_ms : oracle->wall_most_ms;
@@ -334,7 +336,7 @@ static bool is_doubtful(const struct oracle *oracle, uint8_t tenant, size_t wind
 }
 
 /* Every late event was late, and every event that was late for sure is told. */
-static void check_lates(const struct oracle *oracle, struct stream_rig *rig, const char *when)
+static void check_lates(const struct oracle *oracle, struct machine *rig, const char *when)
 {
     for (size_t i = 0; i < oracle->late_count; i++) {
         const struct oracle_late *late = &oracle->lates[i];
@@ -559,7 +561,7 @@ static struct sum window_session(struct oracle *oracle, size_t w, uint8_t tenant
     return (struct sum){ .end_ms = NO_TIME };
 }
 
-static void check_session_result(struct oracle *oracle, struct stream_rig *rig, const struct oracle_result *result,
+static void check_session_result(struct oracle *oracle, struct machine *rig, const struct oracle_result *result,
                                  const char *when)
 {
     const struct oracle_window *window = &oracle->windows[result->window];
@@ -602,7 +604,7 @@ static void check_session_present(struct oracle *oracle, size_t e, size_t w, con
 }
 
 /* What is said is right. */
-static void check_result(const struct oracle *oracle, struct stream_rig *rig, const struct oracle_result *result,
+static void check_result(const struct oracle *oracle, struct machine *rig, const struct oracle_result *result,
                          const char *when)
 {
     struct sum sum = { 0 };
@@ -662,7 +664,7 @@ static void check_by_clock(const struct oracle *oracle, size_t w, const char *wh
         fail_msg("%s: the windows of %s count %" PRIu64 " events, not %" PRIu64, when, window->name, said, expected);
 }
 
-static void check_results(struct oracle *oracle, struct stream_rig *rig, const int64_t *up_to_ms, const char *when)
+static void check_results(struct oracle *oracle, struct machine *rig, const int64_t *up_to_ms, const char *when)
 {
     sort_results(oracle, when);
     for (size_t i = 0; i < oracle->newest_count; i++) {
@@ -743,7 +745,7 @@ static void check_sessions(struct oracle *oracle, const char *when)
 
 /* ---- all ---- */
 
-void oracle_check(struct oracle *oracle, struct stream_rig *rig, const int64_t *up_to_ms, const char *when)
+void oracle_check(struct oracle *oracle, struct machine *rig, const int64_t *up_to_ms, const char *when)
 {
     (void)oracle_read(oracle, rig);
     for (size_t e = 0; e < oracle->event_count; e++) {
@@ -758,7 +760,7 @@ void oracle_check(struct oracle *oracle, struct stream_rig *rig, const int64_t *
     check_results(oracle, rig, up_to_ms, when);
 }
 
-void oracle_check_metrics(struct oracle *oracle, struct stream_rig *rig, const char *when)
+void oracle_check_metrics(struct oracle *oracle, struct machine *rig, const char *when)
 {
     double accepted = stream_rig_metric(rig, "weir_events_processed_total") -
                       stream_rig_metric(rig, "weir_duplicates_total") -

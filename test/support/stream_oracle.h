@@ -49,7 +49,7 @@ struct oracle {
     int64_t none_silent_until_ms;  /* by the wall clock: before it no partition can have been silent for a minute */
     int64_t wall_most_ms;          /* how far the wall clock had come before it was set back; 0: it never was */
     uint64_t position, records;    /* how far the journal was read; everything once, as a sink does */
-    uint32_t order[STREAM_PARTITIONS_MAX];
+    uint32_t order[MACHINE_PARTITIONS_MAX];
     struct oracle_late *lates; /* in the order of the journal */
     size_t late_count, late_capacity;
     struct oracle_result *results; /* the same; every record */
@@ -69,9 +69,9 @@ void oracle_event(struct oracle *oracle, size_t number, int64_t now_ms, char tex
                   struct event *out);
 
 /* Reads what is new in the journal; false: nothing. What was read may be forgotten there. */
-bool oracle_read(struct oracle *oracle, struct stream_rig *rig);
+bool oracle_read(struct oracle *oracle, struct machine *rig);
 /* Reads everything that is there and fails the test when it is not what it should be. closed: every tenant's watermark
  * has passed up_to_ms[tenant], so that windows that end there must have given their result. NULL: nothing is known. */
-void oracle_check(struct oracle *oracle, struct stream_rig *rig, const int64_t *up_to_ms, const char *when);
+void oracle_check(struct oracle *oracle, struct machine *rig, const int64_t *up_to_ms, const char *when);
 /* counted + late + filtered = accepted for each window, in this life of the tasks, once all is settled. */
-void oracle_check_metrics(struct oracle *oracle, struct stream_rig *rig, const char *when);
+void oracle_check_metrics(struct oracle *oracle, struct machine *rig, const char *when);
