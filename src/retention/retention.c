@@ -17,8 +17,10 @@
 #include "world/world.h"
 
 #define DAY_MS ((int64_t)86400000)
-#define STEPS 32       /* of a retention */
-#define FIRST_MS 60000 /* after the start, which has better things to do */
+#define STEPS 32         /* of a retention */
+#define FIRST_MS 3600000 /* after the start: a clock that is wrong then can still be set right */
+#define JUMP_US 60000000
+#define JUMP_PAUSE_US 3600000000
 #define COUNT_WAIT_MS 300000
 #define DELETE_WAIT_MS 3600000
 #define SQL_BYTES_MAX (1u << 18)
@@ -35,7 +37,7 @@ struct retention {
     struct counter *rows, *failures;
     struct gauge *finished, *took;
     struct retry retry;
-    int64_t next_us;
+    int64_t next_us, last_mono_us, last_wall_us;
     /* The pass in work. */
     struct directory *directory; /* NULL: none */
     struct retention_cut *cuts;
@@ -78,7 +80,9 @@ struct retention *retention_new(const struct retention_options *options, struct 
     buf_init(&retention->sql, SQL_BYTES_MAX);
     buf_init(&retention->answer, 4096);
     const int64_t first_ms = options->every_ms < FIRST_MS ? options->every_ms : FIRST_MS;
-    retention->next_us = world_mono_us(world) + first_ms * 1000;
+    retention->last_mono_us = world_mono_us(world);
+    retention->last_wall_us = world_wall_us(world);
+    retention->next_us = retention->last_mono_us + first_ms * 1000;
     return retention;
 }
 
@@ -211,13 +215,29 @@ static enum status take_step(struct retention *retention, struct error *err)
     return s;
 }
 
+/* What is deleted by a clock that jumped is gone: it waits for an hour, in which somebody can set it right. */
+static bool clock_can_be_trusted(struct retention *retention, int64_t now_us, int64_t wall_us)
+{
+    const int64_t jump_us = (wall_us - retention->last_wall_us) - (now_us - retention->last_mono_us);
+    const bool jumped = retention->last_wall_us && (jump_us > JUMP_US || jump_us < -JUMP_US);
+    retention->last_mono_us = now_us;
+    retention->last_wall_us = wall_us;
+    if (!jumped)
+        return true;
+    log_warn("retention.clock_jumped", "by_s=%lld: nothing is removed for an hour", (long long)(jump_us / 1000000));
+    end_pass(retention);
+    retention->next_us = now_us + JUMP_PAUSE_US;
+    return false;
+}
+
 static bool retention_step(void *self, struct world *world, int64_t *wake_us)
 {
     struct retention *retention = self;
     struct error err = { 0 };
     if (atomic_load(&retention->stopping))
         return false;
-    if (world_mono_us(world) < retention->next_us) {
+    if (!clock_can_be_trusted(retention, world_mono_us(world), world_wall_us(world)) ||
+        world_mono_us(world) < retention->next_us) {
         *wake_us = retention->next_us;
         return false;
     }

@@ -3,8 +3,12 @@
 
 #include <string.h>
 
+#include "base/metrics.h"
+#include "base/role.h"
 #include "base/test.h"
+#include "catalog/catalog.h"
 #include "retention/retention_sql.h"
+#include "world/world_sim.h"
 
 #define DAY ((int64_t)86400000)
 
@@ -58,12 +62,63 @@ static void test_the_largest_question_fits(void **state)
     }
 }
 
+struct asked {
+    struct catalog catalog; /* first */
+    int times;
+};
+
+static enum status no_directory(struct catalog *catalog, struct directory **out, struct error *err)
+{
+    ((struct asked *)(void *)catalog)->times++;
+    *out = NULL;
+    return error_set(err, ERR_RETRY, "the catalog is away");
+}
+
+/* Nothing is deleted in the first hour, nor in the hour behind a jump: a pass begins by asking who the tenants are. */
+static void test_a_clock_that_jumped_deletes_nothing_for_an_hour(void **state)
+{
+    (void)state;
+    const int64_t hour_us = 3600 * INT64_C(1000000);
+    static const struct catalog_backend BACKEND = { .directory = no_directory };
+    struct asked asked = { .catalog = { .backend = &BACKEND } };
+    struct world_sim sim;
+    world_sim_init(&sim, 1, NULL);
+    const struct retention_options options = { .catalog = &asked.catalog,
+                                               .engine_url = "http://127.0.0.1:9",
+                                               .user = "",
+                                               .password = "",
+                                               .days = 30,
+                                               .every_ms = DAY };
+    struct metrics *metrics = metrics_new(100);
+    struct retention *retention = retention_new(&options, metrics, &sim.world);
+    const struct role role = retention_role(retention);
+    int64_t wake_us = 0;
+    assert_false(role.step(role.self, &sim.world, &wake_us));
+    assert_true(asked.times == 0 && wake_us == sim.now_us + hour_us);
+    world_sim_advance(&sim, hour_us);
+    (void)role.step(role.self, &sim.world, &wake_us);
+    assert_int_equal(asked.times, 1);
+    for (int64_t by_days = -40; by_days <= 40; by_days += 80) {
+        world_sim_jump(&sim, by_days * DAY * 1000);
+        world_sim_advance(&sim, hour_us);
+        asked.times = 0;
+        (void)role.step(role.self, &sim.world, &wake_us);
+        assert_true(asked.times == 0 && wake_us == sim.now_us + hour_us);
+        world_sim_advance(&sim, hour_us);
+        (void)role.step(role.self, &sim.world, &wake_us);
+        assert_int_equal(asked.times, 1);
+    }
+    retention_free(retention);
+    metrics_free(metrics);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_nothing_within_the_retention_and_its_spare_goes_and_little_behind_it_stays),
         cmocka_unit_test(test_each_tenant_has_its_own_cut_and_the_newest_is_told_alone),
         cmocka_unit_test(test_the_largest_question_fits),
+        cmocka_unit_test(test_a_clock_that_jumped_deletes_nothing_for_an_hour),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
