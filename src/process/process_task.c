@@ -424,8 +424,9 @@ static enum status take_partials(struct process_task *task, struct world *world,
 {
     struct process_commit *open = task->open;
     enum status s = OK;
-    for (size_t n = 0; s == OK && n < PROCESS_BATCH_MAX && process_input_has(&task->input) &&
-                       process_input_topic(&task->input) == TOPIC_REKEYED;
+    for (size_t n = 0;
+         s == OK && n < PROCESS_BATCH_MAX && open->events + open->records < task->options.batch_records_max &&
+         process_input_has(&task->input) && process_input_topic(&task->input) == TOPIC_REKEYED;
          n++) {
         struct slice record;
         s = process_input_next(&task->input, &record, err);
