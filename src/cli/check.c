@@ -51,7 +51,7 @@ struct checked {
     struct error err;
 };
 
-static void print_json(const struct checked *checked, enum status s)
+static void print_json(struct checked *checked, enum status s)
 {
     struct buf out;
     buf_init(&out, 4 << 20);
@@ -59,6 +59,7 @@ static void print_json(const struct checked *checked, enum status s)
     json_add_field_u64(&out, "mistakes", checked->problems.count);
     if (s != OK)
         json_add_field(&out, "error", slice_from(checked->err.text));
+    json_add_field(&out, "text", slice_from(problems_text(&checked->problems)));
     json_add_key(&out, "problems");
     buf_add_text(&out, "[");
     buf_add_slice(&out, buf_slice(&checked->problems.json));

@@ -164,7 +164,7 @@ complete -p weir
     done = subprocess.run(["bash", "--norc", "-c", script], capture_output=True, text=True, timeout=30, env={**os.environ, "WEIR": WEIR})
     assert done.returncode == 0 and not done.stderr, done.stderr
     lines = done.stdout.splitlines()
-    assert lines[0].split() == ["send", "source", "sql"] and set(lines[1].split()) == {"rotate", "revoke"} and "--url" in lines[2].split(), lines
+    assert lines[0].split() == ["serve", "send", "source", "sql"] and set(lines[1].split()) == {"rotate", "revoke"} and "--url" in lines[2].split(), lines
     assert lines[3].split() == ["table", "json", "csv", "tsv"] and lines[4].split() == ["standard", "enterprise"] and "_weir" in lines[5], lines
 
 
