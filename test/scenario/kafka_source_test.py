@@ -25,8 +25,15 @@ def source(*arguments, seconds=60):
     return subprocess.run(words(*arguments, "--until-end", "--json"), cwd=ROOT, capture_output=True, text=True, timeout=seconds)
 
 
+def wait_for(weir, key, events, seconds=60):
+    end = time.time() + seconds
+    while int(weir.one("SELECT count() FROM events_raw", key)) < events:
+        assert time.time() < end, "%d events were not stored in %d s" % (events, seconds)
+        time.sleep(0.02)
+
+
 def test_records_of_a_foreign_topic_count_once_while_weir_and_the_source_are_killed():
-    name, events = topic(), 9000
+    name, events, counts = topic(), 60000, []
     produce(name, [json.dumps({"visitor_id": "v%d" % (i % 97), "event_type": "order", "event_name": "n", "properties": {"i": i}}) for i in range(events)])
     with Weir() as weir:
         key = weir.tenant("foreign")
@@ -34,22 +41,21 @@ def test_records_of_a_foreign_topic_count_once_while_weir_and_the_source_are_kil
         for turn in range(3):
             running = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
             try:
-                time.sleep(1.2)
+                wait_for(weir, key["read_key"], (turn + 1) * events // 8)
                 if turn % 2 == 0:
                     weir.kill9()
                     weir.start()
-                    time.sleep(0.7)
+                    time.sleep(0.3)
             finally:
                 running.kill()
                 running.wait()
-            if turn == 0:
-                before = int(weir.one("SELECT count() FROM events_raw", key["read_key"]))
-                assert before < events, "all was read before anybody was killed"
+            counts.append(int(weir.one("SELECT count() FROM events_raw", key["read_key"])))
+            assert counts[-1] < events, "all was read before anybody was killed"
         done = source(weir, name, key["write_key"])
         assert done.returncode == 0, done.stderr
         weir.settle("SELECT count() FROM events_raw", events, key["read_key"])
         assert int(weir.one("SELECT uniqExact(event_id) FROM events_raw", key["read_key"])) == events
-        note = "the last run read %s" % done.stdout.strip()
+        note = "killed when %s of %d were stored, the last run read %s" % (counts, events, done.stdout.strip())
         again = source(weir, name, key["write_key"])
         assert json.loads(again.stdout) == {"accepted": 0, "rejected": 0, "repeats": 0}, again
         assert weir.stop() == 0
