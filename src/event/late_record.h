@@ -16,7 +16,7 @@ struct late_record {
     struct slice window, key; /* key: a JSON object as text, as results of the window have it; "": not known */
     int64_t start_ms, end_ms; /* of the window that it missed */
     int64_t watermark_ms;     /* of the tenant, when it came */
-    uint32_t events;          /* how many: 1 */
+    uint32_t events;          /* 1; of another partition's sum, which has no event_id, as many as are in it */
     struct event event;
 };
 

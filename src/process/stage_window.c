@@ -2,6 +2,7 @@
 
 #include <stdlib.h>
 
+#include "base/log.h"
 #include "process/window/window_partial.h"
 #include "process/window/window_stage.h"
 #include "process/window/window_time.h"
@@ -10,6 +11,7 @@
 #define SCRATCH_BYTES (1u << 20)
 #define CLOCK_STEP_MS 10000
 #define TICK_MS 1000
+#define CLOCK_AHEAD_MS (24 * 3600 * 1000) /* of the wall clock: more is a mistake that a restart ends */
 
 /* Windows that were half closed, and updates that waited, when the task was cut off. */
 static void look_at_restored(struct stage_window *stage)
@@ -65,10 +67,19 @@ void stage_window_free(struct stage_window *stage)
 }
 
 /* A wall clock that was set back would open windows in processing time again that gave their final result. So theirs
- * goes on from where it was, at the pace of the wall clock, until that has caught up; after a restart, too. */
+ * goes on from where it was, at the pace of the wall clock, until that has caught up; after a restart, too, unless it
+ * was so far ahead that it would not for long. */
 static void set_clock(struct stage_window *stage, int64_t now_ms)
 {
     const int64_t passed_ms = now_ms - stage->now_ms;
+    if (stage->now_ms == 0 && stage->clock_ms > now_ms + CLOCK_AHEAD_MS) {
+        log_warn(
+            "windows.clock_was_ahead",
+            "partition=%u by_s=%lld: windows in processing time go by the wall clock again and may tell a window twice",
+            stage->options.partition, (long long)((stage->clock_ms - now_ms) / 1000));
+        stage->clock_ms = now_ms;
+        watermarks_clock_set(stage->options.watermarks, now_ms);
+    }
     if (passed_ms > 0 && passed_ms < CLOCK_STEP_MS) /* more: it was set, or all rested */
         stage->clock_ms += passed_ms;
     if (stage->clock_ms < now_ms)

@@ -165,11 +165,16 @@ int64_t watermarks_clock_ms(const struct watermarks *watermarks)
     return watermarks->clock_ms;
 }
 
+void watermarks_clock_set(struct watermarks *watermarks, int64_t clock_ms)
+{
+    watermarks->clock_ms = clock_ms;
+    watermarks->clock_changed = true;
+}
+
 void watermarks_clock_used(struct watermarks *watermarks, int64_t clock_ms)
 {
-    watermarks->clock_changed |= clock_ms > watermarks->clock_ms;
     if (clock_ms > watermarks->clock_ms)
-        watermarks->clock_ms = clock_ms;
+        watermarks_clock_set(watermarks, clock_ms);
 }
 
 struct watermark *watermarks_changed(const struct watermarks *watermarks)

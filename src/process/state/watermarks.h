@@ -77,6 +77,8 @@ void watermarks_tick(struct watermarks *watermarks, int64_t now_ms,
 int64_t watermarks_clock_ms(const struct watermarks *watermarks);
 /* Something was decided by that clock. */
 void watermarks_clock_used(struct watermarks *watermarks, int64_t clock_ms);
+/* It was a mistake, and is this from here on. */
+void watermarks_clock_set(struct watermarks *watermarks, int64_t clock_ms);
 /* Those whose value moved since the changes were last collected, linked by next_changed. */
 struct watermark *watermarks_changed(const struct watermarks *watermarks);
 

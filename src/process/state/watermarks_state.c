@@ -207,7 +207,8 @@ static enum status marks_apply(struct state *state, struct slice bytes, uint64_t
     (void)offset;
     enum status s = record_open(bytes, &record, err);
     if (s == OK) {
-        watermarks_clock_used(watermarks, record.clock_ms);
+        if (record.clock_ms != WATERMARK_NONE)
+            watermarks_clock_set(watermarks, record.clock_ms);
         queue_clock(watermarks, record.clock_ms);
     }
     for (uint32_t i = 0; i < record.count && s == OK; i++) {
@@ -268,7 +269,7 @@ static bool visit_stored(void *self, struct slice key, struct slice value)
     int64_t clock_ms;
     if (key.n == 1 && value.n == sizeof clock_ms) {
         memcpy(&clock_ms, value.p, sizeof clock_ms);
-        watermarks_clock_used(visit->watermarks, clock_ms);
+        watermarks_clock_set(visit->watermarks, clock_ms);
         return true;
     }
     visit->status = tenant_next(&value, &bytes, &id, visit->err);
@@ -329,7 +330,7 @@ static bool marks_section_uses(struct slice section, const char *name)
 /* A rebuild without files needs the newest record of every tenant: all of them. */
 static uint64_t marks_replay_from(struct state *state, uint64_t next)
 {
-    return of(state)->count || of(state)->clock_ms != WATERMARK_NONE ? 0 : next;
+    return of(state)->count ? 0 : next; /* whoever used the clock counted some tenant's event */
 }
 
 static uint64_t marks_memory_bytes(struct state *state)

@@ -152,6 +152,7 @@ static enum status find_hits(struct stage_window *stage, struct window_def *def,
 {
     const struct window *window = def->window;
     const size_t fields = stage->options.defs->domains->fields->count;
+    const int64_t clock_ms = window->processing_time ? window_clock_ms(stage) : 0;
     struct keyed_pane *pane = NULL;
     const struct watermark *pane_mark = NULL;
     size_t count = 0;
@@ -159,7 +160,7 @@ static enum status find_hits(struct stage_window *stage, struct window_def *def,
         const struct event *event = &batch->events[batch->live[n]];
         const struct value *values = stage->values + n * fields;
         struct window_hit *hit = &stage->hits[count];
-        int64_t time_ms = window->processing_time ? window_clock_ms(stage) : event->timestamp_ms;
+        int64_t time_ms = window->processing_time ? clock_ms : event->timestamp_ms;
         bool late = false;
         if ((window->tenant_count && !window_def_wants(def, event->customer_id)) ||
             (window->where && !value_is_true(expr_eval(window->where, values, batch->arena)))) {

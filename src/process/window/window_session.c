@@ -210,7 +210,7 @@ enum status window_session_count(struct stage_window *stage, struct keyed_row *r
     struct keyed_pane *pane = row->pane;
     struct window_def *def = window_def_of_pane(pane);
     struct window_session *part = session_of(def, row);
-    const int64_t complete_ms = def->window->processing_time ? window_clock_ms(stage) - 1 : mark->complete_ms;
+    const int64_t complete_ms = def->window->processing_time ? stage->clock_ms - 1 : mark->complete_ms;
     if (is_new)
         *part = (struct window_session){ .first_ms = first_ms, .last_ms = last_ms, .told_ms = WINDOW_UNTOLD };
     if (first_ms < part->first_ms)
