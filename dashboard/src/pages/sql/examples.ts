@@ -68,7 +68,7 @@ export const TABLES: readonly { name: string; what: string; columns: string }[] 
     name: 'late_events',
     what: 'too late for their window',
     columns:
-      'window, window_start, window_end, watermark, event_count, visitor_id, user_id, event_id, event_type, event_name, properties, timestamp, received_at',
+      'window, key, window_start, window_end, watermark, replayed, event_count, visitor_id, user_id, event_id, event_type, event_name, properties, timestamp, received_at',
   },
   {
     name: 'dead_letters',
