@@ -4,6 +4,7 @@
 #pragma once
 #include "base/buf.h"
 #include "base/error.h"
+#include "config/event_type.h"
 #include "expr/expr.h"
 
 struct problems;
@@ -100,6 +101,9 @@ struct domain_set {
     size_t window_count;
     const struct transform *transforms; /* in the order of files by name, and within each */
     size_t transform_count;
+    const struct event_type *event_types;
+    size_t event_type_count;
+    const uint16_t *event_slots;     /* for event_type_find */
     const struct field_plan *fields; /* of all windows' expressions */
     int64_t session_gap_ms;          /* default 30 minutes */
     bool without_sessions;           /* visits are not told apart */

@@ -1,5 +1,4 @@
-/* The top of a domain file. Keys that a later version of the language uses (event_types) are checked for their form
- * only. */
+/* The top of a domain file. */
 #include "config/domain_reader.h"
 
 #include <stdio.h>
@@ -105,18 +104,10 @@ static void read_transforms(struct domain_reader *reader, void *object, struct f
     read_list(reader, key, value, "transforms", domain_read_transform);
 }
 
-static void check_event_type(struct domain_reader *reader, struct fy_node *item)
-{
-    struct fy_node *name = fy_node_is_mapping(item) ? yaml_member(item, "name") : NULL;
-    struct slice text;
-    if (!yaml_scalar(name, &text) || !text.n)
-        yaml_problem_at(&reader->file, item, "an event type is a group of keys with a name");
-}
-
 static void read_event_types(struct domain_reader *reader, void *object, struct fy_node *key, struct fy_node *value)
 {
     (void)object;
-    read_list(reader, key, value, "event types", check_event_type);
+    read_list(reader, key, value, "event types", domain_read_event_type);
 }
 
 static const struct domain_key TOP_KEYS[] = {
@@ -129,8 +120,8 @@ static const struct domain_key TOP_KEYS[] = {
     { "windows", "[…]", "What is counted, by which key, over which time.", read_windows, SHAPE_LEVELS, &DOMAIN_WINDOW },
     { "transforms", "[…]", "What is changed in events before anything is counted, in this order.", read_transforms,
       SHAPE_LEVELS, &DOMAIN_TRANSFORM },
-    { "event_types", "[{name: …, …}]", "What the events are; accepted, and not used yet.", read_event_types,
-      SHAPE_NAMED_GROUPS },
+    { "event_types", "[…]", "What the events are, and what is in them.", read_event_types, SHAPE_LEVELS,
+      &DOMAIN_EVENT_TYPE },
 };
 static const struct domain_key SESSIONS_KEYS[] = {
     { "gap", "30m", "A visit ends when its visitor does nothing for so long; 1s to 7d.", read_gap, SHAPE_DURATION },
@@ -172,8 +163,9 @@ void domain_read_file(struct domain_reader *reader)
 
 bool domain_key_at(size_t index, struct domain_key_help *out)
 {
-    static const struct domain_level *const LEVELS[] = { &DOMAIN_TOP, &DOMAIN_SESSIONS, &DOMAIN_TIME, &DOMAIN_WINDOW,
-                                                         &DOMAIN_TRANSFORM };
+    static const struct domain_level *const LEVELS[] = { &DOMAIN_TOP,         &DOMAIN_SESSIONS,  &DOMAIN_TIME,
+                                                         &DOMAIN_WINDOW,      &DOMAIN_TRANSFORM, &DOMAIN_EVENT_TYPE,
+                                                         &DOMAIN_EVENT_FIELD, &DOMAIN_EVENT_RULE };
     static _Thread_local char path[64];
     for (size_t i = 0; i < COUNT_OF(LEVELS); i++) {
         if (index >= LEVELS[i]->count) {

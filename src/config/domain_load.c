@@ -11,6 +11,7 @@
 #define DEFAULT_SESSION_GAP_MS (30 * 60000)
 #define DEFAULT_OUT_OF_ORDERNESS_MS (10 * 60000)
 #define FILE_NAME_MAX 128
+#define EVENT_SLOTS (2 * EVENT_TYPES_MAX) /* a power of two */
 
 /* What domain_set_free frees: the set stands first, so that both have one address. */
 struct owned_set {
@@ -20,6 +21,8 @@ struct owned_set {
     struct domain domains[DOMAINS_MAX];
     struct window windows[WINDOWS_MAX];
     struct transform transforms[TRANSFORMS_MAX];
+    struct event_type event_types[EVENT_TYPES_MAX];
+    uint16_t event_slots[EVENT_SLOTS]; /* 0: nobody; else the type's place + 1 */
 };
 
 struct loading {
@@ -105,7 +108,35 @@ static void begin(struct loading *loading)
                                             .scratch = &loading->scratch,
                                             .domains = owned->domains,
                                             .windows = owned->windows,
-                                            .transforms = owned->transforms };
+                                            .transforms = owned->transforms,
+                                            .event_types = owned->event_types };
+}
+
+static size_t slot_of(struct slice name)
+{
+    return XXH3_64bits(name.p, name.n) % EVENT_SLOTS;
+}
+
+static void index_event_types(struct owned_set *owned, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        size_t slot = slot_of(owned->event_types[i].name);
+        while (owned->event_slots[slot])
+            slot = (slot + 1) % EVENT_SLOTS;
+        owned->event_slots[slot] = (uint16_t)(i + 1);
+    }
+}
+
+const struct event_type *event_type_find(const struct domain_set *domains, struct slice name)
+{
+    if (!domains->event_type_count)
+        return NULL;
+    for (size_t slot = slot_of(name); domains->event_slots[slot]; slot = (slot + 1) % EVENT_SLOTS) {
+        const struct event_type *type = &domains->event_types[domains->event_slots[slot] - 1];
+        if (slice_equal(type->name, name))
+            return type;
+    }
+    return NULL;
 }
 
 static struct domain_set *finish(struct loading *loading)
@@ -114,6 +145,7 @@ static struct domain_set *finish(struct loading *loading)
         add_digest(loading, loading->build.transforms[i].lua);
     const struct domain_build *build = &loading->build;
     struct owned_set *owned = loading->owned;
+    index_event_types(owned, build->event_type_count);
     owned->set = (struct domain_set){
         .domains = owned->domains,
         .domain_count = build->domain_count,
@@ -121,6 +153,9 @@ static struct domain_set *finish(struct loading *loading)
         .window_count = build->window_count,
         .transforms = owned->transforms,
         .transform_count = build->transform_count,
+        .event_types = owned->event_types,
+        .event_type_count = build->event_type_count,
+        .event_slots = owned->event_slots,
         .fields = &owned->fields,
         .session_gap_ms = build->session_gap_ms ? build->session_gap_ms : DEFAULT_SESSION_GAP_MS,
         .without_sessions = build->sessions_enabled == 1,

@@ -5,7 +5,7 @@
 #include "config/yaml.h"
 #include "world/world.h"
 
-#define DOMAIN_SET_BYTES_MAX (16u << 20)
+#define DOMAIN_SET_BYTES_MAX (64u << 20) /* a plan of fields is 64 KiB, and each event type and transform has one */
 
 /* Everything that is being put together; domain_load.c makes a domain_set of it. */
 struct domain_build {
@@ -15,7 +15,8 @@ struct domain_build {
     struct domain *domains;
     struct window *windows;
     struct transform *transforms;
-    size_t domain_count, window_count, transform_count;
+    struct event_type *event_types;
+    size_t domain_count, window_count, transform_count, event_type_count;
     int64_t session_gap_ms, out_of_orderness_ms; /* 0: nobody said so yet */
     int sessions_enabled;                        /* 1: no, 2: yes */
 };
@@ -39,9 +40,9 @@ enum domain_shape {
     SHAPE_EXPRESSIONS, /* a group: each value is one */
     SHAPE_COLUMNS,     /* a list of expressions, each with a name or without */
     SHAPE_TEXTS,
-    SHAPE_NAMED_GROUPS, /* a list of groups that have a name, and whatever else */
-    SHAPE_LEVEL,        /* a group with the keys of `level` */
-    SHAPE_LEVELS,       /* a list of those */
+    SHAPE_LEVEL,           /* a group with the keys of `level` */
+    SHAPE_LEVELS,          /* a list of those */
+    SHAPE_NAMES_OR_LEVELS, /* a list of those, or of their names alone */
 };
 
 struct domain_level;
@@ -62,7 +63,8 @@ struct domain_level {
 
 #define DOMAIN_KEYS_MAX 24 /* of a level */
 
-extern const struct domain_level DOMAIN_TOP, DOMAIN_SESSIONS, DOMAIN_TIME, DOMAIN_WINDOW, DOMAIN_TRANSFORM;
+extern const struct domain_level DOMAIN_TOP, DOMAIN_SESSIONS, DOMAIN_TIME, DOMAIN_WINDOW, DOMAIN_TRANSFORM,
+    DOMAIN_EVENT_TYPE, DOMAIN_EVENT_FIELD, DOMAIN_EVENT_RULE;
 
 /* Reads a group of keys. seen (NULL or DOMAIN_KEYS_MAX places) gets the node of each key that is there, by its row. */
 void domain_read_level(struct domain_reader *reader, const struct domain_level *level, struct fy_node *group,
@@ -89,9 +91,19 @@ MUST_CHECK bool domain_is_list(struct domain_reader *reader, struct fy_node *key
 /* Of the candidates, the one that was probably meant, or NULL. */
 const char *domain_closest(struct slice name, const char *const *names, size_t count);
 
-/* domain_window.c, domain_transform.c: one item of the list. */
+/* domain_window.c, domain_transform.c, domain_event.c: one item of the list. */
 void domain_read_window(struct domain_reader *reader, struct fy_node *item);
 void domain_read_transform(struct domain_reader *reader, struct fy_node *item);
+void domain_read_event_type(struct domain_reader *reader, struct fy_node *item);
+/* domain_field.c: an attribute, dimension or metric into *out; false: nothing of it is usable. */
+MUST_CHECK bool domain_read_field(struct domain_reader *reader, enum event_role role, struct fy_node *item,
+                                  struct event_field *out);
+/* [A-Za-z_][A-Za-z0-9_]*: as Avro, SQL and languages want it. */
+MUST_CHECK bool domain_identifier(struct domain_reader *reader, struct fy_node *key, struct fy_node *value,
+                                  struct slice *out);
+/* reject, quarantine or tag. */
+void domain_read_otherwise(struct domain_reader *reader, struct fy_node *key, struct fy_node *value,
+                           enum event_otherwise *out);
 /* domain_measure.c: "quantile(properties.load_ms, 0.95)". */
 MUST_CHECK bool domain_read_measure(struct domain_reader *reader, struct fy_node *key, struct fy_node *value,
                                     struct window_measure *out);

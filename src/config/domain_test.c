@@ -1,55 +1,9 @@
 #include "config/domain.h"
-#include "config/problems.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "base/test.h"
-#include "world/disk_sim.h"
-#include "world/world_sim.h"
-
-static struct world_sim sim;
-static struct disk_sim *disk;
-static struct problems problems;
-static struct domain_set *set;
-static struct error err;
-
-static void put(const char *name, const char *text)
-{
-    char path[128];
-    struct error why;
-    snprintf(path, sizeof path, "/c/domains/%s", name);
-    assert_int_equal(disk_make_dirs(sim.world.disk, "/c/domains", &why), OK);
-    assert_int_equal(disk_replace(sim.world.disk, path, text, strlen(text), &why), OK);
-}
-
-static enum status load(void)
-{
-    domain_set_free(set);
-    set = NULL;
-    problems_done(&problems);
-    problems_init(&problems, false);
-    memset(&err, 0, sizeof err);
-    return domain_set_load("/c", &sim.world, &set, &problems, &err);
-}
-
-static enum status load_text(const char *text)
-{
-    put("web.yaml", text);
-    return load();
-}
-
-static void expect_fine(const char *text)
-{
-    if (load_text(text) != OK)
-        fail_msg("%s\n%s", err.text, buf_text(&problems.text));
-}
-
-static void expect_problem(const char *part)
-{
-    if (!strstr(buf_text(&problems.text), part))
-        fail_msg("'%s' is not in:\n%s", part, buf_text(&problems.text));
-}
+#include "test/support/domain_files.h"
 
 static const char WHOLE[] = "domain: web\n"
                             "description: everything that can be said\n"
@@ -84,12 +38,12 @@ static const char WHOLE[] = "domain: web\n"
 static void test_a_whole_domain_becomes_windows_and_transforms(void **state)
 {
     (void)state;
-    expect_fine(WHOLE);
-    assert_int_equal(set->domain_count, 1);
-    assert_int_equal(set->window_count, 2);
-    assert_int_equal(set->session_gap_ms, 45 * 60000);
-    assert_int_equal(set->out_of_orderness_ms, 5 * 60000);
-    const struct window *w = &set->windows[0];
+    domain_files_expect_fine(WHOLE);
+    assert_int_equal(domain_files.set->domain_count, 1);
+    assert_int_equal(domain_files.set->window_count, 2);
+    assert_int_equal(domain_files.set->session_gap_ms, 45 * 60000);
+    assert_int_equal(domain_files.set->out_of_orderness_ms, 5 * 60000);
+    const struct window *w = &domain_files.set->windows[0];
     assert_true(slice_equal(w->name, SLICE("page_views_1m")) && slice_equal(w->domain, SLICE("web")));
     assert_int_equal(w->kind, WINDOW_TUMBLING);
     assert_int_equal(w->size_ms, 60000);
@@ -106,33 +60,33 @@ static void test_a_whole_domain_becomes_windows_and_transforms(void **state)
     assert_int_equal(w->measures[4].top, 10);
     assert_int_equal(w->tenant_count, 2);
     assert_true(slice_equal(w->tenants[1], SLICE("b")));
-    assert_int_equal(set->windows[1].slide_ms, 60000);
-    assert_int_equal(set->windows[1].emit, WINDOW_EMIT_UPDATE | WINDOW_EMIT_CLOSE);
-    assert_int_equal(set->transform_count, 1);
-    const struct transform *t = &set->transforms[0];
+    assert_int_equal(domain_files.set->windows[1].slide_ms, 60000);
+    assert_int_equal(domain_files.set->windows[1].emit, WINDOW_EMIT_UPDATE | WINDOW_EMIT_CLOSE);
+    assert_int_equal(domain_files.set->transform_count, 1);
+    const struct transform *t = &domain_files.set->transforms[0];
     assert_int_equal(t->set_count, 2);
     assert_int_equal(t->remove_count, 2);
     assert_true(slice_equal(t->set[0].target.names[0], SLICE("amount_cents")));
     assert_int_equal(t->remove[1].source, FIELD_CONTEXT);
     assert_int_equal(t->fields->count, 2); /* event_type, properties.amount */
-    assert_int_equal(set->fields->count, 8);
+    assert_int_equal(domain_files.set->fields->count, 8);
 }
 
 static void test_no_domains_are_an_empty_set_with_defaults(void **state)
 {
     (void)state;
-    assert_int_equal(load(), OK);
-    assert_int_equal(set->window_count, 0);
-    assert_int_equal(set->session_gap_ms, 30 * 60000);
-    assert_int_equal(set->out_of_orderness_ms, 10 * 60000);
+    assert_int_equal(domain_files_load(), OK);
+    assert_int_equal(domain_files.set->window_count, 0);
+    assert_int_equal(domain_files.set->session_gap_ms, 30 * 60000);
+    assert_int_equal(domain_files.set->out_of_orderness_ms, 10 * 60000);
 }
 
 static uint64_t id_of(const char *window)
 {
     char text[1024];
     snprintf(text, sizeof text, "domain: web\nwindows:\n  - {name: w, measures: {n: count()}, %s}\n", window);
-    expect_fine(text);
-    return set->windows[0].id;
+    domain_files_expect_fine(text);
+    return domain_files.set->windows[0].id;
 }
 
 static void test_the_id_changes_with_what_state_means_and_with_nothing_else(void **state)
@@ -151,49 +105,50 @@ static void test_the_id_changes_with_what_state_means_and_with_nothing_else(void
 static void test_every_mistake_of_every_file_is_told_in_one_go(void **state)
 {
     (void)state;
-    put("a.yaml", "domain: a\nwindws: []\n");
-    put("b.yaml", "domain: b\nwindows:\n  - name: B-1\n    size: 5\n    wher: true\n");
-    put("notes.txt", "not ours");
-    assert_int_equal(load(), ERR_INVALID);
-    assert_int_equal(problems.count, 5);
-    assert_string_equal(err.text, "5 mistakes in the domains");
-    expect_problem("/c/domains/a.yaml:2:1: a domain has no key windws; did you mean windows?\n"
-                   "     2 | windws: []\n"
-                   "       | ^~~~~~\n");
-    expect_problem("/c/domains/b.yaml:3:11: a name is 1 to 64 of a to z, 0 to 9 and _\n");
-    expect_problem("b.yaml:4:11: size: '5' is not a time with its unit, like 250ms, 10s, 5m, 24h or 7d\n");
-    expect_problem("b.yaml:5:5: windows[] has no key wher; did you mean where?\n");
-    expect_problem("b.yaml:3:5: a window needs measures");
+    domain_files_put("a.yaml", "domain: a\nwindws: []\n");
+    domain_files_put("b.yaml", "domain: b\nwindows:\n  - name: B-1\n    size: 5\n    wher: true\n");
+    domain_files_put("notes.txt", "not ours");
+    assert_int_equal(domain_files_load(), ERR_INVALID);
+    assert_int_equal(domain_files.problems.count, 5);
+    assert_string_equal(domain_files.err.text, "5 mistakes in the domains");
+    domain_files_expect_problem("/c/domains/a.yaml:2:1: a domain has no key windws; did you mean windows?\n"
+                                "     2 | windws: []\n"
+                                "       | ^~~~~~\n");
+    domain_files_expect_problem("/c/domains/b.yaml:3:11: a name is 1 to 64 of a to z, 0 to 9 and _\n");
+    domain_files_expect_problem("b.yaml:4:11: size: '5' is not a time with its unit, like 250ms, 10s, 5m, 24h or 7d\n");
+    domain_files_expect_problem("b.yaml:5:5: windows[] has no key wher; did you mean where?\n");
+    domain_files_expect_problem("b.yaml:3:5: a window needs measures");
 }
 
 static void test_a_mistake_in_an_expression_is_told_where_it_stands(void **state)
 {
     (void)state;
-    assert_int_equal(load_text("domain: web\n"
-                               "windows:\n"
-                               "  - name: w\n"
-                               "    size: 1m\n"
-                               "    where: event_type == 'ü' and lowr(event_name) == 'x'\n"
-                               "    by: [\"concat(event_type 'b')\", concat(event_type, event_name)]\n"
-                               "    measures:\n"
-                               "      a: sum(event_name)\n"
-                               "      b: quantile(properties.x, 95)\n"
-                               "      c: cont()\n"
-                               "      d: count(visitor_id)\n"
-                               "      e: top(properties.x)\n"
-                               "      f: sum(properties.x) + 1\n"),
+    assert_int_equal(domain_files_load_text("domain: web\n"
+                                            "windows:\n"
+                                            "  - name: w\n"
+                                            "    size: 1m\n"
+                                            "    where: event_type == 'ü' and lowr(event_name) == 'x'\n"
+                                            "    by: [\"concat(event_type 'b')\", concat(event_type, event_name)]\n"
+                                            "    measures:\n"
+                                            "      a: sum(event_name)\n"
+                                            "      b: quantile(properties.x, 95)\n"
+                                            "      c: cont()\n"
+                                            "      d: count(visitor_id)\n"
+                                            "      e: top(properties.x)\n"
+                                            "      f: sum(properties.x) + 1\n"),
                      ERR_INVALID);
-    expect_problem("web.yaml:5:34: there is no function lowr; did you mean lower?\n"
-                   "     5 |     where: event_type == 'ü' and lowr(event_name) == 'x'\n"
-                   "       |                                  ^~~~\n");
-    expect_problem("web.yaml:6:29: expected , or ), not 'b'\n");
-    expect_problem("web.yaml:6:53: inside of [ ] and { } a comma ends the value: put this expression in quotes\n");
-    expect_problem("web.yaml:8:14: this measure takes a number, not text\n");
-    expect_problem("web.yaml:9:33: which share: a number between 0 and 1, such as 0.95\n");
-    expect_problem("web.yaml:10:10: there is no such measure; did you mean count?\n");
-    expect_problem("web.yaml:11:16: count() takes nothing");
-    expect_problem("web.yaml:12:26: write it as top(x, 10)\n");
-    expect_problem("web.yaml:13:28: a measure is one call");
+    domain_files_expect_problem("web.yaml:5:34: there is no function lowr; did you mean lower?\n"
+                                "     5 |     where: event_type == 'ü' and lowr(event_name) == 'x'\n"
+                                "       |                                  ^~~~\n");
+    domain_files_expect_problem("web.yaml:6:29: expected , or ), not 'b'\n");
+    domain_files_expect_problem(
+        "web.yaml:6:53: inside of [ ] and { } a comma ends the value: put this expression in quotes\n");
+    domain_files_expect_problem("web.yaml:8:14: this measure takes a number, not text\n");
+    domain_files_expect_problem("web.yaml:9:33: which share: a number between 0 and 1, such as 0.95\n");
+    domain_files_expect_problem("web.yaml:10:10: there is no such measure; did you mean count?\n");
+    domain_files_expect_problem("web.yaml:11:16: count() takes nothing");
+    domain_files_expect_problem("web.yaml:12:26: write it as top(x, 10)\n");
+    domain_files_expect_problem("web.yaml:13:28: a measure is one call");
 }
 
 static void test_what_only_makes_sense_together_is_checked(void **state)
@@ -224,30 +179,31 @@ static void test_what_only_makes_sense_together_is_checked(void **state)
         char text[512];
         snprintf(text, sizeof text, "domain: web\nwindows:\n  - {name: w, measures: {n: count()}, %s}\n",
                  EXAMPLES[i].window);
-        assert_int_equal(load_text(text), ERR_INVALID);
-        expect_problem(EXAMPLES[i].part);
+        domain_files_expect_wrong(text, EXAMPLES[i].part);
     }
 }
 
 static void test_names_are_unique_over_all_files_and_shared_settings_agree(void **state)
 {
     (void)state;
-    put("a.yaml",
+    domain_files_put(
+        "a.yaml",
         "domain: a\nsessions: {gap: 10m, enabled: true}\nwindows:\n  - {name: w, size: 1m, measures: {n: count()}}\n");
-    put("b.yaml",
+    domain_files_put(
+        "b.yaml",
         "domain: a\nsessions: {gap: 20m, enabled: false}\nwindows:\n  - {name: w, size: 1m, measures: {n: count()}}\n");
-    assert_int_equal(load(), ERR_INVALID);
-    expect_problem("b.yaml:1:9: the domain a is described by /c/domains/a.yaml already");
-    expect_problem("b.yaml:4:12: there is a window w already, in domain a");
-    expect_problem("b.yaml:2:17: sessions.gap is 600000 ms in another domain");
-    expect_problem("b.yaml:2:31: sessions.enabled is true in another domain");
+    assert_int_equal(domain_files_load(), ERR_INVALID);
+    domain_files_expect_problem("b.yaml:1:9: the domain a is described by /c/domains/a.yaml already");
+    domain_files_expect_problem("b.yaml:4:12: there is a window w already, in domain a");
+    domain_files_expect_problem("b.yaml:2:17: sessions.gap is 600000 ms in another domain");
+    domain_files_expect_problem("b.yaml:2:31: sessions.enabled is true in another domain");
 }
 
 static void test_a_setting_of_the_platform_is_sent_home(void **state)
 {
     (void)state;
-    assert_int_equal(load_text("domain: web\njournal: {partitions: 8}\n"), ERR_INVALID);
-    expect_problem(
+    domain_files_expect_wrong(
+        "domain: web\njournal: {partitions: 8}\n",
         "web.yaml:2:1: journal is a setting of the platform, not of a domain: it belongs into platform.yaml");
 }
 
@@ -271,33 +227,32 @@ static void test_transforms_say_what_they_cannot_do(void **state)
     for (size_t i = 0; i < COUNT_OF(EXAMPLES); i++) {
         char text[512];
         snprintf(text, sizeof text, "domain: web\ntransforms:\n  - {name: t, %s}\n", EXAMPLES[i].transform);
-        assert_int_equal(load_text(text), ERR_INVALID);
-        expect_problem(EXAMPLES[i].part);
+        domain_files_expect_wrong(text, EXAMPLES[i].part);
     }
 }
 
 static void test_a_mistake_in_a_script_is_told_at_its_line(void **state)
 {
     (void)state;
-    put("x.lua", "function transform(event)\n  return event\nend\n");
-    put("y.lua", "\nreturn +\n");
-    expect_fine("domain: web\ntransforms:\n  - {name: x, file: x.lua}\n");
-    assert_true(slice_equal(set->transforms[0].lua_name, SLICE("/c/domains/x.lua")));
-    assert_int_equal(load_text("domain: web\n"
-                               "transforms:\n"
-                               "  - name: t\n"
-                               "    lua: |\n"
-                               "      function transform(event)\n"
-                               "        local x = = 1\n"
-                               "        return event\n"
-                               "      end\n"
-                               "  - {name: u, lua: 'x = 1'}\n"
-                               "  - {name: v, file: y.lua}\n"),
+    domain_files_put("x.lua", "function transform(event)\n  return event\nend\n");
+    domain_files_put("y.lua", "\nreturn +\n");
+    domain_files_expect_fine("domain: web\ntransforms:\n  - {name: x, file: x.lua}\n");
+    assert_true(slice_equal(domain_files.set->transforms[0].lua_name, SLICE("/c/domains/x.lua")));
+    assert_int_equal(domain_files_load_text("domain: web\n"
+                                            "transforms:\n"
+                                            "  - name: t\n"
+                                            "    lua: |\n"
+                                            "      function transform(event)\n"
+                                            "        local x = = 1\n"
+                                            "        return event\n"
+                                            "      end\n"
+                                            "  - {name: u, lua: 'x = 1'}\n"
+                                            "  - {name: v, file: y.lua}\n"),
                      ERR_INVALID);
-    assert_int_equal(problems.count, 3);
-    expect_problem("web.yaml:6:9: unexpected symbol near '='\n     6 |         local x = = 1\n");
-    expect_problem("web.yaml:9:15: the script has no function transform(event)\n");
-    expect_problem("web.yaml:10:15: /c/domains/y.lua:2: unexpected symbol near '+'\n");
+    assert_int_equal(domain_files.problems.count, 3);
+    domain_files_expect_problem("web.yaml:6:9: unexpected symbol near '='\n     6 |         local x = = 1\n");
+    domain_files_expect_problem("web.yaml:9:15: the script has no function transform(event)\n");
+    domain_files_expect_problem("web.yaml:10:15: /c/domains/y.lua:2: unexpected symbol near '+'\n");
 }
 
 /* A file may be anything; none of these may crash, hang or pass. */
@@ -322,9 +277,9 @@ static void test_hostile_files_give_mistakes(void **state)
         "{domain: web, windows: [{where: '((((((((((((((((((((((((((((((((((((((((((((((((1'}]}\n",
     };
     for (size_t i = 0; i < COUNT_OF(EXAMPLES); i++) {
-        if (load_text(EXAMPLES[i]) != ERR_INVALID)
+        if (domain_files_load_text(EXAMPLES[i]) != ERR_INVALID)
             fail_msg("passed: %s", EXAMPLES[i]);
-        assert_true(problems.count > 0 && problems.text.n > 0);
+        assert_true(domain_files.problems.count > 0 && domain_files.problems.text.n > 0);
     }
 }
 
@@ -337,46 +292,25 @@ static void test_every_key_and_measure_is_in_the_documentation(void **state)
         assert_true(help.form[0] && help.help[0]);
     for (; domain_measure_at(measures, &help); measures++)
         assert_true(help.path[0] && help.help[0]);
-    assert_int_equal(keys, 28);
+    assert_int_equal(keys, 54);
     assert_int_equal(measures, MEASURE_KINDS - 1);
 }
-
-static int begin(void **state)
-{
-    (void)state;
-    disk = disk_sim_new(7, &sim);
-    world_sim_init(&sim, 7, disk_sim_disk(disk));
-    problems_init(&problems, false);
-    return 0;
-}
-
-static int end(void **state)
-{
-    (void)state;
-    domain_set_free(set);
-    set = NULL;
-    problems_done(&problems);
-    disk_sim_free(disk);
-    return 0;
-}
-
-#define TEST(name) cmocka_unit_test_setup_teardown(name, begin, end)
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(test_a_whole_domain_becomes_windows_and_transforms),
-        TEST(test_no_domains_are_an_empty_set_with_defaults),
-        TEST(test_the_id_changes_with_what_state_means_and_with_nothing_else),
-        TEST(test_every_mistake_of_every_file_is_told_in_one_go),
-        TEST(test_a_mistake_in_an_expression_is_told_where_it_stands),
-        TEST(test_what_only_makes_sense_together_is_checked),
-        TEST(test_names_are_unique_over_all_files_and_shared_settings_agree),
-        TEST(test_a_setting_of_the_platform_is_sent_home),
-        TEST(test_transforms_say_what_they_cannot_do),
-        TEST(test_a_mistake_in_a_script_is_told_at_its_line),
-        TEST(test_hostile_files_give_mistakes),
-        TEST(test_every_key_and_measure_is_in_the_documentation),
+        DOMAIN_TEST(test_a_whole_domain_becomes_windows_and_transforms),
+        DOMAIN_TEST(test_no_domains_are_an_empty_set_with_defaults),
+        DOMAIN_TEST(test_the_id_changes_with_what_state_means_and_with_nothing_else),
+        DOMAIN_TEST(test_every_mistake_of_every_file_is_told_in_one_go),
+        DOMAIN_TEST(test_a_mistake_in_an_expression_is_told_where_it_stands),
+        DOMAIN_TEST(test_what_only_makes_sense_together_is_checked),
+        DOMAIN_TEST(test_names_are_unique_over_all_files_and_shared_settings_agree),
+        DOMAIN_TEST(test_a_setting_of_the_platform_is_sent_home),
+        DOMAIN_TEST(test_transforms_say_what_they_cannot_do),
+        DOMAIN_TEST(test_a_mistake_in_a_script_is_told_at_its_line),
+        DOMAIN_TEST(test_hostile_files_give_mistakes),
+        DOMAIN_TEST(test_every_key_and_measure_is_in_the_documentation),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -169,9 +169,6 @@ static void add_shape(struct buf *out, const struct domain_key *key)
     case SHAPE_TEXTS:
         buf_add_text(out, ",\"type\":\"array\",\"items\":{\"type\":" SCALAR "}");
         return;
-    case SHAPE_NAMED_GROUPS:
-        buf_add_text(out, ",\"type\":\"array\",\"items\":{\"type\":\"object\",\"required\":[\"name\"]}");
-        return;
     case SHAPE_LEVEL:
         buf_add_text(out, ",\"allOf\":[{");
         add_level(out, key->level);
@@ -181,6 +178,11 @@ static void add_shape(struct buf *out, const struct domain_key *key)
         buf_add_text(out, ",\"type\":\"array\",\"items\":{");
         add_level(out, key->level);
         buf_add_text(out, "}");
+        return;
+    case SHAPE_NAMES_OR_LEVELS:
+        buf_add_text(out, ",\"type\":\"array\",\"items\":{\"anyOf\":[{\"type\":\"string\"},{");
+        add_level(out, key->level);
+        buf_add_text(out, "}]}");
         return;
     }
 }

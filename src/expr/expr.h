@@ -61,3 +61,6 @@ bool expr_function_at(size_t index, struct expr_function_help *out);
 struct value expr_function_call(size_t index, const struct value *arguments, size_t count, struct arena *arena);
 /* What `matches` does. Takes time of the order of text.n × pattern.n at most. */
 bool expr_glob(struct slice pattern, struct slice text);
+/* What `cents` does: the decimal digits of a number or a text, shifted exactly; half cents away from zero. Null: it is
+ * no amount, or does not fit 64 bits. */
+struct value expr_cents(struct value v);

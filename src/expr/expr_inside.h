@@ -62,6 +62,3 @@ extern const struct function EXPR_FUNCTIONS[];
 extern const size_t EXPR_FUNCTION_COUNT;
 /* -1: there is none. */
 int expr_function_find(struct slice name);
-
-/* Exact: decimal digits in, cents out, half cents away from zero. */
-struct value expr_cents(struct value v);
