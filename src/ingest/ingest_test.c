@@ -1,5 +1,5 @@
 /* The whole with sockets: threads, the HTTP server, the journal's role on its own thread. What needs no socket is
- * tested in core_test.c. */
+ * tested in core_test.c, receive_test.c and judge_test.c. */
 #include "ingest/ingest.h"
 
 #include <arpa/inet.h>
