@@ -88,6 +88,24 @@ static void test_what_is_wrong_with_an_event_type_is_told(void **state)
     }
 }
 
+static void test_defaults_are_json_however_the_number_was_written(void **state)
+{
+    (void)state;
+    const struct event_type *type = domain_files_expect_fine("domain: web\nevent_types:\n  - name: a\n    attributes:\n"
+                                                             "      - {name: f, type: float, default: .5}\n"
+                                                             "      - {name: g, type: float, default: +5}\n"
+                                                             "      - {name: m, type: money, default: +19.9}\n"
+                                                             "      - {name: n, type: money, default: -.05}\n"
+                                                             "      - {name: i, type: integer, default: -7}\n")
+                                        ->event_types;
+    static const char *const WANTED[] = { "0.5", "5", "19.90", "-0.05", "-7" };
+    for (size_t i = 0; i < COUNT_OF(WANTED); i++)
+        assert_true(slice_equal(type->fields[i].default_value, slice_from(WANTED[i])));
+    domain_files_expect_wrong(
+        "domain: web\nevent_types: [{name: a, attributes: [{name: x, type: integer, default: 007}]}]\n",
+        "the default is no integer");
+}
+
 static void test_an_event_type_belongs_to_one_domain_and_has_bounds(void **state)
 {
     (void)state;
@@ -118,6 +136,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         DOMAIN_TEST(test_event_types_have_fields_by_role_and_a_plan_of_them),
         DOMAIN_TEST(test_what_is_wrong_with_an_event_type_is_told),
+        DOMAIN_TEST(test_defaults_are_json_however_the_number_was_written),
         DOMAIN_TEST(test_an_event_type_belongs_to_one_domain_and_has_bounds),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

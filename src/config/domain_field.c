@@ -1,6 +1,7 @@
 /* An attribute, a dimension or a metric of an event type: `- name`, or a group of keys. What only makes sense together
  * is checked at the end, by the field's kind. */
 #include <errno.h>
+#include <inttypes.h>
 #include <stdlib.h>
 
 #include "base/json_text.h"
@@ -219,7 +220,10 @@ const struct domain_level DOMAIN_EVENT_FIELD = { "event_types[].attributes[]", F
 static bool to_whole(struct slice text, int64_t *out)
 {
     char room[24], *end;
-    if (!text.n || text.n >= sizeof room || !(text.p[0] == '-' || (text.p[0] >= '0' && text.p[0] <= '9')))
+    const size_t sign = text.n && text.p[0] == '-';
+    if (text.n == sign || text.n >= sizeof room || text.p[sign] < '0' || text.p[sign] > '9')
+        return false;
+    if (text.p[sign] == '0' && text.n > sign + 1) /* 007 is no JSON */
         return false;
     memcpy(room, text.p, text.n);
     room[text.n] = '\0';
@@ -307,6 +311,20 @@ static bool is_choice(const struct event_field *field, struct slice text)
     return field->choice_count == 0;
 }
 
+/* `.5` and `+5` are numbers to people, and no JSON. */
+static void add_default_json(enum event_kind kind, struct slice text, const struct event_bound *value, struct buf *out)
+{
+    const uint64_t cents = value->whole < 0 ? 0 - (uint64_t)value->whole : (uint64_t)value->whole;
+    if (kind == EVENT_TEXT || kind == EVENT_TIMESTAMP)
+        json_add_string(out, text);
+    else if (kind == EVENT_FLOAT)
+        json_add_number(out, value->number);
+    else if (kind == EVENT_MONEY)
+        buf_add_format(out, "%s%" PRIu64 ".%02u", value->whole < 0 ? "-" : "", cents / 100, (unsigned)(cents % 100));
+    else
+        buf_add_slice(out, text);
+}
+
 static void check_default(struct domain_reader *reader, const struct reading *reading)
 {
     struct event_field *field = reading->field;
@@ -327,11 +345,8 @@ static void check_default(struct domain_reader *reader, const struct reading *re
     if (!is_choice(field, text))
         yaml_problem_at(&reader->file, reading->default_value, "the default is not one of the values");
     buf_init(&json, DEFAULT_JSON_MAX);
-    bool quoted = field->kind == EVENT_TEXT || field->kind == EVENT_TIMESTAMP;
-    if (quoted)
-        json_add_string(&json, text);
-    if (json.full ||
-        !domain_copy(reader, reading->default_value, quoted ? buf_slice(&json) : text, &field->default_value))
+    add_default_json(field->kind, text, &bound, &json);
+    if (json.full || !domain_copy(reader, reading->default_value, buf_slice(&json), &field->default_value))
         yaml_problem_at(&reader->file, reading->default_value, "this text is too long");
     buf_done(&json);
 }
