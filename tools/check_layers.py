@@ -22,7 +22,8 @@ ALLOWED = {
     "retention": {"base", "world", "catalog", "store"},
     "serve": {"base", "world", "event", "http", "journal", "catalog", "process", "store", "replay"},
     "trial": {"base", "world", "config", "event", "journal", "process"},  # the real stream in virtual time, for `weir test`
-    "cli": {"base", "world", "config", "event", "expr", "catalog", "trial"},
+    "schema": {"base", "world", "config", "event", "expr"},  # what follows from the event types, as text
+    "cli": {"base", "world", "config", "event", "expr", "catalog", "trial", "schema"},
     "app": {"base", "world", "config", "event", "expr", "http", "journal", "catalog", "olap", "ingest", "process", "store", "replay", "retention", "serve", "cli"},
 }
 # Of another stage only these headers may be used.

@@ -5,6 +5,9 @@ export type Properties = Record<string, unknown>;
 /** Event types with their properties, for a typed track(): createWeir<{ purchase: { amount_cents: number } }>(…) */
 export type EventMap = Record<string, Properties>;
 
+/** What stands behind the type in track(): properties may be left out where none is needed. */
+export type TrackArguments<P> = Record<never, never> extends P ? [properties?: P, name?: string] : [properties: P, name?: string];
+
 /** One event as it leaves, in weir's own form. */
 export interface WeirEvent {
   event_id: string;
@@ -77,7 +80,7 @@ export interface Options {
 
 export interface Weir<Events extends EventMap = EventMap> {
   /** An event of a kind; its name is the kind unless said. */
-  track<T extends keyof Events & string>(type: T, properties?: Events[T], name?: string): void;
+  track<T extends keyof Events & string>(type: T, ...rest: TrackArguments<Events[T]>): void;
   /** A page view now; by itself unless options.pages is false. */
   page(name?: string, properties?: Properties): void;
   /** Who the visitor is: links all their events, past ones too. */

@@ -17,6 +17,7 @@ int command_top(int argc, char **argv);
 int command_dead_letters(int argc, char **argv);
 int command_replay(int argc, char **argv);
 int command_test(int argc, char **argv);
+int command_schema(int argc, char **argv);
 int command_sql(int argc, char **argv);
 int command_completion(int argc, char **argv);
 int command_olap(int argc, char **argv);
@@ -33,6 +34,7 @@ int command_olap(int argc, char **argv);
     ROW("generate", command_generate, "make believable events")                          \
     ROW("check", command_check, "check the configuration, list and explain settings")    \
     ROW("test", command_test, "test the domains: given events, expect rows")             \
+    ROW("schema", command_schema, "event types as Avro, JSON Schema, TypeScript")        \
     ROW("sql", command_sql, "ask a question in SQL")                                     \
     ROW("dead-letters", command_dead_letters, "what was refused: see, mend, replay")     \
     ROW("replay", command_replay, "count past events into the windows declared now")     \

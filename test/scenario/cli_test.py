@@ -6,7 +6,7 @@ from scenarios import Skip
 from weir import ROOT, Weir, free_port
 
 WEIR = os.path.join(ROOT, "build", "weir")
-COMMANDS = ["up", "send", "generate", "check", "sql", "dead-letters", "top", "tenant", "completion"]
+COMMANDS = ["up", "send", "generate", "check", "schema", "sql", "dead-letters", "top", "tenant", "completion"]
 TENANT_COMMANDS = ["create", "list", "show", "update", "rotate", "revoke"]
 USAGE, DATA, NO_INPUT, UNAVAILABLE, CONFIG = 64, 65, 66, 69, 78
 EVENT = '{"customer_id":"demo_tenant","visitor_id":"v%d","event_type":"t","event_name":"n"}\n'
@@ -164,7 +164,7 @@ complete -p weir
     done = subprocess.run(["bash", "--norc", "-c", script], capture_output=True, text=True, timeout=30, env={**os.environ, "WEIR": WEIR})
     assert done.returncode == 0 and not done.stderr, done.stderr
     lines = done.stdout.splitlines()
-    assert lines[0].split() == ["serve", "send", "source", "sql"] and set(lines[1].split()) == {"rotate", "revoke"} and "--url" in lines[2].split(), lines
+    assert lines[0].split() == ["serve", "send", "source", "schema", "sql"] and set(lines[1].split()) == {"rotate", "revoke"} and "--url" in lines[2].split(), lines
     assert lines[3].split() == ["table", "json", "csv", "tsv"] and lines[4].split() == ["standard", "enterprise"] and "_weir" in lines[5], lines
 
 

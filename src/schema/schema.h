@@ -1,0 +1,28 @@
+/* What follows from the event types of the domains (config/event_type.h), as text: schemas for other systems, the
+ * statement of a view, types for TypeScript, a reference for people. The same domains give the same bytes. Any thread;
+ * everything is appended to a buffer, whose bound the caller states. */
+#pragma once
+#include "base/buf.h"
+#include "config/domain.h"
+
+#define SCHEMA_BYTES_MAX (64u << 20)
+
+struct schema_selection {
+    const struct domain_set *domains;
+    const struct event_type *types[EVENT_TYPES_MAX]; /* in the order of the files */
+    size_t count;
+};
+
+/* The record of an event as it is kept, in Avro's JSON; no blanks between tokens, as all JSON here. */
+void avro_add_record(struct buf *out, const struct event_type *type);
+/* Its Parsing Canonical Form, and that one's CRC-64-AVRO. */
+void avro_add_canonical(struct buf *out, const struct event_type *type);
+uint64_t avro_fingerprint(const struct event_type *type);
+
+/* JSON Schema (draft 2020-12) of an event as it is sent to POST /track: what it takes has no fault but of `rules`. */
+void json_schema_add(struct buf *out, const struct event_type *type);
+/* One schema of all of them, told apart by event_type; of other types it takes anything. */
+void json_schema_add_all(struct buf *out, const struct schema_selection *selection);
+
+/* A module with a type for each, and the map of all that createWeir<…>() takes. */
+void typescript_add(struct buf *out, const struct schema_selection *selection);

@@ -1,0 +1,148 @@
+"""What `weir schema` prints: kept to the byte, and by the judgement of others: avro and fastavro, jsonschema, the TypeScript compiler."""
+import json, os, random, re, shutil, subprocess, tempfile
+
+from cli_test import CONFIG, DATA, USAGE, weir
+from venv import venv
+from weir import ROOT
+
+GOLDEN = os.path.join(ROOT, "test", "golden", "schema")
+FORMS = {"avro": "avro.json", "json": "json.json", "ts": "events.ts"}
+
+
+def schema(*words, config=os.path.join(GOLDEN, "config")):
+    done = weir("schema", *words, "--config", config)
+    assert done.returncode == 0 and not done.stderr, (words, done)
+    return done.stdout
+
+
+def oracle(*words):
+    script = os.path.join(ROOT, "test", "support", "schema_oracle.py")
+    done = subprocess.run([os.path.join(venv("schema"), "bin", "python"), script, *words], capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stderr
+    return done.stdout.splitlines()
+
+
+def configs():
+    """Every configuration that ships, and the one in which everything occurs, as far as it declares event types."""
+    examples = [os.path.join(ROOT, "examples", name) for name in sorted(os.listdir(os.path.join(ROOT, "examples")))]
+    for config in [os.path.join(GOLDEN, "config"), os.path.join(ROOT, "config")] + [e for e in examples if os.path.isdir(e)]:
+        if weir("schema", "list", "--config", config).returncode == 0:
+            yield config
+
+
+def test_everything_that_is_generated_is_as_it_was_to_the_byte():
+    for form, name in FORMS.items():
+        assert schema(form) == open(os.path.join(GOLDEN, name)).read(), "changed: build/weir schema %s --config test/golden/schema/config" % form
+        assert schema(form) == schema(form)
+
+
+def test_avro_and_fastavro_read_every_schema_and_each_others_records():
+    seed = str(random.randrange(10**9))
+    print("seed", seed)
+    for config in configs():
+        with tempfile.NamedTemporaryFile("w", suffix=".json") as file:
+            file.write(schema("avro", config=config))
+            file.flush()
+            theirs = [line.split(" ", 2) for line in oracle("avro", file.name, seed)]
+        prints = [line.split("  ") for line in schema("avro", "--fingerprint", config=config).splitlines()]
+        canonical = schema("avro", "--canonical", config=config).splitlines()
+        assert [(name, crc, form) for name, crc, form in theirs] == [(name, crc, form) for (crc, name), form in zip(prints, canonical)], config
+
+
+def test_a_purchase_is_the_record_that_was_asked_for_with_ids_and_defaults():
+    record = json.loads(schema("avro", "purchase"))
+    assert (record["type"], record["name"]) == ("record", "purchase")
+    fields = {f["name"]: f for f in record["fields"]}
+    assert fields["event_id"]["type"] == "string"
+    assert fields["timestamp"]["type"] == {"type": "long", "logicalType": "timestamp-millis"}
+    assert fields["product_id"] == {"name": "product_id", "type": ["null", "string"], "default": None}
+    assert fields["amount_cents"] == {"name": "amount_cents", "type": "long", "default": 0}
+    assert [n for n in fields if n not in ("event_id", "timestamp", "product_id", "amount_cents")] == ["customer_id", "visitor_id", "user_id", "session_id"]
+
+
+def test_the_document_shows_what_is_printed():
+    text = open(os.path.join(ROOT, "docs", "schemas.md")).read()
+    with tempfile.TemporaryDirectory() as directory:
+        os.mkdir(os.path.join(directory, "domains"))
+        with open(os.path.join(directory, "domains", "shop.yaml"), "w") as f:
+            f.write(re.search(r"```yaml\n(.*?)```", text, re.S).group(1))
+        assert schema("avro", "purchase", config=directory) == re.search(r"```json\n(.*?)```", text, re.S).group(1)
+
+
+# What may be said wrongly of a match that is right; None: it is still right.
+MATCH = {"match_id": "0190a6d1-8c1e-7000-8000-0123456789ab", "ranked": True, "mode": "duel", "score": 7, "entry": 19.99}
+CASES = [
+    ({}, None), ({"nick": "ann", "stars": 2, "prize": "19.99", "ended_at": "2026-11-26T10:00:00Z", "code": "C-1_a.[x]*", "country": "DE"}, None),
+    ({"nick": None, "stars": None, "prize": None, "ended_at": 1795687200000, "ip": "::1", "birthday": "2000-01-31"}, None),
+    ({"match_id": None}, "match_id"), ({"match_id": 7}, "match_id"), ({"ranked": "yes"}, "ranked"), ({"mode": "alone"}, "mode"), ({"score": -1}, "score"),
+    ({"score": 1000001}, "score"), ({"score": 1.5}, "score"), ({"score": "7"}, "score"), ({"entry": "much"}, "entry"), ({"entry": True}, "entry"),
+    ({"nick": "an"}, "nick"), ({"nick": "a" * 21}, "nick"), ({"nick": 12345}, "nick"), ({"prize": 10000.51}, "prize"), ({"accuracy": 1.1}, "accuracy"),
+    ({"country": "de"}, "country"), ({"country": "DEU"}, "country"), ({"ip": "1.2.3"}, "ip"), ({"birthday": "2000-02-30"}, "birthday"), ({"email": "nobody"}, "email"),
+    ({"code": "C-1"}, "code"), ({"code": "D-1_a.[x]*"}, "code"), ({"stars": 4}, "stars"), ({"ended_at": "yesterday"}, "ended_at"), ({"nobody_declared": 1}, "nobody_declared"),
+]
+
+
+def test_the_json_schema_takes_what_is_right_and_nothing_else():
+    events = [{"event_type": "match_ended", "visitor_id": "v1", "properties": {**MATCH, **change}} for change, _ in CASES]
+    wanted = [wrong is None for _, wrong in CASES]
+    for name in MATCH:
+        events.append({"event_type": "match_ended", "user_id": "u1", "properties": {k: v for k, v in MATCH.items() if k != name}})
+        wanted.append(False)
+    events += [{"event_type": "match_ended", "properties": MATCH}, {"event_type": "match_ended", "visitor_id": "v1"}]  # nobody, nothing
+    wanted += [False, False]
+    for words in (["match_ended"], []):  # alone, and among all
+        with tempfile.TemporaryDirectory() as directory:
+            paths = [os.path.join(directory, name) for name in ("schema.json", "events.ndjson")]
+            with open(paths[0], "w") as f:
+                f.write(schema("json", *words))
+            with open(paths[1], "w") as f:
+                f.writelines(json.dumps(e) + "\n" for e in events)
+            said = oracle("json", *paths)
+        assert [not s for s in said] == wanted, [(e["properties"], s) for e, s, w in zip(events, said, wanted) if w == bool(s)]
+
+
+USE = """import { createWeir } from '@weir/browser';
+import type { WeirEvents } from './events';
+const weir = createWeir<WeirEvents>({ key: 'k' });
+weir.track('player_action');
+weir.track('player_action', { action_type: 'jump' }, 'Jumped');
+weir.track('match_ended', { match_id: 'm', ranked: true, mode: 'duel', score: 1, entry: '19.99', ended_at: new Date(), stars: 3, nick: null });
+"""
+
+
+def test_the_types_compile_with_the_sdk_and_find_what_is_misspelt():
+    folder = os.path.join(ROOT, "sdk", ".test", "schema")
+    shutil.rmtree(folder, ignore_errors=True)
+    os.makedirs(folder)
+    compiler = os.path.join(ROOT, "sdk", "node_modules", "typescript", "bin", "tsc")
+    options = {"strict": True, "exactOptionalPropertyTypes": True, "noEmit": True, "module": "ESNext", "moduleResolution": "Bundler", "target": "ES2020",
+               "lib": ["ES2020", "DOM"], "types": [], "paths": {"@weir/browser": ["../../dist/index.d.ts"]}}
+    wrong = {"weir.track('player_acton');": "TS2345", "weir.track('player_action', { action: 'jump' });": "TS2353", "weir.track('match_ended');": "TS2554",
+             "weir.track('match_ended', { match_id: 'm', ranked: true, mode: 'war', score: 1, entry: 1 });": "TS2322",
+             "weir.track('purchase', { amount: 'much' });": "TS2322"}
+    for i, line in enumerate(["", *wrong]):
+        with open(os.path.join(folder, "use%d.ts" % i), "w") as f:
+            f.write(USE + line + "\n")
+    for i, config in enumerate(configs()):
+        with open(os.path.join(folder, "events%s.ts" % (i or "")), "w") as f:
+            f.write(schema("ts", config=config))
+    example = re.search(r"```ts\n(.*?)```", open(os.path.join(ROOT, "docs", "schemas.md")).read(), re.S).group(1)
+    with open(os.path.join(folder, "document.ts"), "w") as f:
+        f.write(example.replace("./weir-events", "./events").replace("order_id: crypto.randomUUID(), ", ""))
+    with open(os.path.join(folder, "tsconfig.json"), "w") as f:
+        json.dump({"compilerOptions": options, "include": ["*.ts"]}, f)
+    said = subprocess.run(["node", compiler, "-p", folder], capture_output=True, text=True).stdout.splitlines()
+    found = [(line.split("(")[0][-7:], line.split("error ")[1][:6]) for line in said if not line.startswith(" ")]
+    assert found == [("use%d.ts" % i, code) for i, code in enumerate(wrong.values(), 1)], said
+
+
+def test_what_is_not_there_is_told_with_what_was_meant():
+    config = os.path.join(GOLDEN, "config")
+    done = weir("schema", "avro", "purchse", "--config", config)
+    assert done.returncode == DATA and not done.stdout and "did you mean purchase?" in done.stderr, done
+    done = weir("schema", "avro", "--domain", "nobody", "--config", config)
+    assert done.returncode == DATA and "domain nobody declares no event types" in done.stderr, done
+    done = weir("schema", "avro", "--config", os.path.join(ROOT, "test", "golden", "check"))
+    assert done.returncode == CONFIG and "shop.yaml:" in done.stderr, done
+    assert weir("schema", "arvo").returncode == USAGE and weir("schema").returncode == USAGE
+    assert [t["event_type"] for t in json.loads(schema("list", "--json", "--domain", "game"))] == ["player_action", "match_ended", "PlayerAction"]
