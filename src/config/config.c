@@ -36,7 +36,8 @@ static bool is_secret_setting(const struct option *option)
 static bool may_hold_secret(struct loader *loader, const struct option *option, struct slice text,
                             struct fy_node *value)
 {
-    if (!secret_is_in(text)) {
+    const bool wholly = slice_starts(text, SLICE("${secret:")) && text.p[text.n - 1] == '}';
+    if (option->kind == OPTION_SECRET ? !wholly : !secret_is_in(text)) { /* a password's half is one, too */
         if (option->kind != OPTION_SECRET || !text.n)
             return true;
         loader->file.hidden = true;
@@ -72,10 +73,13 @@ static void apply_scalar(struct loader *loader, struct slice path, struct fy_nod
     const struct option *option = option_find(SETTINGS, path);
     if (!option) {
         const char *closest = option_closest(SETTINGS, path);
+        const struct option *meant = closest ? option_find(SETTINGS, slice_from(closest)) : NULL;
         snprintf(message, sizeof message, "there is no setting %.*s%s%s%s", SLICE_ARG(path),
                  closest ? "; did you mean " : "", closest ? closest : "",
                  closest ? "?" : "; `weir check --list` shows all");
+        loader->file.hidden = meant && meant->kind == OPTION_SECRET; /* misspelt: what stands there is still one */
         yaml_problem_at(&loader->file, key, "%s", message);
+        loader->file.hidden = false;
         return;
     }
     struct error err;
@@ -195,7 +199,8 @@ static void tell_secret(const struct config_origin *origin, const struct layer *
     for (size_t i = 0; i < count; i++) {
         struct yaml_file file = { .name = layers[i].path,
                                   .text = slice_of(layers[i].text, layers[i].n),
-                                  .problems = problems };
+                                  .problems = problems,
+                                  .hides = settings_hide_line };
         if (layers[i].text && strncmp(layers[i].path, origin->file, sizeof origin->file - 1) == 0)
             yaml_problem(&file, origin->at, strlen(origin->written), "%s", err->text);
     }

@@ -110,8 +110,18 @@ static void test_a_secret_in_a_file_is_refused_and_never_shown(void **state)
     expect_nowhere("hunter2");
     assert_int_equal(load("", "kafka.sasl_password:\n  hunter2\n"), ERR_INVALID);
     expect_nowhere("hunter2");
-    assert_int_equal(load("", "kafka.sasl_password: hunter2 }\n  - {\n"), ERR_INVALID);
-    expect_nowhere("hunter2");
+    static const char *const MORE[] = {
+        "kafka.sasl_password: hunter2 }\n  - {\n",
+        "kafka:\n  sasl_pasword: hunter2\n",
+        "kafka: {sasl_password: hunter2, sasl_user: '${secret:nobody}'}\n",
+        "kafka: {sasl_password: '${secret:nobody}', prt: 1, sasl_password: hunter2}\n",
+        "kafka.sasl_password: hunter2${secret:nobody}\n",
+        "kafka.sasl_password: ${secret:nobody}hunter2\n",
+    };
+    for (size_t i = 0; i < COUNT_OF(MORE); i++) {
+        assert_int_equal(load("", MORE[i]), ERR_INVALID);
+        expect_nowhere("hunter2");
+    }
     char large[400];
     memset(large, 'q', sizeof large - 1);
     large[sizeof large - 1] = '\0';

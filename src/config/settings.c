@@ -190,12 +190,26 @@ static const struct option ROWS[] = {
 
 const struct option_table SETTINGS = { ROWS, COUNT_OF(ROWS) };
 
+/* Behind the name comes `: ` and something that is not ${secret:. */
+static bool shows_value(struct slice line, const char *name)
+{
+    const char *at;
+    while (line.n && (at = memmem(line.p, line.n, name, strlen(name))) != NULL) {
+        line = slice_after(line, (size_t)(at - line.p) + strlen(name));
+        while (line.n && strchr("\"' :\t", line.p[0]))
+            line = slice_after(line, 1);
+        if (!slice_starts(line, SLICE("${secret:")))
+            return true;
+    }
+    return false;
+}
+
 bool settings_hide_line(struct slice line)
 {
     for (size_t i = 0; i < SETTINGS.count; i++) {
         const char *dot = strrchr(ROWS[i].key, '.');
-        if (ROWS[i].kind == OPTION_SECRET && dot && memmem(line.p, line.n, dot + 1, strlen(dot + 1)))
-            return memmem(line.p, line.n, "${secret:", 9) == NULL;
+        if (ROWS[i].kind == OPTION_SECRET && dot && shows_value(line, dot + 1))
+            return true;
     }
     return false;
 }
