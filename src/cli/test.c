@@ -116,7 +116,7 @@ static void on_result(void *self, const struct trial_result *result)
     printf("%s%s%s %s:%d %.*s %s(%.1f ms)%s\n", term_style(stdout, colour), result->passed ? "ok  " : "FAIL",
            term_style(stdout, TERM_PLAIN), result->file, result->line, SLICE_ARG(result->name),
            term_style(stdout, TERM_DIM), (double)result->took_us / 1e3, term_style(stdout, TERM_PLAIN));
-    fwrite(result->difference.p, 1, result->difference.n, stdout);
+    printf("%.*s", SLICE_ARG(result->difference));
 }
 
 static void add_never(const struct domain_set *domains, const bool *hit, const char *between, struct buf *to)

@@ -75,10 +75,19 @@ static void add_json(struct problems *problems, const struct problem *problem)
     buf_add_text(to, "}");
 }
 
+bool problems_count_only(struct problems *problems)
+{
+    if (problems->count < PROBLEMS_MAX)
+        return false;
+    problems->count++;
+    return true;
+}
+
 void problems_add(struct problems *problems, const struct problem *problem)
 {
-    if (++problems->count > PROBLEMS_MAX)
+    if (problems_count_only(problems))
         return;
+    problems->count++;
     buf_add_format(&problems->text, "%s%s:%d:%d:%s %s", style(problems, STRONG), problem->file, problem->line,
                    problem->column, style(problems, PLAIN), style(problems, RED));
     add_harmless(&problems->text, slice_from(problem->message));

@@ -28,5 +28,7 @@ static inline void problems_auto(struct problems *problems)
     problems_done(problems);
 }
 void problems_add(struct problems *problems, const struct problem *problem);
+/* Counts one more that is not worth describing, as there are PROBLEMS_MAX. False: it is to be added. */
+bool problems_count_only(struct problems *problems);
 /* The text, and how many were left out. Call it once, at the end. */
 const char *problems_text(struct problems *problems);

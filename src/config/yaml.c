@@ -45,6 +45,8 @@ void yaml_problem(struct yaml_file *file, size_t at, size_t width, const char *f
     char message[ERROR_TEXT_MAX + 128];
     va_list arguments;
     file->count++;
+    if (problems_count_only(file->problems))
+        return;
     va_start(arguments, format);
     vsnprintf(message, sizeof message, format, arguments);
     va_end(arguments);

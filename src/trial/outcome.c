@@ -19,23 +19,47 @@ void outcome_done(struct outcome *outcome)
     for (size_t i = 0; i < outcome->count; i++)
         buf_done(&outcome->rows[i].json);
     free(outcome->rows);
+    free(outcome->places);
     *outcome = (struct outcome){ 0 };
+}
+
+/* The place of the row with this identity, or the free one in which it would be. */
+static uint32_t *place_of(struct outcome *outcome, enum outcome_table table, uint64_t identity)
+{
+    const size_t mask = 2 * outcome->capacity - 1; /* the capacity is a power of two */
+    for (size_t i = identity & mask;; i = (i + 1) & mask) {
+        uint32_t *place = &outcome->places[i];
+        const struct outcome_row *row = *place ? &outcome->rows[*place - 1] : NULL;
+        if (!row || (row->identity == identity && row->table == table))
+            return place;
+    }
+}
+
+static void grow(struct outcome *outcome)
+{
+    outcome->capacity = outcome->capacity ? 2 * outcome->capacity : 64;
+    outcome->rows = realloc(outcome->rows, outcome->capacity * sizeof *outcome->rows);
+    free(outcome->places);
+    outcome->places = calloc(2 * outcome->capacity, sizeof *outcome->places);
+    if (!outcome->rows || !outcome->places)
+        abort();
+    for (size_t i = 0; i < outcome->count; i++)
+        if (outcome->rows[i].identity)
+            *place_of(outcome, outcome->rows[i].table, outcome->rows[i].identity) = (uint32_t)i + 1;
 }
 
 static struct outcome_row *row_of(struct outcome *outcome, enum outcome_table table, uint64_t identity)
 {
-    for (size_t i = 0; identity && i < outcome->count; i++)
-        if (outcome->rows[i].identity == identity && outcome->rows[i].table == table) {
-            buf_reset(&outcome->rows[i].json);
-            return &outcome->rows[i];
-        }
-    if (outcome->count == outcome->capacity) {
-        outcome->capacity = outcome->capacity ? 2 * outcome->capacity : 64;
-        outcome->rows = realloc(outcome->rows, outcome->capacity * sizeof *outcome->rows);
-        if (!outcome->rows)
-            abort();
+    if (outcome->count == outcome->capacity)
+        grow(outcome);
+    uint32_t *place = identity ? place_of(outcome, table, identity) : NULL;
+    if (place && *place) {
+        buf_reset(&outcome->rows[*place - 1].json);
+        return &outcome->rows[*place - 1];
     }
     struct outcome_row *row = &outcome->rows[outcome->count++];
+    if (place)
+        *place = (uint32_t)outcome->count;
     *row = (struct outcome_row){ .table = table, .identity = identity };
     buf_init(&row->json, ROW_BYTES_MAX);
     return row;
@@ -68,6 +92,18 @@ static void add_flag(struct buf *json, const char *name, bool value)
     add_raw(json, name, value ? SLICE("true") : SLICE("false"));
 }
 
+/* Returns where the name stands: the row is about that window. */
+static size_t begin_windowed(struct buf *json, struct slice window, int64_t start_ms, int64_t end_ms)
+{
+    buf_add_text(json, "{\"window\":\"");
+    const size_t name_at = json->n;
+    buf_add_slice(json, window);
+    buf_add_char(json, '"');
+    add_time(json, "start", start_ms);
+    add_time(json, "end", end_ms);
+    return name_at;
+}
+
 static void read_window(struct outcome *outcome, struct slice bytes)
 {
     struct window_record record;
@@ -78,12 +114,7 @@ static void read_window(struct outcome *outcome, struct slice bytes)
                identity_of(record.customer_id, record.window, record.key, record.start_ms, record.definition));
     struct buf *json = &row->json;
     row->gone = record.removed;
-    buf_add_text(json, "{\"window\":\"");
-    size_t name_at = json->n;
-    buf_add_slice(json, record.window);
-    buf_add_char(json, '"');
-    add_time(json, "start", record.start_ms);
-    add_time(json, "end", record.end_ms);
+    const size_t name_at = begin_windowed(json, record.window, record.start_ms, record.end_ms);
     add_raw(json, "key", record.key);
     add_raw(json, "measures", record.measures);
     json_add_field_u64(json, "events", record.events);
@@ -135,12 +166,7 @@ static void read_late(struct outcome *outcome, struct slice bytes)
     if (late_record_decode(bytes, &record, NULL) != OK)
         return;
     struct outcome_row *row = row_of(outcome, OUTCOME_LATE, 0);
-    buf_add_text(&row->json, "{\"window\":\"");
-    size_t name_at = row->json.n;
-    buf_add_slice(&row->json, record.window);
-    buf_add_char(&row->json, '"');
-    add_time(&row->json, "start", record.start_ms);
-    add_time(&row->json, "end", record.end_ms);
+    const size_t name_at = begin_windowed(&row->json, record.window, record.start_ms, record.end_ms);
     json_add_field_u64(&row->json, "events", record.events);
     add_event(&row->json, &record.event);
     buf_add_char(&row->json, '}');

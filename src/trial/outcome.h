@@ -13,12 +13,14 @@ struct outcome_row {
     uint64_t identity;   /* of later rows with the same one the last counts; 0: each row is its own */
     struct slice window; /* in windows and late_events; within json */
     struct buf json;
-    bool gone, matched;
+    bool gone;
+    uint32_t taker, seen; /* while compared: the number + 1 of the expected row that has it, or 0; when it was met */
 };
 
 struct outcome {
     struct outcome_row *rows;
     size_t count, capacity;
+    uint32_t *places;  /* by identity: a row's number + 1, or 0; twice as many as there is room for rows */
     uint64_t position; /* read so far */
 };
 
@@ -30,6 +32,6 @@ void outcome_reject(struct outcome *outcome, const char *reason, struct slice fi
                     struct slice message);
 
 /* The rows of the table (of that window, when it is not empty) must be as many as `wanted` has, each with at least the
- * members of one of them; or be so many, when `wanted` is a number. What differs is told in diff. */
+ * members of one of its own; or be so many, when `wanted` is a number. What differs is told in diff. */
 MUST_CHECK bool outcome_is(struct outcome *outcome, enum outcome_table table, struct slice window, struct slice wanted,
                            struct buf *diff);

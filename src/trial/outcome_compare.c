@@ -1,4 +1,5 @@
-/* Expected rows against those that there are: every expected row takes the first that has all of its members. What is
+/* Expected rows against those that there are: every expected row takes one that has all of its members. An expected row
+ * that names little may take what another one needs: it then moves on to another (Kuhn's augmenting paths). What is
  * left over on either side is told, an expected row beside the one that comes nearest. */
 #include <stdio.h>
 #include <stdlib.h>
@@ -9,6 +10,17 @@
 #include "trial/outcome.h"
 
 #define DIFFERENCES_MAX 20 /* of one table; further ones are counted */
+#define MOVES_MAX 10000    /* of rows for one's sake: bounds the stack */
+
+/* What is expected of one table or window. */
+struct expected {
+    enum outcome_table table;
+    struct slice window; /* empty: of all */
+    struct slice *rows;
+    size_t count;
+    size_t next;    /* of the outcome's rows; where to look first, as lists are mostly in order */
+    uint32_t round; /* rows seen in it lead nowhere */
+};
 
 static bool is_group(struct slice value)
 {
@@ -36,16 +48,17 @@ static bool as_number(struct slice value, double *out)
     return *end == '\0';
 }
 
-/* 1999 and 1999.0 are the same, and so are 10:00Z and 10:00:00.000Z. */
+/* 1999 and 1999.0 are the same, and so are 10:00Z and 10:00:00.000Z; the texts "7" and "007" are not. */
 static bool same_scalar(struct slice wanted, struct slice is)
 {
     double a, b;
     int64_t a_ms, b_ms;
+    const bool texts = wanted.p[0] == '"' && is.p[0] == '"';
     wanted = bare(wanted);
     is = bare(is);
     if (slice_equal(wanted, is))
         return true;
-    if (as_number(wanted, &a) && as_number(is, &b))
+    if (!texts && as_number(wanted, &a) && as_number(is, &b))
         return a == b; /* both were written by people or by json_add_number: exact */
     return timestamp_parse(wanted, &a_ms) && timestamp_parse(is, &b_ms) && a_ms == b_ms;
 }
@@ -123,19 +136,68 @@ static void tell_members(struct slice wanted, struct slice is, const char *withi
     }
 }
 
-static bool is_of(const struct outcome_row *row, enum outcome_table table, struct slice window)
+static bool is_of(const struct outcome_row *row, const struct expected *expected)
 {
-    return row->table == table && !row->gone && (window.n == 0 || slice_equal(row->window, window));
+    return row->table == expected->table && !row->gone &&
+           (expected->window.n == 0 || slice_equal(row->window, expected->window));
 }
 
-static void tell_missing(struct outcome *outcome, enum outcome_table table, struct slice window, struct slice wanted,
+/* ---- who takes which ---- */
+
+static bool take_free(struct outcome *outcome, struct expected *expected, size_t number)
+{
+    for (size_t i = 0; i < outcome->count; i++) {
+        const size_t at = (expected->next + i) % outcome->count;
+        struct outcome_row *row = &outcome->rows[at];
+        if (row->taker || !is_of(row, expected) || !has_all(expected->rows[number], buf_slice(&row->json)))
+            continue;
+        row->taker = (uint32_t)number + 1;
+        expected->next = at + 1;
+        return true;
+    }
+    return false;
+}
+
+static bool take(struct outcome *outcome, struct expected *expected, size_t number, unsigned moves)
+{
+    if (take_free(outcome, expected, number))
+        return true;
+    for (size_t i = 0; moves < MOVES_MAX && i < outcome->count; i++) {
+        struct outcome_row *row = &outcome->rows[i];
+        if (!row->taker || row->seen == expected->round || !has_all(expected->rows[number], buf_slice(&row->json)))
+            continue;
+        row->seen = expected->round;
+        if (!take(outcome, expected, row->taker - 1, moves + 1))
+            continue;
+        row->taker = (uint32_t)number + 1;
+        return true;
+    }
+    return false;
+}
+
+/* Returns how many found none. */
+static size_t match_rows(struct outcome *outcome, struct expected *expected)
+{
+    size_t missing = 0;
+    expected->round = 1;
+    for (size_t i = 0; i < expected->count; i++)
+        if (take(outcome, expected, i, 0))
+            expected->round++; /* else: what led nowhere never will */
+        else
+            missing++;
+    return missing;
+}
+
+/* ---- what differs ---- */
+
+static void tell_missing(struct outcome *outcome, const struct expected *expected, struct slice wanted,
                          struct buf *diff)
 {
     struct outcome_row *nearest = NULL;
     size_t most = 0;
     for (size_t i = 0; i < outcome->count; i++) {
         struct outcome_row *row = &outcome->rows[i];
-        if (!is_of(row, table, window) || row->matched)
+        if (!is_of(row, expected) || row->taker)
             continue;
         size_t like = likeness(wanted, buf_slice(&row->json));
         if (!nearest || like > most) {
@@ -146,74 +208,65 @@ static void tell_missing(struct outcome *outcome, enum outcome_table table, stru
     buf_add_format(diff, "    - expected %.*s\n", SLICE_ARG(wanted));
     if (!nearest)
         return;
-    nearest->matched = true;
+    nearest->taker = UINT32_MAX;
     buf_add_format(diff, "      nearest  %.*s\n", SLICE_ARG(buf_slice(&nearest->json)));
     tell_members(wanted, buf_slice(&nearest->json), "", diff);
 }
 
-static size_t match_rows(struct outcome *outcome, enum outcome_table table, struct slice window, struct slice wanted)
+static void tell_rows(struct outcome *outcome, const struct expected *expected, struct buf *diff)
 {
-    struct json_walk walk;
-    size_t missing = 0;
-    json_walk_begin(&walk, wanted);
-    while (json_walk_next(&walk)) {
-        bool found = false;
-        for (size_t i = 0; i < outcome->count && !found; i++) {
-            struct outcome_row *row = &outcome->rows[i];
-            found = is_of(row, table, window) && !row->matched && has_all(walk.value, buf_slice(&row->json));
-            row->matched |= found;
-        }
-        missing += !found;
-    }
-    return missing;
-}
-
-/* Those that found none, again: only now it is known what is left over. */
-static void tell_rows(struct outcome *outcome, enum outcome_table table, struct slice window, struct slice wanted,
-                      struct buf *diff)
-{
-    struct json_walk walk;
     size_t told = 0;
+    bool *found = calloc(expected->count + 1, sizeof *found);
+    if (!found)
+        abort();
     for (size_t i = 0; i < outcome->count; i++)
-        outcome->rows[i].matched = false;
-    (void)match_rows(outcome, table, window, wanted);
-    json_walk_begin(&walk, wanted);
-    while (json_walk_next(&walk)) {
-        bool found = false;
-        for (size_t i = 0; i < outcome->count && !found; i++)
-            found = is_of(&outcome->rows[i], table, window) && outcome->rows[i].matched &&
-                    has_all(walk.value, buf_slice(&outcome->rows[i].json));
-        if (!found && told++ < DIFFERENCES_MAX)
-            tell_missing(outcome, table, window, walk.value, diff);
-    }
+        if (outcome->rows[i].taker)
+            found[outcome->rows[i].taker - 1] = true;
+    for (size_t i = 0; i < expected->count; i++)
+        if (!found[i] && told++ < DIFFERENCES_MAX)
+            tell_missing(outcome, expected, expected->rows[i], diff);
+    free(found);
     for (size_t i = 0; i < outcome->count; i++)
-        if (is_of(&outcome->rows[i], table, window) && !outcome->rows[i].matched && told++ < DIFFERENCES_MAX)
+        if (is_of(&outcome->rows[i], expected) && !outcome->rows[i].taker && told++ < DIFFERENCES_MAX)
             buf_add_format(diff, "    + nobody expected %.*s\n", SLICE_ARG(buf_slice(&outcome->rows[i].json)));
     if (told > DIFFERENCES_MAX)
         buf_add_format(diff, "    … and %zu more\n", told - DIFFERENCES_MAX);
 }
 
+static void begin(struct expected *expected, struct slice list)
+{
+    struct json_walk walk;
+    size_t count = 0;
+    for (json_walk_begin(&walk, list); json_walk_next(&walk);)
+        count++;
+    expected->rows = calloc(count + 1, sizeof *expected->rows);
+    if (!expected->rows)
+        abort();
+    for (json_walk_begin(&walk, list); json_walk_next(&walk);)
+        expected->rows[expected->count++] = walk.value;
+}
+
 bool outcome_is(struct outcome *outcome, enum outcome_table table, struct slice window, struct slice wanted,
                 struct buf *diff)
 {
-    size_t rows = 0, wanted_rows = 0;
+    struct expected expected = { .table = table, .window = window };
     double number;
-    struct json_walk walk;
+    size_t rows = 0;
     for (size_t i = 0; i < outcome->count; i++) {
-        outcome->rows[i].matched = false;
-        rows += is_of(&outcome->rows[i], table, window);
+        outcome->rows[i].taker = outcome->rows[i].seen = 0;
+        rows += is_of(&outcome->rows[i], &expected);
     }
     const bool counts = as_number(wanted, &number);
-    json_walk_begin(&walk, wanted);
-    while (!counts && json_walk_next(&walk))
-        wanted_rows++;
-    if (counts ? number == (double)rows : match_rows(outcome, table, window, wanted) == 0 && wanted_rows == rows)
-        return true;
-    buf_add_format(diff, "  %s%s%.*s: ", OUTCOME_NAMES[table], window.n ? " " : "", SLICE_ARG(window));
-    if (counts)
-        buf_add_format(diff, "expected %.*s rows, there are %zu\n", SLICE_ARG(wanted), rows);
-    else
-        buf_add_format(diff, "expected %zu rows, there are %zu\n", wanted_rows, rows);
-    tell_rows(outcome, table, window, counts ? SLICE("[]") : wanted, diff);
-    return false;
+    begin(&expected, counts ? SLICE("[]") : wanted);
+    const bool right = counts ? number == (double)rows : match_rows(outcome, &expected) == 0 && expected.count == rows;
+    if (!right) {
+        buf_add_format(diff, "  %s%s%.*s: ", OUTCOME_NAMES[table], window.n ? " " : "", SLICE_ARG(window));
+        if (counts)
+            buf_add_format(diff, "expected %.*s rows, there are %zu\n", SLICE_ARG(wanted), rows);
+        else
+            buf_add_format(diff, "expected %zu rows, there are %zu\n", expected.count, rows);
+        tell_rows(outcome, &expected, diff);
+    }
+    free(expected.rows);
+    return right;
 }

@@ -12,9 +12,13 @@
 #include "world/world.h"
 
 #define BODY_BYTES_MAX (16u << 20)
+#define CASE_BYTES_MAX (64u << 20) /* of events: what comes of them is kept in memory several times over */
 #define ARENA_BYTES_MAX (64u << 20)
 #define DIFFERENCE_BYTES_MAX (1u << 20)
-#define REST_MS 60000 /* the stream must have come to rest within it, in virtual time */
+#define SEGMENT_BYTES (4u << 20) /* of which the journal takes half at once: so many results of some KiB are in it */
+#define RESULTS_MAX 400
+#define COMMIT_BYTES (256u << 10) /* about */
+#define REST_MS 60000             /* the stream must have come to rest within it, in virtual time */
 
 struct trial {
     const struct trial_options *options;
@@ -24,6 +28,7 @@ struct trial {
     struct arena arena;
     struct event_tenant tenant;
     struct buf body, difference;
+    size_t sent_bytes;
 };
 
 static int64_t wall_ms(struct trial *trial)
@@ -44,6 +49,31 @@ static bool is_well(struct trial *trial, bool rested)
 
 /* ---- steps ---- */
 
+/* All at once as the stream sees it, though the journal wants it in pieces. */
+static enum status commit_events(struct trial *trial, const struct event *events, size_t count)
+{
+    enum status s = OK;
+    for (size_t begin = 0, end = 0; s == OK && begin < count; begin = end) {
+        for (size_t bytes = 0; end < count && bytes < COMMIT_BYTES; end++)
+            bytes += event_encoded_size(&events[end]);
+        s = machine_send(&trial->machine, events + begin, end - begin);
+    }
+    return s;
+}
+
+/* In trial->body. False, and the reason: it is too much. */
+static bool write_json(struct trial *trial, struct fy_node *node)
+{
+    buf_reset(&trial->body);
+    trial_add_json(node, &trial->body);
+    const size_t n = trial->body.n;
+    const bool fits = buf_reserve(&trial->body, EVENT_BODY_PADDING) && !trial->body.full;
+    trial->body.n = n;
+    if (!fits)
+        buf_add_format(&trial->difference, "  more than %u MiB of JSON in one step\n", BODY_BYTES_MAX >> 20);
+    return fits;
+}
+
 static bool send_events(struct trial *trial, struct fy_node *events)
 {
     struct event_request request = { .endpoint = EVENT_ENDPOINT_TRACK,
@@ -52,15 +82,15 @@ static bool send_events(struct trial *trial, struct fy_node *events)
     struct event_parse_result parsed = { 0 };
     struct slice key;
     struct error err = { 0 };
-    buf_reset(&trial->body);
-    trial_add_json(events, &trial->body);
-    size_t n = trial->body.n;
-    if (!buf_reserve(&trial->body, EVENT_BODY_PADDING)) {
-        buf_add_text(&trial->difference, "  more than 16 MiB of events in one step\n");
+    if (!write_json(trial, events))
+        return false;
+    trial->sent_bytes += trial->body.n;
+    if (trial->sent_bytes > CASE_BYTES_MAX) {
+        buf_add_format(&trial->difference, "  more than %u MiB of events in one case\n", CASE_BYTES_MAX >> 20);
         return false;
     }
     arena_reset(&trial->arena);
-    enum status s = event_body_open(trial->parser, slice_of(trial->body.p, n), &key, &err);
+    enum status s = event_body_open(trial->parser, buf_slice(&trial->body), &key, &err);
     if (s == OK)
         s = event_body_parse(trial->parser, &request, &trial->arena, &parsed, &err);
     for (size_t i = 0; s == OK && i < parsed.reject_count; i++) {
@@ -70,10 +100,11 @@ static bool send_events(struct trial *trial, struct fy_node *events)
     }
     for (size_t i = 0; i < parsed.event_count; i++)
         parsed.events[i].ingested_us = wall_ms(trial) * 1000;
-    if (s == OK && parsed.event_count)
-        s = machine_send(&trial->machine, parsed.events, parsed.event_count);
+    if (s == OK)
+        s = commit_events(trial, parsed.events, parsed.event_count);
     if (s != OK)
-        buf_add_format(&trial->difference, "  the events were not taken: %s\n", err.text[0] ? err.text : "no room");
+        buf_add_format(&trial->difference, "  the events were not taken: %s\n",
+                       err.text[0] ? err.text : "the journal refuses them");
     return s == OK && is_well(trial, machine_settle(&trial->machine, REST_MS));
 }
 
@@ -110,18 +141,16 @@ static bool expect(struct trial *trial, struct fy_node *expected)
         if (!rows)
             continue;
         if (table != OUTCOME_WINDOWS) {
-            buf_reset(&trial->body);
-            trial_add_json(rows, &trial->body);
-            right &= outcome_is(&trial->outcome, (enum outcome_table)table, (struct slice){ 0 },
-                                buf_slice(&trial->body), &trial->difference);
+            right &=
+                write_json(trial, rows) && outcome_is(&trial->outcome, (enum outcome_table)table, (struct slice){ 0 },
+                                                      buf_slice(&trial->body), &trial->difference);
             continue;
         }
         while ((pair = fy_node_mapping_iterate(rows, &at)) != NULL) {
             if (!yaml_scalar(fy_node_pair_key(pair), &name))
                 continue;
-            buf_reset(&trial->body);
-            trial_add_json(fy_node_pair_value(pair), &trial->body);
-            right &= outcome_is(&trial->outcome, OUTCOME_WINDOWS, name, buf_slice(&trial->body), &trial->difference);
+            right &= write_json(trial, fy_node_pair_value(pair)) &&
+                     outcome_is(&trial->outcome, OUTCOME_WINDOWS, name, buf_slice(&trial->body), &trial->difference);
         }
     }
     return right;
@@ -161,12 +190,14 @@ static bool begin(struct trial *trial, struct fy_node *one)
     if (yaml_scalar(yaml_member(one, "partitions"), &text))
         (void)!slice_to_u64(text, &partitions);
     machine_init(machine, 1, (uint16_t)partitions);
+    machine->journal_options.segment_bytes = SEGMENT_BYTES;
+    machine->options.results_max = RESULTS_MAX;
     machine->options.domains = trial->options->domains;
     machine->options.session_gap_ms = trial->options->domains->session_gap_ms;
     machine->options.disorder_ms = trial->options->domains->out_of_orderness_ms;
     if (yaml_scalar(yaml_member(one, "at"), &text) && timestamp_parse(text, &at_ms))
         world_sim_jump(&machine->time, (at_ms - wall_ms(trial)) * 1000);
-    const struct event_parse_options options = { .body_bytes_max = BODY_BYTES_MAX };
+    const struct event_parse_options options = { .body_bytes_max = BODY_BYTES_MAX, .events_max = TRIAL_EVENTS_MAX };
     trial->parser = event_parser_new(&options, &machine->time.world);
     trial->tenant = (struct event_tenant){ .customer_id = SLICE("test"), .oldest_ms = INT64_MIN };
     if (yaml_scalar(yaml_member(one, "tenant"), &text))
@@ -242,7 +273,7 @@ enum status trial_run(const struct trial_options *options, const char *file, str
         trial_check(&yaml, yaml_follow(top), options->domains);
     if (yaml.count) {
         fy_document_destroy(document);
-        return error_set(err, ERR_INVALID, "%s has %zu mistakes", file, yaml.count);
+        return error_set(err, ERR_INVALID, "%s has %zu mistake%s", file, yaml.count, yaml.count == 1 ? "" : "s");
     }
     struct fy_node *cases = top ? yaml_member(yaml_follow(top), "tests") : NULL;
     while (cases && (one = yaml_follow(fy_node_sequence_iterate(cases, &at))) != NULL) {

@@ -9,8 +9,6 @@
 struct problems;
 struct world;
 
-#define TRIAL_CASES_MAX 10000 /* in one file */
-
 struct trial_options {
     const struct domain_set *domains;
     const char *only; /* a part of the names of the cases to run; NULL: all */

@@ -7,7 +7,7 @@
 #include "base/timestamp.h"
 #include "trial/outcome.h"
 
-#define NAMES_MAX 8
+#define TENANT_BYTES_MAX 64
 
 static const char *const STEPS[] = { "send", "wait", "restart", "expect" };
 static const char *const RESTARTS[] = { "kill", "stop", "power" };
@@ -128,6 +128,8 @@ static void check_events(struct yaml_file *file, struct fy_node *events)
         yaml_problem_at(file, events, "a list of events is wanted");
         return;
     }
+    if (fy_node_sequence_item_count(events) > TRIAL_EVENTS_MAX)
+        yaml_problem_at(file, events, "more than %d events in one step", TRIAL_EVENTS_MAX);
     while ((event = yaml_follow(fy_node_sequence_iterate(events, &at))) != NULL)
         if (!fy_node_is_mapping(event))
             yaml_problem_at(file, event, "an event has names and values, such as {event_type: purchase}");
@@ -141,6 +143,8 @@ static void check_step(struct yaml_file *file, struct fy_node *step, const struc
     int64_t ms;
     if (!check_names(file, step, "a step", STEPS, COUNT_OF(STEPS)))
         return;
+    if (fy_node_mapping_item_count(step) > 1)
+        yaml_problem_at(file, step, "a step is one thing: what comes next is a step of its own");
     switch (trial_step(step, &value)) {
     case TRIAL_SEND:
         check_events(file, value);
@@ -162,17 +166,39 @@ static void check_step(struct yaml_file *file, struct fy_node *step, const struc
     }
 }
 
+static bool expects_something(struct fy_node *expect)
+{
+    return expect && !(fy_node_is_mapping(expect) && fy_node_mapping_is_empty(expect));
+}
+
+/* Checks them. True: one of them can fail. */
+static bool check_steps(struct yaml_file *file, struct fy_node *steps, const struct domain_set *domains)
+{
+    void *at = NULL;
+    struct fy_node *step, *value;
+    bool expects = false;
+    if (!fy_node_is_sequence(steps)) {
+        yaml_problem_at(file, steps, "steps is a list");
+        return true;
+    }
+    while ((step = yaml_follow(fy_node_sequence_iterate(steps, &at))) != NULL) {
+        check_step(file, step, domains);
+        expects |= trial_step(step, &value) == TRIAL_EXPECT && expects_something(value);
+    }
+    return expects;
+}
+
 static void check_case(struct yaml_file *file, struct fy_node *one, const struct domain_set *domains)
 {
     struct slice text;
     int64_t ms;
     uint64_t number;
-    void *at = NULL;
     if (!check_names(file, one, "a case", OF_CASE, COUNT_OF(OF_CASE)))
         return;
     struct fy_node *name = yaml_member(one, "case"), *begin = yaml_member(one, "at"),
                    *partitions = yaml_member(one, "partitions"), *steps = yaml_member(one, "steps"),
-                   *given = yaml_member(one, "given"), *expect = yaml_member(one, "expect"), *step;
+                   *given = yaml_member(one, "given"), *expect = yaml_member(one, "expect"),
+                   *tenant = yaml_member(one, "tenant");
     if (!yaml_scalar(name, &text) || text.n == 0)
         yaml_problem_at(file, one, "a case needs a name: `case: what it is about`");
     if (begin && !(yaml_scalar(begin, &text) && timestamp_parse(text, &ms)))
@@ -180,23 +206,45 @@ static void check_case(struct yaml_file *file, struct fy_node *one, const struct
     if (partitions && !(yaml_scalar(partitions, &text) && slice_to_u64(text, &number) && number >= 1 &&
                         number <= MACHINE_PARTITIONS_MAX))
         yaml_problem_at(file, partitions, "partitions is 1, 2 or 3");
+    if (tenant && !(yaml_scalar(tenant, &text) && text.n > 0 && text.n <= TENANT_BYTES_MAX))
+        yaml_problem_at(file, tenant, "tenant is a name; a case is about one");
     if (given)
         check_events(file, given);
     if (expect)
         check_expect(file, expect, domains);
-    if (!expect && !steps)
+    const bool of_steps = steps && check_steps(file, steps, domains);
+    if (!of_steps && !expects_something(expect))
         yaml_problem_at(file, one, "a case that expects nothing cannot fail: add `expect`");
-    if (steps && !fy_node_is_sequence(steps))
-        yaml_problem_at(file, steps, "steps is a list");
-    else
-        while (steps && (step = yaml_follow(fy_node_sequence_iterate(steps, &at))) != NULL)
-            check_step(file, step, domains);
+}
+
+/* How many nodes a walk would meet; beyond the bounds TRIAL_NODES_MAX + 1. */
+static size_t count_nodes(struct fy_node *node, unsigned depth, size_t count)
+{
+    void *at = NULL;
+    node = yaml_follow(node);
+    if (depth > TRIAL_DEPTH_MAX)
+        return TRIAL_NODES_MAX + 1;
+    count++;
+    if (fy_node_is_sequence(node)) {
+        for (struct fy_node *item; count <= TRIAL_NODES_MAX && (item = fy_node_sequence_iterate(node, &at));)
+            count = count_nodes(item, depth + 1, count);
+    } else if (fy_node_is_mapping(node)) {
+        for (struct fy_node_pair *pair; count <= TRIAL_NODES_MAX && (pair = fy_node_mapping_iterate(node, &at));)
+            count = count_nodes(fy_node_pair_value(pair), depth + 1, count);
+    }
+    return count;
 }
 
 void trial_check(struct yaml_file *file, struct fy_node *top, const struct domain_set *domains)
 {
     void *at = NULL;
     struct fy_node *one, *cases;
+    size_t count = 0;
+    if (count_nodes(top, 0, 0) > TRIAL_NODES_MAX) {
+        yaml_problem_at(file, top, "more than %d values, those that aliases repeat counted, or %d levels",
+                        TRIAL_NODES_MAX, TRIAL_DEPTH_MAX);
+        return;
+    }
     if (!check_names(file, top, "a file of tests", OF_FILE, COUNT_OF(OF_FILE)))
         return;
     cases = yaml_member(top, "tests");
@@ -204,6 +252,11 @@ void trial_check(struct yaml_file *file, struct fy_node *top, const struct domai
         yaml_problem_at(file, cases ? cases : top, "`tests:` with a list of cases is missing");
         return;
     }
-    while ((one = yaml_follow(fy_node_sequence_iterate(cases, &at))) != NULL)
+    while ((one = yaml_follow(fy_node_sequence_iterate(cases, &at))) != NULL) {
+        if (++count > TRIAL_CASES_MAX) {
+            yaml_problem_at(file, one, "more than %d cases: the others belong into another file", TRIAL_CASES_MAX);
+            return;
+        }
         check_case(file, one, domains);
+    }
 }

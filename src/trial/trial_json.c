@@ -1,23 +1,40 @@
 #include "trial/trial_json.h"
 
-#include <stdlib.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "base/json_text.h"
+#include "trial/trial_file.h"
 
-#define DEPTH_MAX 64
+static size_t skip_digits(const char **at)
+{
+    size_t n = strspn(*at, "0123456789");
+    *at += n;
+    return n;
+}
 
+/* As JSON writes them: 007, .5 and 1.e5 are texts. */
 static bool is_number(struct slice text)
 {
-    char copy[64], *end;
-    if (text.n == 0 || text.n >= sizeof copy || !(text.p[0] == '-' || (text.p[0] >= '0' && text.p[0] <= '9')))
+    char copy[64];
+    const char *at = copy;
+    if (text.n >= sizeof copy)
         return false;
-    memcpy(copy, text.p, text.n);
-    copy[text.n] = '\0';
-    if (strspn(copy, "-+.0123456789eE") != text.n || (copy[0] == '0' && copy[1] >= '0' && copy[1] <= '9'))
+    snprintf(copy, sizeof copy, "%.*s", SLICE_ARG(text));
+    at += *at == '-';
+    if (*at == '0')
+        at++;
+    else if (skip_digits(&at) == 0)
         return false;
-    (void)strtod(copy, &end);
-    return *end == '\0' && end[-1] != '.';
+    if (*at == '.' && (at++, skip_digits(&at) == 0))
+        return false;
+    if (*at == 'e' || *at == 'E') {
+        at++;
+        at += *at == '+' || *at == '-';
+        if (skip_digits(&at) == 0)
+            return false;
+    }
+    return (size_t)(at - copy) == text.n;
 }
 
 static void add_scalar(struct fy_node *node, struct buf *json)
@@ -46,7 +63,9 @@ static void add(struct fy_node *node, unsigned depth, struct buf *json)
     bool first = true;
     struct slice name;
     node = yaml_follow(node);
-    if (!node || depth > DEPTH_MAX) {
+    if (json->full)
+        return; /* a long text that aliases repeat is not read a million times */
+    if (!node || depth > TRIAL_DEPTH_MAX) {
         buf_add_text(json, "null");
     } else if (fy_node_is_scalar(node)) {
         add_scalar(node, json);

@@ -1,4 +1,4 @@
-/* A YAML tree as JSON: what is unquoted and looks like a number, true, false or null is one. */
+/* A YAML tree that trial_check took as JSON: what is unquoted and is a number in JSON, true, false or null is one. */
 #pragma once
 #include "config/yaml.h"
 

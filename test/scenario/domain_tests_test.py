@@ -1,5 +1,5 @@
 """`weir test`: the cases that come with weir pass, and one that is wrong says where and by how much."""
-import json, os, re, shutil, subprocess, tempfile
+import json, os, re, shutil, subprocess, tempfile, time
 import xml.etree.ElementTree as ET
 
 from weir import ROOT
@@ -11,6 +11,13 @@ CASES = os.path.join(ROOT, "config", "tests", "web.yaml")
 
 def run(*words):
     return subprocess.run([BINARY, "test", *words], cwd=ROOT, capture_output=True, text=True, timeout=120)
+
+
+def written(directory, text):
+    path = os.path.join(directory, "written.yaml")
+    with open(path, "w") as f:
+        f.write(text)
+    return path
 
 
 def changed(directory, *pairs):
@@ -73,7 +80,63 @@ def test_every_mistake_of_a_file_is_told_at_once_and_nothing_runs():
         for what in ("at is a time", "restart is kill, stop or power", "no domain has a window purchases_2h", "wait: ", "expect has no visits"):
             assert what in done.stderr, (what, done.stderr)
         assert "has 5 mistakes" in done.stderr, done.stderr
+        path = written(directory, """tests:
+  - {case: two things in one step, steps: [{wait: 1s, expect: {events: 7}}], expect: {events: 0}}
+  - {case: nothing is expected, steps: [{send: [{event_type: p, visitor_id: a}]}, {expect: {}}]}
+  - {case: two tenants, tenant: [a, b], expect: {events: 0}}
+""")
+        done = run(path)
+        assert done.returncode == 78 and not done.stdout, done.stdout + done.stderr
+        for what in ("2:45: a step is one thing", "3:6: a case that expects nothing cannot fail", "4:34: tenant is a name"):
+            assert what in done.stderr, (what, done.stderr)
         empty = os.path.join(directory, "config")
         shutil.copytree(os.path.join(ROOT, "config", "domains"), os.path.join(empty, "domains"))
         done = run("--config", empty)
         assert done.returncode == 66 and "docs/testing.md" in done.stderr, done.stderr
+
+
+def test_values_are_those_of_json_and_texts_are_compared_as_texts():
+    event = '{event_type: p, visitor_id: a, user_id: "007", properties: {k: -01, l: -.5, m: 1.e5, n: -0.5e-3, o: 0}}'
+    with tempfile.TemporaryDirectory() as directory:
+        done = run(written(directory, """tests:
+  - {case: right, given: [%s], expect: {events: [{user_id: "007", properties: {k: "-01", l: "-.5", m: "1.e5", n: -0.0005, o: 0.0}}]}}
+  - {case: wrong, given: [%s], expect: {events: [{user_id: "7"}]}}
+""" % (event, event)))
+        assert done.returncode == 1 and "1 passed, 1 failed" in done.stdout and 'user_id: expected "7", is "007"' in done.stdout, done.stdout + done.stderr
+
+
+def test_a_row_that_names_little_does_not_take_what_another_one_needs():
+    events = "".join("{event_type: p, visitor_id: %s}, " % v for v in "abcd")
+    chain = "{}, {event_type: p, visitor_id: a}, {visitor_id: b}, {event_type: p}"  # the first must leave a to the second, and so on
+    with tempfile.TemporaryDirectory() as directory:
+        done = run(written(directory, """tests:
+  - {case: moves on, given: [%s], expect: {events: [%s]}}
+  - {case: but there must be another, given: [%s], expect: {events: [%s]}}
+""" % (events, chain, events, chain.replace("visitor_id: b", "visitor_id: a"))))
+        assert done.returncode == 1 and "1 passed, 1 failed" in done.stdout, done.stdout + done.stderr
+        assert "- expected {\"visitor_id\":\"a\"}" in done.stdout and "visitor_id: expected \"a\", is " in done.stdout, done.stdout
+
+
+def test_twenty_thousand_keys_in_one_step_are_as_many_results():
+    with tempfile.TemporaryDirectory() as directory:
+        os.mkdir(os.path.join(directory, "domains"))
+        with open(os.path.join(directory, "domains", "d.yaml"), "w") as f:
+            f.write("domain: d\nwindows:\n  - {name: n, size: 1m, by: [{k: properties.k}], measures: {n: count()}}\n")
+        events = "".join("      - {event_type: p, visitor_id: v%d, properties: {k: k%d}}\n" % (i % 100, i) for i in range(20000))
+        begun = time.monotonic()
+        done = run("--config", directory, written(directory, "tests:\n  - case: many\n    given:\n" + events
+                                                  + "    steps: [{wait: 30m}]\n    expect: {events: 20000, windows: {n: 20000}}\n"))
+        assert done.returncode == 0, done.stdout + done.stderr
+        return "%.1f s" % (time.monotonic() - begun)
+
+
+def test_aliases_do_not_multiply_without_end():
+    doubled = "".join("  - &a%d [*a%d, *a%d]\n" % (i, i - 1, i - 1) for i in range(1, 41))
+    bomb = "description:\n  - &a0 [1]\n" + doubled + "tests: [{case: c, given: [{event_type: p, properties: {k: *a40}}], expect: {events: 1}}]\n"
+    steps = "      - &s {send: [&e {event_type: p}" + ", *e" * 2000 + "]}\n" + "      - *s\n" * 2000
+    with tempfile.TemporaryDirectory() as directory:
+        for text in (bomb, "tests:\n  - case: c\n    steps:\n" + steps + "    expect: {events: 1}\n"):
+            done = run(written(directory, text))
+            assert done.returncode == 78 and "more than 1000000 values" in done.stderr, done.stderr
+        done = run(written(directory, "tests:\n  - &c {case: c, expect: {events: 0}}\n" + "  - *c\n" * 10000))
+        assert done.returncode == 78 and "more than 10000 cases" in done.stderr, done.stderr
