@@ -229,16 +229,13 @@ enum status app_step(struct app *app, bool *out_ready, int64_t *out_wait_ms, int
     return OK;
 }
 
-/* Processes that share the partitions would have to change at one moment: a sum that one sends for a new window would
- * be nothing to another. */
+/* Of several processes each changes at a moment of its own. A sum that one sends for a window that another does not
+ * know yet is nothing to that one: so a new window is whole from the first one on that begins when all have changed. */
 enum status app_use_domains(struct app *app, const struct domain_set *domains, struct error *err)
 {
-    if (app->options.roles != APP_ALL)
-        return error_set(err, ERR_INVALID,
-                         "the domains have changed, and in roles apart this needs a restart of all processes");
     if (app_is_changing(app))
         return error_set(err, ERR_RETRY, "an earlier change is under way: send SIGHUP again");
-    enum status s = storing_use_domains(app->storing, domains, err);
+    enum status s = app->storing ? storing_use_domains(app->storing, domains, err) : OK;
     if (s != OK)
         return s;
     app->options.domains = domains;

@@ -35,8 +35,7 @@ MUST_CHECK enum status app_step(struct app *app, bool *out_ready, int64_t *out_w
                                 struct error *err);
 /* A change of the configuration: the tasks finish what they read, make a checkpoint, and are made anew with what the
  * settings and domains say now; app_step does it over its next calls, while events are accepted. The domains outlive
- * the app, as those before do. ERR_RETRY: a replay is under way, or a change. ERR_INVALID: in roles
- * apart this needs a restart. */
+ * the app, as those before do. ERR_RETRY: a replay is under way, or a change. */
 MUST_CHECK enum status app_use_domains(struct app *app, const struct domain_set *domains, struct error *err);
 void app_restart_processing(struct app *app);
 bool app_is_changing(const struct app *app);

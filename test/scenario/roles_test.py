@@ -1,5 +1,5 @@
 """The roles of weir as processes of their own on a real broker: they find each other, share the work, and lose and double nothing."""
-import json, os, random, threading, time, urllib.request
+import json, os, random, signal, threading, time, urllib.request
 
 from crash_test import Load, check
 from data_test import DATA, send_file
@@ -143,6 +143,48 @@ def test_a_process_paused_past_its_session_or_joined_and_left_loses_and_doubles_
         note = check(weir, key["read_key"], load.acknowledged)
         assert weir.stop() == 0
     return "%s; paused: others had its partitions after %.1f s" % (note, taken_over_s)
+
+
+def write_domain(weir, *windows):
+    window = "  - {name: %s, size: 1m, by: [{kind: event_type}], measures: {n: count()}}\n"  # the key's partition is not the visitor's
+    with open(os.path.join(weir.config, "domains", "web.yaml"), "w") as f:
+        f.write("domain: web\ntime: {out_of_orderness: 30s}\nwindows:\n" + "".join(window % name for name in windows))
+
+
+def reload(role, marker):
+    before = role.log_text().count(marker)
+    role.process.send_signal(signal.SIGHUP)
+    await_true(lambda: role.log_text().count(marker) > before)
+
+
+def test_domains_change_by_sighup_in_one_process_after_the_other_while_events_flow():
+    weir = Roles(shared().yaml("journal.partitions: 4\n"), process=2)
+    write_domain(weir, "always", "old")
+    with weir:
+        key = weir.tenant("acme")
+        wait_until_known(weir, key["write_key"])
+        await_true(lambda: [role.metric("process_partitions") for role in weir.processes] == [2, 2])
+        load = Load(weir, key["write_key"])
+        weir.settle("SELECT sum(event_count) > 0 FROM windows WHERE window = 'old'", 1, key["read_key"])
+        write_domain(weir, "always", "new")
+        for role in weir.processes:
+            reload(role, "process.changed")
+            time.sleep(1)  # one knows the new window, the other does not
+        reload(weir.serve, "config.reloaded")
+        reload(weir.ingests[0], "config.reloaded")
+        load.stop()
+        later_ms = (int(time.time()) // 60 + 5) * 60000
+        events = [{"event_id": "e%d" % i, "visitor_id": "v%d" % i, "event_type": "t%d" % (i % 20), "event_name": "n", "timestamp": later_ms + i} for i in range(1000)]
+        assert weir.post("/track", events, key["write_key"])[0] == 200
+        count = "SELECT sum(event_count) FROM windows WHERE window = '%s'"
+        sent = len(load.acknowledged) + len(events)
+        weir.settle(count % "new" + " AND toUnixTimestamp64Milli(window_start) = %d" % later_ms, len(events), key["read_key"])
+        weir.settle(count % "always", sent, key["read_key"])
+        assert 0 < int(weir.one(count % "old", key["read_key"])) < sent - len(events)
+        assert int(weir.one(count % "new", key["read_key"])) < sent
+        check(weir, key["read_key"], load.acknowledged | {e["event_id"] for e in events})
+        assert weir.stop() == 0
+    return "%d events" % sent
 
 
 def test_without_serve_events_are_taken_in_and_a_second_serve_is_refused():
