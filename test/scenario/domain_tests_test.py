@@ -117,6 +117,26 @@ def test_a_row_that_names_little_does_not_take_what_another_one_needs():
         assert "- expected {\"visitor_id\":\"a\"}" in done.stdout and "visitor_id: expected \"a\", is " in done.stdout, done.stdout
 
 
+def test_the_end_of_a_window_is_told_unless_it_emits_updates_alone():
+    window = "  - {name: %s, size: 1m, emit: %s, lateness: 1h, measures: {n: count()}}\n"
+    event = "- send: [{event_type: p, visitor_id: a, timestamp: 2026-05-01T%s}]\n"
+    case = """tests:
+  - case: the end, and an amendment
+    at: 2026-05-01T12:00:00Z
+    steps:
+      %s      - expect: {windows: {update: [{final: false}], close: 0, both: [{final: false}]}}
+      - wait: 30m
+      - expect: {windows: {update: [{final: false, revision: 1}], close: [{final: true}], both: [{final: true}]}}
+      %s    expect: {windows: {update: [{final: true, events: 2}], close: [{final: true, events: 2}], both: [{final: true, events: 2}]}}
+""" % (event % "12:00:01Z", event % "12:00:02Z")
+    with tempfile.TemporaryDirectory() as directory:
+        os.mkdir(os.path.join(directory, "domains"))
+        with open(os.path.join(directory, "domains", "d.yaml"), "w") as f:
+            f.write("domain: d\nwindows:\n" + "".join(window % (name, name) for name in ("update", "close", "both")))
+        done = run("--config", directory, written(directory, case))
+        assert done.returncode == 0, done.stdout + done.stderr
+
+
 def test_twenty_thousand_keys_in_one_step_are_as_many_results():
     with tempfile.TemporaryDirectory() as directory:
         os.mkdir(os.path.join(directory, "domains"))
