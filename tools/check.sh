@@ -15,6 +15,14 @@ rm -f /tmp/weir-format.$$
 echo "check: layers and forbidden calls"
 python3 tools/check_layers.py || failed=1
 
+if [ -x build/weir ]; then
+  echo "check: the schemas for editors"
+  for kind in settings domain; do
+    build/weir check --schema $kind | python3 -m json.tool | cmp -s - config/schema/$kind.json ||
+      { echo "  → make build && build/weir check --schema $kind | python3 -m json.tool > config/schema/$kind.json"; failed=1; }
+  done
+fi
+
 if [ -d dashboard/node_modules ]; then # make build installs it
   echo "check: the dashboard's types and formatting"
   npm --prefix dashboard run --silent check || { echo "  → npm --prefix dashboard exec prettier -- --write dashboard"; failed=1; }
