@@ -84,6 +84,20 @@ static size_t apply_settings(struct reload *reload, bool *out_of_processing)
     return count;
 }
 
+/* Deliveries are under way: which sinks there are is decided at start. */
+static void look_at_sinks(const struct reload *reload)
+{
+    const struct settings *was = &reload->files->settings, *is = &reload->fresh->settings;
+    bool same = was->sink_count == is->sink_count;
+    for (size_t i = 0; same && i < is->sink_count; i++) {
+        same = strcmp(was->sinks[i].name, is->sinks[i].name) == 0;
+        for (size_t row = 0; same && row < SINK_SETTINGS.count; row++)
+            same = option_equal(&SINK_SETTINGS.rows[row], &was->sinks[i], &is->sinks[i]);
+    }
+    if (!same)
+        log_warn("config.needs_restart", "sinks have changed, and this needs a restart; they stay as they are");
+}
+
 /* Takes the set. True: the tasks are on their way to it. */
 static bool apply_domains(struct reload *reload, struct app *app, struct domain_set *domains)
 {
@@ -113,6 +127,7 @@ void reload_now(struct reload *reload, struct app *app)
     }
     bool changed = domains->digest != reload_domains(reload)->digest;
     size_t settings = apply_settings(reload, &of_processing);
+    look_at_sinks(reload);
     if (changed)
         changed = apply_domains(reload, app, domains);
     else

@@ -137,6 +137,20 @@ static enum status refuse_choice(const struct option *option, struct slice text,
                      option->choices, best.n ? "; did you mean " : "", SLICE_ARG(best), best.n ? "?" : "");
 }
 
+/* Each of a list's items is one of the choices. */
+static enum status check_items(const struct option *option, struct slice list, struct error *err)
+{
+    while (list.n) {
+        const char *comma = memchr(list.p, ',', list.n);
+        size_t n = comma ? (size_t)(comma - list.p) : list.n;
+        struct slice item = slice_trim(slice_of(list.p, n));
+        if (!choice_has(option->choices, item))
+            return refuse_choice(option, item, err);
+        list = slice_after(list, comma ? n + 1 : n);
+    }
+    return OK;
+}
+
 enum status option_set(const struct option *option, void *settings, struct slice text, struct error *err)
 {
     char *field = (char *)settings + option->offset;
@@ -156,6 +170,9 @@ enum status option_set(const struct option *option, void *settings, struct slice
             return refuse_choice(option, text, err);
         break;
     case OPTION_TEXT:
+        if (option->choices && check_items(option, text, err) != OK)
+            return ERR_INVALID;
+        break;
     case OPTION_SECRET:
         break;
     }

@@ -22,10 +22,11 @@ struct option {
     enum option_kind kind;
     size_t offset; /* of the field in the settings struct */
     const char *default_text;
-    int64_t min, max; /* of numbers, in their base unit; both 0: no bounds */
-    const char *choices;
-    const char *help; /* one or two sentences, with what happens at the bound */
-    bool reload;      /* may change while the program runs; else a change needs a restart */
+    int64_t min, max;    /* of numbers, in their base unit; both 0: no bounds */
+    const char *choices; /* of OPTION_CHOICE; of a list: what its items may be; else NULL */
+    const char *help;    /* one or two sentences, with what happens at the bound */
+    bool reload;         /* may change while the program runs; else a change needs a restart */
+    bool list;           /* a text that may be written as a YAML list, too: its items with commas between them */
 };
 
 struct option_table {

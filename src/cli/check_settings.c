@@ -27,7 +27,9 @@ static void type_text(const struct option *option, char *to, size_t n)
     char least[64], most[64];
     struct option number = *option;
     number.offset = 0;
-    if (option->choices) {
+    if (option->list) {
+        snprintf(to, n, "a list%s%s", option->choices ? " of " : "", option->choices ? option->choices : "");
+    } else if (option->choices) {
         snprintf(to, n, "one of %s", option->choices);
     } else if (option->min || option->max) {
         option_format(&number, &option->min, least, sizeof least);
@@ -39,13 +41,14 @@ static void type_text(const struct option *option, char *to, size_t n)
     }
 }
 
-static void print_setting(const struct config *config, size_t row, bool whole)
+static void print_setting(const struct config_row *row, bool whole)
 {
-    const struct option *option = &SETTINGS.rows[row];
-    char value[OPTION_TEXT_MAX + 1], from[800], type[400];
-    config_format(config, row, value, sizeof value);
-    origin_text(&config->origins[row], from, sizeof from);
-    printf("%s%s%s = %s%s%s  %s(%s)%s\n", term_style(stdout, TERM_BOLD), option->key, term_style(stdout, TERM_PLAIN),
+    const struct option *option = row->option;
+    char key[160], value[OPTION_TEXT_MAX + 1], from[800], type[400];
+    config_row_key(row, key, sizeof key);
+    config_format(row, value, sizeof value);
+    origin_text(row->origin, from, sizeof from);
+    printf("%s%s%s = %s%s%s  %s(%s)%s\n", term_style(stdout, TERM_BOLD), key, term_style(stdout, TERM_PLAIN),
            term_style(stdout, TERM_CYAN), value[0] ? value : "\"\"", term_style(stdout, TERM_PLAIN),
            term_style(stdout, TERM_DIM), from, term_style(stdout, TERM_PLAIN));
     if (!whole)
@@ -58,24 +61,44 @@ static void print_setting(const struct config *config, size_t row, bool whole)
 
 void check_settings_list(const struct config *config)
 {
-    for (size_t i = 0; i < SETTINGS.count; i++)
-        print_setting(config, i, false);
+    struct config_row row;
+    for (size_t i = 0; config_row(config, i, &row); i++)
+        print_setting(&row, false);
+}
+
+/* Where no sink is configured its settings are those of one called NAME. */
+static bool row_to_explain(const struct config *config, size_t i, struct config_row *out)
+{
+    static const struct config_origin NOWHERE;
+    static struct sink_settings defaults;
+    if (config_row(config, i, out))
+        return true;
+    if (config->settings.sink_count || i >= SETTINGS.count + SINK_SETTINGS.count)
+        return false;
+    options_set_defaults(SINK_SETTINGS, &defaults);
+    *out = (struct config_row){ &SINK_SETTINGS.rows[i - SETTINGS.count], "NAME", &defaults, &NOWHERE };
+    return true;
+}
+
+static size_t explain(const struct config *config, const char *wanted, bool whole_key)
+{
+    struct config_row row;
+    size_t shown = 0;
+    for (size_t i = 0; row_to_explain(config, i, &row); i++) {
+        char key[160];
+        config_row_key(&row, key, sizeof key);
+        if (whole_key ? strcmp(key, wanted) != 0 : !strstr(key, wanted))
+            continue;
+        print_setting(&row, true);
+        shown++;
+    }
+    return shown;
 }
 
 size_t check_settings_explain(const struct config *config, const char *key)
 {
-    const struct option *option = option_find(SETTINGS, slice_from(key));
-    size_t shown = 0;
-    if (option) {
-        print_setting(config, (size_t)(option - SETTINGS.rows), true);
-        return 1;
-    }
-    for (size_t i = 0; i < SETTINGS.count; i++)
-        if (strstr(SETTINGS.rows[i].key, key)) {
-            print_setting(config, i, true);
-            shown++;
-        }
-    return shown;
+    size_t shown = explain(config, key, true);
+    return shown ? shown : explain(config, key, false);
 }
 
 static void add_flag(struct buf *out, const char *name, bool yes)
@@ -88,14 +111,16 @@ void check_settings_json(const struct config *config, struct buf *out)
 {
     json_add_key(out, "settings");
     buf_add_text(out, "[");
-    for (size_t i = 0; i < SETTINGS.count; i++) {
-        const struct option *option = &SETTINGS.rows[i];
-        const struct config_origin *origin = &config->origins[i];
-        char value[OPTION_TEXT_MAX + 1], type[400];
-        config_format(config, i, value, sizeof value);
+    struct config_row row;
+    for (size_t i = 0; config_row(config, i, &row); i++) {
+        const struct option *option = row.option;
+        const struct config_origin *origin = row.origin;
+        char key[160], value[OPTION_TEXT_MAX + 1], type[400];
+        config_row_key(&row, key, sizeof key);
+        config_format(&row, value, sizeof value);
         type_text(option, type, sizeof type);
         buf_add_text(out, i ? ",{" : "{");
-        json_add_field(out, "key", slice_from(option->key));
+        json_add_field(out, "key", slice_from(key));
         json_add_field(out, "type", slice_from(type));
         json_add_field(out, "value", slice_from(value));
         json_add_field(out, "default", slice_from(option->default_text));

@@ -14,6 +14,7 @@
 #define PATH_MAX_BYTES 256
 #define DEPTH_MAX 8
 #define PAIRS_MAX 10000
+#define SINKS_PATH "sinks"
 
 struct loader {
     struct yaml_file file;
@@ -25,6 +26,14 @@ struct layer {
     char path[DISK_PATH_MAX];
     char *text;
     size_t n;
+};
+
+/* Where a setting's value goes. */
+struct place {
+    struct option_table table;
+    void *values;
+    struct config_origin *origins; /* by row of the table */
+    struct slice key;              /* within the table */
 };
 
 static bool is_secret_setting(const struct option *option)
@@ -55,10 +64,9 @@ static bool may_hold_secret(struct loader *loader, const struct option *option, 
     return false;
 }
 
-static void note_origin(struct loader *loader, const struct option *option, struct slice text, struct fy_node *key,
+static void note_origin(struct loader *loader, struct config_origin *origin, struct slice text, struct fy_node *key,
                         struct fy_node *value)
 {
-    struct config_origin *origin = &loader->config->origins[option - SETTINGS.rows];
     *origin = (struct config_origin){ .line = yaml_line(&loader->file, yaml_position(key)) + 1,
                                       .at = yaml_position(value),
                                       .secret = secret_is_in(text) };
@@ -67,30 +75,132 @@ static void note_origin(struct loader *loader, const struct option *option, stru
         snprintf(origin->written, sizeof origin->written, "%.*s", SLICE_ARG(text));
 }
 
-static void apply_scalar(struct loader *loader, struct slice path, struct fy_node *key, struct fy_node *value)
+/* The sink of the name, a new one if need be; NULL: told why not. */
+static struct sink_settings *sink_of(struct loader *loader, struct slice name, struct fy_node *key)
+{
+    struct settings *settings = &loader->config->settings;
+    for (size_t i = 0; i < settings->sink_count; i++)
+        if (slice_equal(name, slice_from(settings->sinks[i].name)))
+            return &settings->sinks[i];
+    size_t good = 0;
+    while (good < name.n && memchr("abcdefghijklmnopqrstuvwxyz0123456789_-", name.p[good], 38))
+        good++;
+    if (!name.n || good < name.n || name.n > SINK_NAME_BYTES_MAX) {
+        yaml_problem_at(&loader->file, key, "a sink's name has at most %d of a-z, 0-9, _ and -", SINK_NAME_BYTES_MAX);
+        return NULL;
+    }
+    if (settings->sink_count == SINKS_MAX) {
+        yaml_problem_at(&loader->file, key, "there are at most %d sinks", SINKS_MAX);
+        return NULL;
+    }
+    struct sink_settings *sink = &settings->sinks[settings->sink_count++];
+    memset(sink, 0, sizeof *sink);
+    options_set_defaults(SINK_SETTINGS, sink);
+    memcpy(sink->name, name.p, name.n);
+    return sink;
+}
+
+/* False: told why not. */
+static bool locate(struct loader *loader, struct slice path, struct fy_node *key, struct place *out)
+{
+    struct config *config = loader->config;
+    *out = (struct place){ SETTINGS, &config->settings, config->origins, path };
+    if (!slice_starts(path, SLICE(SINKS_PATH ".")))
+        return true;
+    struct slice name = slice_after(path, sizeof SINKS_PATH);
+    const char *dot = memchr(name.p, '.', name.n);
+    if (!dot) {
+        yaml_problem_at(&loader->file, key, "this is a sink, written as `key: value` lines: kind, topic, results …");
+        return false;
+    }
+    out->key = slice_after(name, (size_t)(dot - name.p) + 1);
+    name.n = (size_t)(dot - name.p);
+    struct sink_settings *sink = sink_of(loader, name, key);
+    if (!sink)
+        return false;
+    out->table = SINK_SETTINGS;
+    out->values = sink;
+    out->origins = config->sink_origins[sink - config->settings.sinks];
+    return true;
+}
+
+static void report_setting(struct loader *loader, struct option_table table, struct slice name, struct fy_node *key)
 {
     char message[ERROR_TEXT_MAX + 128];
-    const struct option *option = option_find(SETTINGS, path);
-    if (!option) {
-        const char *closest = option_closest(SETTINGS, path);
-        const struct option *meant = closest ? option_find(SETTINGS, slice_from(closest)) : NULL;
-        snprintf(message, sizeof message, "there is no setting %.*s%s%s%s", SLICE_ARG(path),
-                 closest ? "; did you mean " : "", closest ? closest : "",
-                 closest ? "?" : "; `weir check --list` shows all");
-        loader->file.hidden = meant && meant->kind == OPTION_SECRET; /* misspelt: what stands there is still one */
-        yaml_problem_at(&loader->file, key, "%s", message);
-        loader->file.hidden = false;
-        return;
-    }
+    const char *closest = option_closest(table, name);
+    const struct option *meant = closest ? option_find(table, slice_from(closest)) : NULL;
+    snprintf(message, sizeof message, "there is no setting %.*s%s%s%s", SLICE_ARG(name),
+             closest ? "; did you mean " : "", closest ? closest : "",
+             closest ? "?" : "; `weir check --list` shows all");
+    loader->file.hidden = meant && meant->kind == OPTION_SECRET; /* misspelt: what stands there is still one */
+    yaml_problem_at(&loader->file, key, "%s", message);
+    loader->file.hidden = false;
+}
+
+static void apply_text(struct loader *loader, const struct place *place, const struct option *option, struct slice text,
+                       struct fy_node *key, struct fy_node *value)
+{
     struct error err;
-    struct slice text;
-    if (!yaml_scalar(value, &text) || !may_hold_secret(loader, option, text, value))
+    if (!may_hold_secret(loader, option, text, value))
         return;
-    if (option_set(option, &loader->config->settings, text, &err) != OK) {
+    if (option_set(option, place->values, text, &err) != OK) {
         yaml_problem_at(&loader->file, text.n ? value : key, "%s", err.text);
         return;
     }
-    note_origin(loader, option, text, key, value);
+    note_origin(loader, &place->origins[option - place->table.rows], text, key, value);
+}
+
+static void apply_scalar(struct loader *loader, struct slice path, struct fy_node *key, struct fy_node *value)
+{
+    struct place place;
+    struct slice text;
+    if (!locate(loader, path, key, &place))
+        return;
+    const struct option *option = option_find(place.table, place.key);
+    if (!option)
+        report_setting(loader, place.table, place.key, key);
+    else if (yaml_scalar(value, &text))
+        apply_text(loader, &place, option, text, key, value);
+}
+
+/* [a, b] is "a,b" where the setting is a list. */
+static void apply_list(struct loader *loader, struct slice path, struct fy_node *key, struct fy_node *value)
+{
+    AUTO(buf) struct buf text;
+    struct place place;
+    struct fy_node *item;
+    void *at = NULL;
+    if (!locate(loader, path, key, &place))
+        return;
+    const struct option *option = option_find(place.table, place.key);
+    if (!option || !option->list) {
+        yaml_problem_at(&loader->file, key, "this setting takes one value, not a list or a group");
+        return;
+    }
+    buf_init(&text, OPTION_TEXT_MAX + 1);
+    while ((item = fy_node_sequence_iterate(value, &at)) != NULL) {
+        struct slice one;
+        item = yaml_follow(item);
+        if (!item || !yaml_scalar(item, &one) || (one.n && memchr(one.p, ',', one.n))) {
+            yaml_problem_at(&loader->file, key, "%s is a list of names", option->key);
+            return;
+        }
+        if (text.n)
+            buf_add_char(&text, ',');
+        buf_add_slice(&text, one);
+    }
+    if (text.full)
+        yaml_problem_at(&loader->file, key, "%s: at most %d bytes with the commas", option->key, OPTION_TEXT_MAX);
+    else
+        apply_text(loader, &place, option, buf_slice(&text), key, value);
+}
+
+/* A path that settings lie below. */
+static bool is_section(struct slice path)
+{
+    struct slice sink = slice_starts(path, SLICE(SINKS_PATH ".")) ? slice_after(path, sizeof SINKS_PATH) : SLICE("");
+    return slice_equal(path, SLICE(SINKS_PATH)) || (sink.n && !memchr(sink.p, '.', sink.n)) ||
+           option_is_section(SETTINGS, path);
 }
 
 /* The group of settings that was probably meant: the start of some key, up to a dot. */
@@ -145,17 +255,18 @@ static void apply_pair(struct loader *loader, struct fy_node_pair *pair, char *p
     end += n;
     value = yaml_follow(value);
     if (value && fy_node_is_mapping(value) && !option_find(SETTINGS, slice_of(path, end))) {
-        if (option_is_section(SETTINGS, slice_of(path, end)))
+        if (is_section(slice_of(path, end)))
             apply_mapping(loader, value, path, end, depth + 1);
         else
             report_section(loader, slice_of(path, end), key);
-    } else if (value && fy_node_is_scalar(value)) {
+    } else if (value && fy_node_is_scalar(value) && !slice_equal(slice_of(path, end), SLICE(SINKS_PATH))) {
         apply_scalar(loader, slice_of(path, end), key, value);
+    } else if (value && fy_node_is_sequence(value) && !is_section(slice_of(path, end))) {
+        apply_list(loader, slice_of(path, end), key, value);
     } else {
         yaml_problem_at(&loader->file, key, "%s",
-                        option_is_section(SETTINGS, slice_of(path, end))
-                            ? "this is a group of settings, written as `key: value` lines"
-                            : "this setting takes one value, not a list or a group");
+                        is_section(slice_of(path, end)) ? "this is a group of settings, written as `key: value` lines"
+                                                        : "this setting takes one value, not a list or a group");
     }
 }
 
@@ -206,18 +317,18 @@ static void tell_secret(const struct config_origin *origin, const struct layer *
     }
 }
 
-static enum status put_secret(struct config *config, const struct option *option, struct world *world,
+static enum status put_secret(struct config *config, const struct config_row *row, struct world *world,
                               struct error *err)
 {
-    struct config_origin *origin = &config->origins[option - SETTINGS.rows];
+    struct config_origin *origin = (struct config_origin *)(uintptr_t)row->origin; /* config's, as the values are */
     struct buf value;
     buf_init(&value, SECRET_FILE_BYTES_MAX);
     enum status s = secret_expand(&config->settings, world, slice_from(origin->written), &value, &origin->place, err);
     if (s == OK && value.full)
-        s = error_set(err, ERR_INVALID, "%s: the secret is larger than %u KiB", option->key,
+        s = error_set(err, ERR_INVALID, "%s: the secret is larger than %u KiB", row->option->key,
                       SECRET_FILE_BYTES_MAX >> 10);
-    if (s == OK)
-        s = option_set(option, &config->settings, buf_slice(&value), err); /* its words have no values of texts */
+    if (s == OK) /* its words have no values of texts */
+        s = option_set(row->option, (void *)(uintptr_t)row->values, buf_slice(&value), err);
     if (value.p)
         explicit_bzero(value.p, value.n);
     buf_done(&value);
@@ -228,9 +339,10 @@ static void put_secrets(struct config *config, struct world *world, const struct
                         struct problems *problems)
 {
     struct error err;
-    for (size_t i = 0; i < SETTINGS.count; i++)
-        if (config->origins[i].secret && put_secret(config, &SETTINGS.rows[i], world, &err) != OK)
-            tell_secret(&config->origins[i], layers, count, problems, &err);
+    struct config_row row;
+    for (size_t i = 0; config_row(config, i, &row); i++)
+        if (row.origin->secret && put_secret(config, &row, world, &err) != OK)
+            tell_secret(row.origin, layers, count, problems, &err);
 }
 
 /* Also when no secret is used: a misspelt word is a mistake now, not on the day when it matters. */
@@ -276,7 +388,7 @@ static bool is_environment_name(const char *name)
 enum status config_load(const struct config_request *request, struct world *world, struct config *out,
                         struct problems *problems, struct error *err)
 {
-    assert(SETTINGS.count <= COUNT_OF(out->origins));
+    assert(SETTINGS.count <= COUNT_OF(out->origins) && SINK_SETTINGS.count <= COUNT_OF(out->sink_origins[0]));
     struct layer layers[2] = { 0 };
     size_t before = problems->count;
     memset(out, 0, sizeof *out);
@@ -293,9 +405,29 @@ enum status config_load(const struct config_request *request, struct world *worl
     return s;
 }
 
-void config_format(const struct config *config, size_t row, char *to, size_t n)
+bool config_row(const struct config *config, size_t i, struct config_row *out)
 {
-    option_format(&SETTINGS.rows[row], &config->settings, to, n);
-    if (to[0] && config->origins[row].secret)
+    if (i < SETTINGS.count) {
+        *out = (struct config_row){ &SETTINGS.rows[i], NULL, &config->settings, &config->origins[i] };
+        return true;
+    }
+    size_t sink = (i - SETTINGS.count) / SINK_SETTINGS.count, row = (i - SETTINGS.count) % SINK_SETTINGS.count;
+    if (sink >= config->settings.sink_count)
+        return false;
+    const struct sink_settings *values = &config->settings.sinks[sink];
+    *out = (struct config_row){ &SINK_SETTINGS.rows[row], values->name, values, &config->sink_origins[sink][row] };
+    return true;
+}
+
+void config_row_key(const struct config_row *row, char *to, size_t n)
+{
+    snprintf(to, n, "%s%s%s%s", row->sink ? SINKS_PATH "." : "", row->sink ? row->sink : "", row->sink ? "." : "",
+             row->option->key);
+}
+
+void config_format(const struct config_row *row, char *to, size_t n)
+{
+    option_format(row->option, row->values, to, n);
+    if (to[0] && row->origin->secret)
         snprintf(to, n, "***");
 }

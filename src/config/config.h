@@ -11,6 +11,7 @@ struct world;
 
 #define CONFIG_FILE_BYTES_MAX (1u << 20)
 #define CONFIG_ROWS_MAX 128
+#define CONFIG_SINK_ROWS_MAX 32
 
 struct config_origin {
     char file[256]; /* "" for the default */
@@ -23,7 +24,8 @@ struct config_origin {
 
 struct config {
     struct settings settings;
-    struct config_origin origins[CONFIG_ROWS_MAX]; /* by row of SETTINGS */
+    struct config_origin origins[CONFIG_ROWS_MAX];                      /* by row of SETTINGS */
+    struct config_origin sink_origins[SINKS_MAX][CONFIG_SINK_ROWS_MAX]; /* by sink and row of SINK_SETTINGS */
 };
 
 struct config_request {
@@ -39,5 +41,17 @@ MUST_CHECK enum status config_load(const struct config_request *request, struct 
 /* One file's text, as if read from `name`: for tests and fuzzing. Adds to *out and to problems; returns how many
  * problems. Secrets are not looked up. */
 size_t config_apply_text(const char *name, struct slice text, struct config *out, struct problems *problems);
+
+/* All settings that there are, one after the other: those of SETTINGS, then those of each sink. */
+struct config_row {
+    const struct option *option;
+    const char *sink; /* NULL, or the name of the sink that it is of */
+    const void *values;
+    const struct config_origin *origin;
+};
+/* False behind the last one. */
+bool config_row(const struct config *config, size_t i, struct config_row *out);
+/* Its whole key: "sinks.results.topic". */
+void config_row_key(const struct config_row *row, char *to, size_t n);
 /* What may be shown of a setting: *** for a secret. */
-void config_format(const struct config *config, size_t row, char *to, size_t n);
+void config_format(const struct config_row *row, char *to, size_t n);

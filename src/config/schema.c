@@ -58,7 +58,13 @@ static void add_type(struct buf *out, const struct option *option)
     case OPTION_SECRET:
         buf_add_text(out, ",\"type\":\"string\",\"pattern\":\"" SECRET_PATTERN "\"");
         return;
-    case OPTION_TEXT: /* a word that YAML takes for a number is a text as well */
+    case OPTION_TEXT:
+        if (option->list) {
+            buf_add_text(out,
+                         ",\"type\":[\"string\",\"number\",\"boolean\",\"array\"],\"items\":{\"type\":" SCALAR "}");
+            return;
+        }
+        /* A word that YAML takes for a number is a text as well. */
         buf_add_text(out, ",\"type\":" SCALAR);
         return;
     }
@@ -78,18 +84,18 @@ static void add_setting(struct buf *out, const struct option *option)
     buf_add_text(out, "}");
 }
 
-static void add_group(struct buf *out, struct slice path);
+static void add_group(struct buf *out, struct option_table table, struct slice path);
 
 /* Each group below the path once: at the first row that is in it. */
-static void add_groups_of(struct buf *out, struct slice path, size_t row)
+static void add_groups_of(struct buf *out, struct option_table table, struct slice path, size_t row)
 {
-    const char *key = SETTINGS.rows[row].key;
+    const char *key = table.rows[row].key;
     size_t begin_at = path.n ? path.n + 1 : 0;
     for (const char *dot = strchr(key + begin_at, '.'); dot; dot = strchr(dot + 1, '.')) {
         struct slice group = slice_of(key, (size_t)(dot - key));
         bool known = false;
         for (size_t i = 0; i < row; i++) {
-            struct slice other = slice_from(SETTINGS.rows[i].key);
+            struct slice other = slice_from(table.rows[i].key);
             known |= other.n > group.n && slice_starts(other, group) && other.p[group.n] == '.';
         }
         if (known)
@@ -98,7 +104,7 @@ static void add_groups_of(struct buf *out, struct slice path, size_t row)
         buf_add_text(out, ",");
         json_add_string(out, name);
         buf_add_text(out, ":");
-        add_group(out, group);
+        add_group(out, table, group);
     }
 }
 
@@ -107,21 +113,36 @@ static bool is_below(struct slice key, struct slice path)
     return path.n == 0 || (key.n > path.n && slice_starts(key, path) && key.p[path.n] == '.');
 }
 
-static void add_group(struct buf *out, struct slice path)
+static void add_properties(struct buf *out, struct option_table table, struct slice path)
 {
     bool first = true;
     buf_add_text(out, "{\"type\":[\"object\",\"null\"],\"additionalProperties\":false,\"properties\":{");
-    for (size_t i = 0; i < SETTINGS.count; i++) {
-        struct slice key = slice_from(SETTINGS.rows[i].key);
+    for (size_t i = 0; i < table.count; i++) {
+        struct slice key = slice_from(table.rows[i].key);
         if (!is_below(key, path))
             continue;
         buf_add_text(out, first ? "" : ",");
         json_add_string(out, slice_after(key, path.n ? path.n + 1 : 0));
         buf_add_text(out, ":");
-        add_setting(out, &SETTINGS.rows[i]);
-        add_groups_of(out, path, i);
+        add_setting(out, &table.rows[i]);
+        add_groups_of(out, table, path, i);
         first = false;
     }
+}
+
+static void add_group(struct buf *out, struct option_table table, struct slice path)
+{
+    add_properties(out, table, path);
+    buf_add_text(out, "}}");
+}
+
+/* sinks: {NAME: {…}}, also as sinks.NAME and sinks.NAME.KEY */
+static void add_sinks(struct buf *out)
+{
+    buf_add_text(out, ",\"sinks\":{\"type\":[\"object\",\"null\"],\"additionalProperties\":");
+    add_group(out, SINK_SETTINGS, SLICE(""));
+    buf_add_text(out, "}},\"patternProperties\":{\"^sinks\\\\.[a-z0-9_-]+$\":");
+    add_group(out, SINK_SETTINGS, SLICE(""));
     buf_add_text(out, "}}");
 }
 
@@ -129,7 +150,8 @@ void schema_of_settings(struct buf *out)
 {
     begin(out, "weir: platform.yaml and environments/NAME.yaml");
     buf_add_text(out, ",\"allOf\":[");
-    add_group(out, SLICE(""));
+    add_properties(out, SETTINGS, SLICE(""));
+    add_sinks(out);
     buf_add_text(out, "]}");
 }
 

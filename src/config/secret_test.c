@@ -74,12 +74,13 @@ static void test_a_secret_may_be_a_part_and_is_shown_as_stars(void **state)
 {
     (void)state;
     char shown[OPTION_TEXT_MAX + 1];
+    struct config_row row;
     put("/secrets/user", "anna");
     put("/secrets/team", "blue");
     assert_int_equal(load(WHERE, "kafka.sasl_user: ${secret:user}@${secret:team}!\n"), OK);
     assert_string_equal(config.settings.kafka_sasl_user, "anna@blue!");
-    config_format(&config, (size_t)(option_find(SETTINGS, SLICE("kafka.sasl_user")) - SETTINGS.rows), shown,
-                  sizeof shown);
+    assert_true(config_row(&config, (size_t)(option_find(SETTINGS, SLICE("kafka.sasl_user")) - SETTINGS.rows), &row));
+    config_format(&row, shown, sizeof shown);
     assert_string_equal(shown, "***");
 }
 

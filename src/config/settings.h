@@ -5,6 +5,20 @@
 
 typedef char setting_text[OPTION_TEXT_MAX + 1];
 
+#define SINKS_MAX 8
+#define SINK_NAME_BYTES_MAX 32
+
+/* A system of somebody else's to which results go: sinks.NAME in the YAML. */
+struct sink_settings {
+    char name[SINK_NAME_BYTES_MAX + 1];
+    setting_text kind, results, windows, tenants, from;
+    bool only_final;
+    int64_t linger_ms, hold_bytes, record_bytes_max;
+    setting_text brokers, topic, compression, id_prefix, security, sasl_mechanism, sasl_user, sasl_password, tls_ca,
+        tls_certificate, tls_key;
+    setting_text path, library, to;
+};
+
 struct settings {
     bool open_demo_tenant;
     setting_text log_level, log_format;
@@ -44,8 +58,12 @@ struct settings {
     setting_text olap_library, olap_user;
     int64_t olap_port, olap_memory_bytes, olap_tenant_slots;
     bool olap_confine;
+
+    struct sink_settings sinks[SINKS_MAX];
+    size_t sink_count;
 };
 
 extern const struct option_table SETTINGS;
+extern const struct option_table SINK_SETTINGS; /* of one sink */
 /* A line of a file in which the value of a secret setting may stand as it is. */
 bool settings_hide_line(struct slice line);
