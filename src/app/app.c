@@ -10,6 +10,7 @@
 #include <sysexits.h>
 #include <unistd.h>
 
+#include "app/delivering.h"
 #include "app/house.h"
 #include "app/parts.h"
 #include "app/status_page.h"
@@ -37,6 +38,7 @@ struct app {
     size_t journal_role_count;
     struct ingest *ingest;
     struct storing *storing;
+    struct delivering *delivering;
     struct tasks *tasks;
     struct status_page *page;
     struct kv_pool *kv_pool;
@@ -110,6 +112,15 @@ static enum status open_storing(struct app *app, int *exit_code, struct error *e
                         err);
 }
 
+static enum status open_delivering(struct app *app, int *exit_code, struct error *err)
+{
+    const bool shared = app->journal->backend->shared;
+    struct delivering_options options = { .settings = app->settings,
+                                          .data_path = app->house.path,
+                                          .journal_name = shared ? app->settings->kafka_prefix : app->house.instance };
+    return delivering_open(&options, app->journal, app->metrics, app->world, &app->delivering, exit_code, err);
+}
+
 static void process_options(const struct app *app, struct process_options *out)
 {
     parts_process_options(app->settings, app->state_path, app->journal->partitions, out);
@@ -158,6 +169,8 @@ static enum status open_all(struct app *app, int *exit_code, struct error *err)
         s = open_ingest(app, exit_code, err);
     if (s == OK && has(app, APP_SERVE))
         s = open_storing(app, exit_code, err);
+    if (s == OK && has(app, APP_SERVE))
+        s = open_delivering(app, exit_code, err);
     if (s == OK && app->options.roles == APP_PROCESS)
         s = open_page(app, exit_code, err);
     if (s == OK && has(app, APP_PROCESS))
@@ -280,6 +293,7 @@ void app_stop(struct app *app)
         ingest_stop(app->ingest);
     if (app->tasks)
         tasks_stop(app->tasks);
+    delivering_stop(app->delivering);
     if (app->storing) {
         storing_stop_sinks(app->storing);
         storing_stop_api(app->storing);
@@ -289,6 +303,7 @@ void app_stop(struct app *app)
         app->journal->backend->drain(app->journal);
     for (size_t i = 0; i < app->journal_role_count; i++)
         role_stop(app->journal_threads[i]);
+    delivering_close(app->delivering);
     if (app->storing)
         storing_close_sinks(app->storing);
     tasks_free(app->tasks);

@@ -154,3 +154,49 @@ void parts_serve_options(const struct settings *settings, const char *token_path
     out->quota_enterprise_per_minute = (uint64_t)settings->quota_enterprise;
     out->retention_days = (int32_t)settings->retention_days;
 }
+
+static const struct target_backend *target_backend_of(const struct sink_settings *sink)
+{
+    static const struct target_backend *const BACKENDS[] = { &target_kafka, &target_file, &target_library };
+    for (size_t i = 0; i < COUNT_OF(BACKENDS); i++)
+        if (strcmp(sink->kind, BACKENDS[i]->name) == 0)
+            return BACKENDS[i];
+    return &target_kafka; /* the setting's row allows no other */
+}
+
+static void brokers_of_sink(const struct settings *settings, const struct sink_settings *sink,
+                            struct target_kafka_options *out)
+{
+    const bool own = sink->brokers[0];
+    *out = (struct target_kafka_options){
+        .brokers = own ? sink->brokers : settings->kafka_brokers,
+        .topic = sink->topic,
+        .compression = sink->compression,
+        .id_prefix = sink->id_prefix,
+        .security = own ? sink->security : settings->kafka_security,
+        .sasl_mechanism = own ? sink->sasl_mechanism : settings->kafka_sasl_mechanism,
+        .sasl_user = own ? sink->sasl_user : settings->kafka_sasl_user,
+        .sasl_password = own ? sink->sasl_password : settings->kafka_sasl_password,
+        .tls_ca = own ? sink->tls_ca : settings->kafka_tls_ca,
+        .tls_certificate = own ? sink->tls_certificate : settings->kafka_tls_certificate,
+        .tls_key = own ? sink->tls_key : settings->kafka_tls_key,
+    };
+}
+
+void parts_delivery_options(const struct settings *settings, const struct sink_settings *sink,
+                            struct delivery_options *out)
+{
+    delivery_options_default(out);
+    out->sink = sink->name;
+    out->selection = (struct selection){
+        .results = sink->results, .windows = sink->windows, .tenants = sink->tenants, .only_final = sink->only_final
+    };
+    out->backend = target_backend_of(sink);
+    out->target = (struct target_options){ .path = sink->path, .library = sink->library, .to = sink->to };
+    brokers_of_sink(settings, sink, &out->target.kafka);
+    out->from_end = strcmp(sink->from, "end") == 0;
+    out->linger_ms = (uint32_t)sink->linger_ms;
+    out->hold_bytes = (uint64_t)sink->hold_bytes;
+    out->not_behind = SINK_GROUP;
+    out->record_bytes_max = (size_t)sink->record_bytes_max;
+}

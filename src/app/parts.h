@@ -3,6 +3,7 @@
 #include "app/status_page.h"
 #include "catalog/catalog.h"
 #include "config/settings.h"
+#include "deliver/deliver.h"
 #include "ingest/ingest.h"
 #include "journal/journal.h"
 #include "process/process_task.h"
@@ -20,4 +21,7 @@ void parts_process_options(const struct settings *settings, const char *state_pa
                            struct process_options *out);
 void parts_status_page(const struct settings *settings, struct status_page_options *out);
 void parts_sink_options(const struct settings *settings, struct sink_options *out);
+/* Without what follows from the journal. */
+void parts_delivery_options(const struct settings *settings, const struct sink_settings *sink,
+                            struct delivery_options *out);
 void parts_serve_options(const struct settings *settings, const char *token_path, struct serve_options *out);

@@ -115,6 +115,55 @@ static void add_listing(struct serve *serve, const char *name, const char *metri
     buf_add_char(listing.out, ']');
 }
 
+static const struct number OF_SINK[] = {
+    { "up", "sink_up" },
+    { "lag_seconds", "sink_lag_seconds" },
+    { "records", "sink_records_total" },
+    { "writes", "sink_writes_total" },
+    { "failures", "sink_failures_total" },
+    { "refused", "sink_refused_total" },
+    { "skipped", "sink_skipped_total" },
+};
+
+/* Labels of the sinks, an end of line after each: the visitor holds the lock under which others are read. */
+static void note_sink(void *self, const char *labels, double value)
+{
+    (void)value;
+    buf_add_format(self, "%s\n", labels);
+}
+
+/* sink="results" becomes "sink":"results"; partition="3" the same. */
+static void add_labels(const char *labels, size_t n, struct buf *out)
+{
+    struct slice rest = slice_of(labels, n);
+    while (rest.n) {
+        const char *equals = memchr(rest.p, '=', rest.n), *comma = memchr(rest.p, ',', rest.n);
+        size_t end = comma ? (size_t)(comma - rest.p) : rest.n, name = (size_t)(equals - rest.p);
+        buf_add_format(out, "%s\"%.*s\":%.*s", rest.p == labels ? "" : ",", (int)name, rest.p, (int)(end - name - 1),
+                       equals + 1);
+        rest = slice_after(rest, comma ? end + 1 : end);
+    }
+}
+
+static void add_sinks(struct serve *serve, struct buf *out)
+{
+    AUTO(buf) struct buf sinks;
+    buf_init(&sinks, BODY_BYTES_MAX / 8);
+    metrics_visit(serve->metrics, OF_SINK[0].metric, note_sink, &sinks);
+    json_add_key(out, "sinks");
+    buf_add_char(out, '[');
+    char *labels = sinks.n ? (char *)(uintptr_t)buf_text(&sinks) : NULL, *end;
+    for (bool first = true; labels && (end = strchr(labels, '\n')) != NULL; labels = end + 1, first = false) {
+        *end = '\0';
+        buf_add_text(out, first ? "{" : ",{");
+        add_labels(labels, (size_t)(end - labels), out);
+        for (size_t i = 0; i < COUNT_OF(OF_SINK); i++)
+            add_number(serve, &OF_SINK[i], labels, out);
+        buf_add_char(out, '}');
+    }
+    buf_add_char(out, ']');
+}
+
 void stream_health(struct serve *serve, struct http_exchange *exchange)
 {
     const char *actor;
@@ -138,6 +187,7 @@ void stream_health(struct serve *serve, struct http_exchange *exchange)
     add_listing(serve, "watermarks", "tenant_watermark_delay_seconds",
                 (struct listing){ &body, tenant ? buf_text(&own) : NULL, "delay_seconds", 0 });
     if (admin) {
+        add_sinks(serve, &body);
         add_listing(serve, "windows", "window_events_total", (struct listing){ &body, NULL, "events", 0 });
         add_listing(serve, "window_results", "window_results_total", (struct listing){ &body, NULL, "results", 0 });
         add_listing(serve, "dead_letters", "dead_letters_total", (struct listing){ &body, NULL, "events", 0 });

@@ -1,0 +1,500 @@
+/* One state machine, one step at a time:
+ *
+ *   RESUME ──place known──► GATHER ──full, or due──► WRITE ──there──► GATHER …       the mark follows behind each write
+ *     ▲                        │                       │
+ *     └── a pause ── any failure ──────────────────────┘
+ *
+ * RESUME reads the mark in the journal and asks the target where it stands: a target that keeps its place with the
+ * records may be a write ahead of the mark. So the mark need not be waited for before the next write; only the first
+ * one of a new sink is, so that a file's length is known before anything is in it. */
+#include "deliver/deliver.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/log.h"
+#include "base/metrics.h"
+#include "base/retry.h"
+#include "deliver/batch.h"
+#include "deliver/place.h"
+#include "journal/journal.h"
+#include "world/world.h"
+
+#define MARK_LAG_MAX (16u << 20) /* a mark that lags so far behind what was read is moved without a write */
+#define IDLE_SHRINK_US 10000000
+#define LOG_INTERVAL_US 10000000
+
+enum phase { RESUME, FIRST_MARK, GATHER, WRITE, PASS_OVER };
+
+struct delivery_metrics {
+    struct counter *records, *writes, *failures, *refused, *skipped;
+    struct gauge *up, *lag_s;
+    struct histogram *write_s;
+};
+
+/* Owner: the sink's role. */
+struct delivery {
+    struct delivery_options options;
+    uint32_t topics;
+    struct journal *journal;
+    struct world *world;
+    struct target *target;
+    struct bell *bell;
+    struct journal_reader *reader;
+    struct delivery_metrics metrics;
+    enum phase phase;
+    struct delivery_batch batch;
+    char note[TARGET_NOTE_MAX]; /* of the last write */
+    uint64_t marked;            /* position of the last mark that was submitted */
+    struct place_mark place;
+    int64_t first_us;            /* when the batch got its first record; monotonic */
+    int64_t idle_since_us;       /* INT64_MAX: not idle, or shrunk already */
+    uint64_t pass_until, passed; /* of PASS_OVER: where to, and how many results so far */
+    bool passing;                /* the reader is on its way there */
+    bool mark_due;               /* something was written behind the mark */
+    int64_t waiting_since_us;    /* wall clock of the oldest record that is known and not delivered; INT64_MAX: none */
+    struct retry retry;
+    int64_t not_before_us;
+    struct log_limit log_retry, log_refused;
+    _Atomic bool draining, drained, stopping;
+};
+
+void delivery_options_default(struct delivery_options *out)
+{
+    *out = (struct delivery_options){ .partition = JOURNAL_ALL_PARTITIONS,
+                                      .linger_ms = 100,
+                                      .record_bytes_max = 900u << 10,
+                                      .retry_first_ms = 100,
+                                      .retry_most_ms = 5000 };
+}
+
+static void metrics_init(struct delivery_metrics *out, const struct delivery_options *options, struct metrics *metrics)
+{
+    char labels[96];
+    int n = snprintf(labels, sizeof labels, "sink=\"%s\"", options->sink);
+    if (options->target.orders > 1)
+        snprintf(labels + n, sizeof labels - (size_t)n, ",partition=\"%u\"", options->target.order);
+    out->records = metrics_counter(metrics, "sink_records_total", "Results delivered.", labels);
+    out->writes = metrics_counter(metrics, "sink_writes_total", "Writes to the sink's target that succeeded.", labels);
+    out->failures = metrics_counter(metrics, "sink_failures_total", "Steps that failed, to be repeated.", labels);
+    out->refused =
+        metrics_counter(metrics, "sink_refused_total", "Results left out: too large, or unreadable.", labels);
+    out->skipped =
+        metrics_counter(metrics, "sink_skipped_total",
+                        "Results passed over, since the target was away for longer than the journal waits.", labels);
+    out->up = metrics_gauge(metrics, "sink_up", "1: the target took the last write, or answers; 0: it is waited for.",
+                            labels);
+    out->lag_s = metrics_gauge(metrics, "sink_lag_seconds", "Age of the oldest result that is not delivered.", labels);
+    out->write_s = metrics_histogram(metrics, "sink_write_seconds", "One write to the target, success or not.", labels);
+}
+
+static enum status reopen(struct delivery *delivery, uint64_t position, struct error *err)
+{
+    struct journal_read_options options = { .topics = delivery->topics,
+                                            .partition = delivery->options.partition,
+                                            .position = position,
+                                            .waker = bell_waker(delivery->bell) };
+    if (delivery->reader)
+        delivery->journal->backend->reader_close(delivery->reader);
+    delivery->reader = NULL;
+    return delivery->journal->backend->reader_open(delivery->journal, &options, &delivery->reader, err);
+}
+
+static void note_lag(struct delivery *delivery)
+{
+    int64_t wall_us = world_wall_us(delivery->world), since_us = delivery->waiting_since_us;
+    gauge_set(delivery->metrics.lag_s, since_us < wall_us ? (double)(wall_us - since_us) / 1e6 : 0);
+}
+
+/* Whether the sink holds back more of the journal than it may, and from where on it may. */
+static bool holds_too_much(struct delivery *delivery, uint64_t *out_until)
+{
+    const struct delivery_options *options = &delivery->options;
+    struct journal *journal = delivery->journal;
+    struct journal_status status;
+    struct journal_mark other;
+    char note[JOURNAL_NOTE_MAX];
+    if (!options->hold_bytes || journal->orders > 1)
+        return false;
+    journal->backend->status(journal, &status);
+    uint64_t from = delivery->marked > status.begin_position ? delivery->marked : status.begin_position;
+    *out_until = 0;
+    if (status.end_position - from > options->hold_bytes)
+        *out_until = status.end_position - options->hold_bytes / 4 * 3;
+    else if (status.full && options->not_behind &&
+             journal->backend->mark(journal, options->not_behind, options->partition, &other, note) == OK)
+        *out_until = other.position;
+    return *out_until > from;
+}
+
+/* A failure that time may heal: a pause, and a word in the log now and then. */
+static bool wait_after(struct delivery *delivery, const struct error *why, int64_t *wake_us)
+{
+    uint64_t skipped;
+    counter_add(delivery->metrics.failures, 1);
+    gauge_set(delivery->metrics.up, 0);
+    note_lag(delivery);
+    delivery->phase = RESUME;
+    if (holds_too_much(delivery, &delivery->pass_until))
+        delivery->phase = PASS_OVER;
+    delivery->not_before_us = *wake_us = retry_next_us(&delivery->retry, delivery->world);
+    if (why->status == ERR_CLOSED)
+        return false;
+    bool grave = why->status != ERR_RETRY && why->status != ERR_FULL;
+    if (log_limit_pass(&delivery->log_retry, world_mono_us(delivery->world), LOG_INTERVAL_US, &skipped))
+        log_line(grave ? LOG_ERROR : LOG_WARN, "sink.waiting", "sink=%s attempt=%u skipped=%lu %s",
+                 delivery->options.sink, delivery->retry.attempts, skipped, why->text);
+    return false;
+}
+
+static void healed(struct delivery *delivery)
+{
+    if (delivery->retry.attempts > 1)
+        log_info("sink.back", "sink=%s attempts=%u", delivery->options.sink, delivery->retry.attempts);
+    retry_reset(&delivery->retry);
+    delivery->log_retry.next_us = 0;
+    gauge_set(delivery->metrics.up, 1);
+}
+
+/* Where a sink without a mark begins. */
+static enum status first_position(struct delivery *delivery, uint64_t *out, struct error *err)
+{
+    uint16_t partition = delivery->options.partition == JOURNAL_ALL_PARTITIONS ? 0 : delivery->options.partition;
+    *out = JOURNAL_BEGIN;
+    return delivery->options.from_end
+               ? delivery->journal->backend->end_position(delivery->journal, TOPIC_WINDOWS, partition, out, err)
+               : OK;
+}
+
+static enum status resume(struct delivery *delivery, struct error *err)
+{
+    uint64_t position;
+    const struct delivery_options *options = &delivery->options;
+    delivery->note[0] = '\0';
+    enum status s = place_read(delivery->journal, options->sink, options->partition, &position, delivery->note, err);
+    bool is_new = s == ERR_NOT_FOUND;
+    if (is_new)
+        s = first_position(delivery, &position, err);
+    if (s != OK)
+        return s;
+    const uint64_t marked = position;
+    s = delivery->target->backend->resume(delivery->target, delivery->note, &position, err);
+    if (s == OK)
+        s = reopen(delivery, position, err);
+    if (s != OK)
+        return s;
+    if (position != marked)
+        log_info("sink.ahead", "sink=%s mark=%lu target=%lu", options->sink, marked, position);
+    delivery_batch_reset(&delivery->batch, position);
+    delivery->marked = marked;
+    delivery->phase = is_new ? FIRST_MARK : GATHER;
+    gauge_set(delivery->metrics.up, 1);
+    return OK;
+}
+
+static enum status mark(struct delivery *delivery, struct error *err)
+{
+    enum status s = place_submit(&delivery->place, delivery->journal, delivery->options.sink,
+                                 delivery->options.partition, delivery->batch.to, delivery->note, err);
+    if (s == OK)
+        delivery->marked = delivery->batch.to;
+    return s;
+}
+
+static bool step_resume(struct delivery *delivery, int64_t *wake_us)
+{
+    struct error err;
+    if (place_state(&delivery->place) == PLACE_PENDING)
+        return false; /* its answer rings */
+    if (atomic_load(&delivery->stopping))
+        return false;
+    return resume(delivery, &err) == OK ? true : wait_after(delivery, &err, wake_us);
+}
+
+static bool step_first_mark(struct delivery *delivery, int64_t *wake_us)
+{
+    struct error err;
+    if (place_state(&delivery->place) == PLACE_PENDING)
+        return false;
+    return mark(delivery, &err) == OK ? false : wait_after(delivery, &err, wake_us);
+}
+
+/* The mark's place was deleted, though the mark should have kept it: say so and go on with what there is. */
+static bool positions_lost(struct delivery *delivery, const struct error *why, int64_t *wake_us)
+{
+    struct journal_status status;
+    struct error err;
+    delivery->journal->backend->status(delivery->journal, &status);
+    log_error("sink.positions_lost",
+              "sink=%s from=%lu to=%lu these results were deleted before they were delivered: %s",
+              delivery->options.sink, delivery->batch.from, status.begin_position, why->text);
+    delivery_batch_reset(&delivery->batch, status.begin_position);
+    delivery->marked = status.begin_position;
+    return reopen(delivery, status.begin_position, &err) == OK ? true : wait_after(delivery, &err, wake_us);
+}
+
+static bool passed_over(struct delivery *delivery, int64_t *wake_us)
+{
+    struct error err;
+    log_error("sink.passed_over",
+              "sink=%s results=%lu from=%lu to=%lu the target has been away for too long: they are in the tables alone",
+              delivery->options.sink, delivery->passed, delivery->marked, delivery->batch.to);
+    counter_add(delivery->metrics.skipped, delivery->passed);
+    delivery->passed = 0;
+    delivery->phase = RESUME;
+    delivery->waiting_since_us = world_wall_us(delivery->world);
+    return mark(delivery, &err) == OK ? true : wait_after(delivery, &err, wake_us);
+}
+
+/* Reads on without delivering, from the mark to where the journal may be held back from: counted, a piece a step. */
+static bool step_pass_over(struct delivery *delivery, int64_t *wake_us)
+{
+    struct journal_batch read;
+    struct error err;
+    enum status s = OK;
+    if (place_state(&delivery->place) == PLACE_PENDING)
+        return false;
+    if (!delivery->passing)
+        s = reopen(delivery, delivery->marked, &err);
+    delivery->passing = s == OK;
+    if (s == OK)
+        s = journal_read(delivery->reader, DELIVERY_READ_BYTES, &read, &err);
+    if (s != OK) {
+        delivery->passing = false;
+        return s == ERR_NOT_FOUND ? positions_lost(delivery, &err, wake_us) : wait_after(delivery, &err, wake_us);
+    }
+    delivery_batch_reset(&delivery->batch, read.next_position);
+    delivery_batch_add(&delivery->batch, &delivery->options.selection, &read, delivery->options.record_bytes_max);
+    delivery->passed += delivery->batch.count;
+    if (read.chunk_count && read.next_position < delivery->pass_until)
+        return true;
+    delivery->passing = false;
+    return passed_over(delivery, wake_us);
+}
+
+static void tell_refused(struct delivery *delivery)
+{
+    struct delivery_batch *batch = &delivery->batch;
+    size_t count = batch->unreadable + batch->too_large;
+    uint64_t skipped;
+    if (!count)
+        return;
+    counter_add(delivery->metrics.refused, count);
+    if (log_limit_pass(&delivery->log_refused, world_mono_us(delivery->world), LOG_INTERVAL_US, &skipped))
+        log_error("sink.refused",
+                  "sink=%s too_large=%zu unreadable=%zu first=%s skipped=%lu left out: they are in the "
+                  "tables, or raise record_size_max",
+                  delivery->options.sink, batch->too_large, batch->unreadable, batch->first_refused, skipped);
+    batch->unreadable = batch->too_large = 0;
+    batch->first_refused[0] = '\0';
+}
+
+/* Nothing to deliver was found, but the reader has come further. */
+static void gather_nothing(struct delivery *delivery, int64_t *wake_us)
+{
+    struct error err;
+    struct delivery_batch *batch = &delivery->batch;
+    int64_t now_us = world_mono_us(delivery->world);
+    bool idle = place_state(&delivery->place) == PLACE_IDLE;
+    delivery->waiting_since_us = INT64_MAX;
+    note_lag(delivery);
+    batch->from = batch->to;
+    if (idle && (delivery->mark_due || batch->to - delivery->marked >= MARK_LAG_MAX))
+        delivery->mark_due = mark(delivery, &err) != OK;
+    atomic_store(&delivery->drained, atomic_load(&delivery->draining) && !delivery->mark_due);
+    if (delivery->idle_since_us == INT64_MAX)
+        return;
+    if (now_us - delivery->idle_since_us < IDLE_SHRINK_US) {
+        *wake_us = delivery->idle_since_us + IDLE_SHRINK_US;
+        return;
+    }
+    delivery_batch_shrink(batch);
+    delivery->idle_since_us = INT64_MAX;
+}
+
+static bool step_gather(struct delivery *delivery, int64_t *wake_us)
+{
+    struct journal_batch read;
+    struct error err;
+    struct delivery_batch *batch = &delivery->batch;
+    const size_t before = batch->count;
+    enum status s = journal_read(delivery->reader, DELIVERY_READ_BYTES, &read, &err);
+    if (s == ERR_NOT_FOUND)
+        return positions_lost(delivery, &err, wake_us);
+    if (s != OK)
+        return wait_after(delivery, &err, wake_us);
+    delivery_batch_add(batch, &delivery->options.selection, &read, delivery->options.record_bytes_max);
+    tell_refused(delivery);
+    if (batch->count == 0) {
+        gather_nothing(delivery, wake_us);
+        return read.chunk_count > 0;
+    }
+    int64_t now_us = world_mono_us(delivery->world);
+    if (before == 0)
+        delivery->first_us = now_us;
+    delivery->waiting_since_us = batch->oldest_written_us;
+    note_lag(delivery);
+    int64_t due_us = delivery->first_us + delivery->options.linger_ms * INT64_C(1000);
+    bool at_end = read.chunk_count == 0;
+    if (delivery_batch_is_full(batch) || (at_end && (now_us >= due_us || atomic_load(&delivery->draining)))) {
+        delivery->phase = WRITE;
+        return true;
+    }
+    *wake_us = due_us;
+    return !at_end;
+}
+
+static bool step_write(struct delivery *delivery, int64_t *wake_us)
+{
+    struct error err;
+    struct delivery_batch *batch = &delivery->batch;
+    struct target_batch for_target = delivery_batch_for_target(batch);
+    int64_t began_us = world_mono_us(delivery->world);
+    enum status s = delivery->target->backend->write(delivery->target, &for_target, delivery->note, &err);
+    histogram_observe_us(delivery->metrics.write_s, world_mono_us(delivery->world) - began_us, 1);
+    if (s != OK)
+        return wait_after(delivery, &err, wake_us);
+    healed(delivery);
+    counter_add(delivery->metrics.records, batch->count);
+    counter_add(delivery->metrics.writes, 1);
+    delivery->mark_due = place_state(&delivery->place) != PLACE_IDLE || mark(delivery, &err) != OK;
+    delivery_batch_reset(batch, batch->to);
+    delivery->waiting_since_us = INT64_MAX;
+    delivery->idle_since_us = world_mono_us(delivery->world);
+    delivery->phase = GATHER;
+    return true;
+}
+
+/* A mark that was refused: the next one says the same. When its end is in doubt, the journal takes no next one before
+ * the mark was read again. */
+static void look_at_mark(struct delivery *delivery)
+{
+    struct error err;
+    enum status s = place_take(&delivery->place, &err);
+    if (s == OK && delivery->phase == FIRST_MARK)
+        delivery->phase = GATHER;
+    if (s == OK)
+        return;
+    log_warn("sink.mark_late", "sink=%s %s", delivery->options.sink, err.text);
+    delivery->mark_due = true;
+    if (s == ERR_IO)
+        delivery->phase = RESUME;
+}
+
+static bool delivery_step(void *self, struct world *world, int64_t *wake_us)
+{
+    struct delivery *delivery = self;
+    if (place_state(&delivery->place) == PLACE_DONE)
+        look_at_mark(delivery);
+    if (atomic_load(&delivery->stopping))
+        return false;
+    if (world_mono_us(world) < delivery->not_before_us) {
+        *wake_us = delivery->not_before_us;
+        return false;
+    }
+    switch (delivery->phase) {
+    case RESUME:
+        return step_resume(delivery, wake_us);
+    case FIRST_MARK:
+        return step_first_mark(delivery, wake_us);
+    case GATHER:
+        return step_gather(delivery, wake_us);
+    case WRITE:
+        return step_write(delivery, wake_us);
+    case PASS_OVER:
+        return step_pass_over(delivery, wake_us);
+    }
+    return false;
+}
+
+struct role delivery_role(struct delivery *delivery)
+{
+    return (struct role){ "sink", delivery, delivery_step, delivery->bell, 0 };
+}
+
+static enum status open_target(struct delivery *delivery, struct error *err)
+{
+    struct target_options options = delivery->options.target;
+    options.sink = delivery->options.sink;
+    options.stopping = &delivery->stopping;
+    enum status s = selection_topics(&delivery->options.selection, &delivery->topics, err);
+    if (s == OK)
+        s = delivery->options.backend->open(&options, delivery->world, &delivery->target, err);
+    if (s == OK)
+        s = resume(delivery, err);
+    if (s == OK || s == ERR_INVALID || s == ERR_NOT_FOUND || s == ERR_IO || s == ERR_CORRUPT)
+        return s;
+    log_warn("sink.away", "sink=%s it is waited for: %s", delivery->options.sink, err->text);
+    delivery->phase = RESUME;
+    return OK;
+}
+
+enum status delivery_open(const struct delivery_options *options, struct journal *journal, struct metrics *metrics,
+                          struct world *world, struct delivery **out, struct error *err)
+{
+    struct delivery *delivery = calloc(1, sizeof *delivery);
+    if (!delivery)
+        abort();
+    delivery->options = *options;
+    delivery->journal = journal;
+    delivery->world = world;
+    delivery->bell = delivery->place.bell = bell_new();
+    delivery->retry = (struct retry){ .first_ms = options->retry_first_ms, .most_ms = options->retry_most_ms };
+    delivery->idle_since_us = delivery->waiting_since_us = INT64_MAX;
+    metrics_init(&delivery->metrics, options, metrics);
+    delivery_batch_init(&delivery->batch);
+    enum status s = open_target(delivery, err);
+    if (s != OK) {
+        delivery_close(delivery);
+        return error_wrap(err, s, "sinks.%s", options->sink);
+    }
+    *out = delivery;
+    return OK;
+}
+
+void delivery_drain(struct delivery *delivery)
+{
+    atomic_store(&delivery->draining, true);
+    bell_ring(delivery->bell);
+}
+
+bool delivery_is_drained(struct delivery *delivery)
+{
+    return atomic_load(&delivery->drained);
+}
+
+void delivery_cancel(struct delivery *delivery)
+{
+    atomic_store(&delivery->stopping, true);
+    bell_ring(delivery->bell);
+}
+
+void delivery_close(struct delivery *delivery)
+{
+    if (!delivery)
+        return;
+    assert(place_state(&delivery->place) != PLACE_PENDING);
+    target_close(delivery->target);
+    if (delivery->reader)
+        delivery->journal->backend->reader_close(delivery->reader);
+    delivery_batch_done(&delivery->batch);
+    bell_free(delivery->bell);
+    free(delivery);
+}
+
+enum status delivery_forget(const char *sink, uint16_t partition, struct journal *journal, struct error *err)
+{
+    struct place_mark place = { .bell = bell_new() };
+    char note[TARGET_NOTE_MAX];
+    uint64_t position;
+    enum status s = place_read(journal, sink, partition, &position, note, err);
+    if (s == OK)
+        s = place_submit(&place, journal, sink, partition, JOURNAL_MARK_DROP, "", err);
+    if (s == OK) {
+        while (place_state(&place) == PLACE_PENDING)
+            bell_wait(place.bell, 1000000);
+        s = place_take(&place, err);
+    }
+    bell_free(place.bell);
+    return s == ERR_NOT_FOUND ? OK : s;
+}

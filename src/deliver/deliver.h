@@ -1,0 +1,54 @@
+/* A delivery: moves one sink's results from the journal to its target, as one role. The configuration names sinks; each
+ * has a delivery for every order of the journal.
+ *
+ * While the target is away the journal waits for it, up to hold_bytes; then the oldest results are passed over, counted
+ * and told, so that a foreign system does not end the acceptance of events. Bounds: one batch (batch.h).
+ * Threads: the role's; delivery_drain, delivery_is_drained from any. */
+#pragma once
+#include "base/compiler.h"
+#include "base/error.h"
+#include "base/role.h"
+#include "deliver/selection.h"
+#include "deliver/target.h"
+
+#define SINK_NAME_MAX 32
+
+struct delivery;
+struct journal;
+struct metrics;
+
+struct delivery_options {
+    const char *sink; /* its name */
+    struct selection selection;
+    const struct target_backend *backend;
+    struct target_options target;
+    uint16_t partition; /* or JOURNAL_ALL_PARTITIONS, as target.order says */
+    bool from_end;      /* a new sink begins with what comes from now on; else with the oldest that is kept */
+    uint32_t linger_ms; /* how long a result waits for company; 100 */
+    /* Most journal that is kept for a target that is away; 0: as much as the journal can. Where the journal has one
+     * order alone. */
+    uint64_t hold_bytes;
+    const char *not_behind;  /* a full journal is held back no more than this group of readers does; NULL: it may be */
+    size_t record_bytes_max; /* larger results are left out and counted */
+    uint32_t retry_first_ms, retry_most_ms; /* pauses after a failure; 100, 5000 */
+};
+
+void delivery_options_default(struct delivery_options *out);
+
+/* Borrows the texts, the journal and the metrics until delivery_close. Tries the target: what cannot work as it is
+ * configured is refused (ERR_INVALID, ERR_NOT_FOUND, ERR_IO); a target that is away is waited for by the role. */
+MUST_CHECK enum status delivery_open(const struct delivery_options *options, struct journal *journal,
+                                     struct metrics *metrics, struct world *world, struct delivery **out,
+                                     struct error *err);
+struct role delivery_role(struct delivery *delivery);
+/* From now on nothing waits for company; drained once all that was durable is delivered. To stop: drain, wait for
+ * delivery_is_drained as long as you like, delivery_cancel, role_stop, the journal's drain and role_stop,
+ * delivery_close. Stopping without any of this loses nothing. */
+void delivery_drain(struct delivery *delivery);
+bool delivery_is_drained(struct delivery *delivery);
+void delivery_cancel(struct delivery *delivery); /* what waits for the target ends soon */
+void delivery_close(struct delivery *delivery);  /* NULL is fine */
+
+/* The sink is no more: its mark no longer holds the journal. Waits for the journal, whose roles run. */
+MUST_CHECK enum status delivery_forget(const char *sink, uint16_t partition, struct journal *journal,
+                                       struct error *err);

@@ -1,0 +1,203 @@
+"""Sinks: results in somebody else's topic, file or HTTP endpoint equal weir's own tables, whatever dies or is away in between."""
+import contextlib, json, os, shutil, subprocess, tempfile, threading, time, uuid
+
+from kafka import Kafka, shared
+from venv import venv
+from weir import ROOT, Weir
+
+DOMAIN = """
+domain: proof
+windows:
+  - name: by_page
+    size: 10s
+    by: [{page: properties.page}]
+    measures: {n: count(), visitors: distinct(visitor_id)}
+    emit: update
+  - name: visits
+    kind: session
+    gap: 10m
+    by: [visitor_id]
+    measures: {n: count()}
+"""
+HERE = os.path.dirname(os.path.abspath(__file__))
+RESULTS = "[windows, sessions, late_events, dead_letters, events]"
+
+
+def make_topic(kafka, partitions=3, *more):
+    name = "results-" + uuid.uuid4().hex[:8]
+    kafka.tool("org.apache.kafka.tools.TopicCommand", "--create", "--topic", name, "--partitions", partitions, "--replication-factor", 1, *more)
+    return name
+
+
+def read_topic(kafka, topic):
+    done = subprocess.run([os.path.join(venv("kafka"), "bin", "python"), os.path.join(HERE, "..", "support", "read_topic.py"), kafka.address, topic],
+                          capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stderr
+    return [json.loads(line) for line in done.stdout.splitlines()]
+
+
+class Load(threading.Thread):
+    """One sender, a hundred events at a time and some that are refused; what has no answer is sent again with the same ids."""
+
+    def __init__(self, weir, key, pause=0.01):
+        super().__init__(daemon=True)
+        self.weir, self.key, self.pause, self.accepted, self.ended, self.longest = weir, key, pause, set(), False, 0
+        self.start()
+
+    def run(self):
+        number = 0
+        while not self.ended:
+            ids = [str(uuid.uuid4()) for _ in range(100)]
+            body = [{"event_id": i, "visitor_id": "v" + i[:2], "event_type": "view", "properties": {"page": "/" + i[:2]}} for i in ids]
+            body += [{"event_type": "nobody", "number": number}] if number % 10 == 0 else []
+            number, began = number + 1, time.time()
+            while not self.post(body):
+                time.sleep(0.02)
+            self.accepted.update(ids)
+            self.longest = max(self.longest, time.time() - began)
+            time.sleep(self.pause)
+
+    def post(self, body):
+        with contextlib.suppress(OSError, ValueError):
+            return self.weir.post("/track", body, self.key, 10)[0] == 200
+
+    def stop(self):
+        self.ended = True
+        self.join(30)
+
+
+def with_sinks(*sinks):
+    weir = Weir(yaml="".join(sinks))
+    domains = os.path.join(weir.config, "domains")
+    for name in os.listdir(domains):
+        os.remove(os.path.join(domains, name))
+    with open(os.path.join(domains, "proof.yaml"), "w") as f:
+        f.write(DOMAIN)
+    return weir
+
+
+def sink(name, **keys):
+    return "sinks.%s:\n" % name + "".join("  %s: %s\n" % pair for pair in keys.items())
+
+
+def settle(what, seconds=60):
+    """Until it returns something true; that."""
+    end = time.time() + seconds
+    while True:
+        got = None
+        with contextlib.suppress(OSError):
+            got = what()
+        if got or time.time() > end:
+            assert got, "not within %d s" % seconds
+            return got
+        time.sleep(0.1)
+
+
+def metric(weir, name, **labels):
+    """The value of one series, or None."""
+    text = weir.request("GET", weir.ingest("/metrics"))[1].decode()
+    wanted = ['%s="%s"' % pair for pair in labels.items()]
+    for line in text.splitlines():
+        if line.split("{")[0] == name and all(w in line for w in wanted):
+            return float(line.rsplit(" ", 1)[1])
+    return None
+
+
+def delivered(weir, name):
+    """Everything that weir has is in the sink, and has been for a moment."""
+    before = metric(weir, "sink_records_total", sink=name)
+    time.sleep(0.7)
+    return weir.metric("kafka_lag") == 0 and metric(weir, "sink_lag_seconds", sink=name) == 0 and metric(weir, "sink_records_total", sink=name) == before
+
+
+def by_table(values):
+    tables = {}
+    for value in values:
+        tables.setdefault(value["table"], []).append(value)
+    return tables
+
+
+def whole(values):
+    """No result twice, and of each table and journal partition all from the first to the last."""
+    ids = [value["id"] for value in values]
+    assert len(set(ids)) == len(ids), "%d of %d results came twice" % (len(ids) - len(set(ids)), len(ids))
+    offsets = {}
+    for i in ids:
+        place, offset = i.rsplit("/", 1)
+        offsets.setdefault(place, []).append(int(offset))
+    for place, found in offsets.items():
+        assert len(found) == max(found) + 1, "%s: %d results up to %d" % (place, len(found), max(found))
+    return offsets
+
+
+def newest(values, *name):
+    """Of results with the same name the one later in the journal, as the tables have it; those that were taken back left out."""
+    last = {}
+    for value in sorted(values, key=lambda v: int(v["id"].rsplit("/", 1)[1])):
+        last[tuple(json.dumps(value[part], sort_keys=True) for part in name)] = value
+    return [value for value in last.values() if not value["is_removed"]]
+
+
+def time_of(text):
+    return text.replace(" ", "T")[:23]
+
+
+def all_rows(weir, columns, table, key):
+    rows, page = [], 10000
+    while len(rows) % page == 0:
+        rows += weir.sql("SELECT %s FROM %s ORDER BY ALL LIMIT %d OFFSET %d" % (columns, table, page, len(rows)), key)
+        if not rows:
+            break
+    return rows
+
+
+def equal_the_tables(weir, key, tenant, values):
+    """What was delivered of the tenant against what SQL says."""
+    tables = by_table([value for value in values if value["customer_id"] == tenant])
+    rows = all_rows(weir, "window, toString(window_start), key, measures, event_count, revision", "windows", key)
+    ours = sorted((r[0], time_of(r[1]), json.dumps(json.loads(r[2]), sort_keys=True), json.dumps(json.loads(r[3]), sort_keys=True), int(r[4]), int(r[5])) for r in rows)
+    theirs = sorted((v["window"], time_of(v["window_start"]), json.dumps(v["key"], sort_keys=True), json.dumps(v["measures"], sort_keys=True), v["event_count"], v["revision"])
+                    for v in newest(tables["windows"], "window", "definition", "window_start", "key"))
+    assert ours == theirs, "windows: %d rows, %d results, %s" % (len(ours), len(theirs), [p for p in zip(ours, theirs) if p[0] != p[1]][:3])
+    sessions = sorted((r[0], int(r[1])) for r in all_rows(weir, "session_id, event_count", "sessions", key))
+    assert sessions == sorted((v["session_id"], v["event_count"]) for v in newest(tables["sessions"], "session_id"))
+    events = sorted(r[0] for r in all_rows(weir, "event_id", "events_raw", key))
+    assert events == sorted(v["event"]["event_id"] for v in tables["events"])
+    return "%d windows, %d sessions, %d events" % (len(ours), len(sessions), len(events))
+
+
+def test_results_in_a_topic_equal_the_tables_while_weir_is_killed_and_a_stock_client_reads_each_once():
+    kafka = shared()
+    topic, directory = make_topic(kafka), tempfile.mkdtemp(prefix="weir-sink-")
+    path = os.path.join(directory, "results.jsonl")
+    weir = with_sinks(sink("topic", brokers=kafka.address, topic=topic, results=RESULTS), sink("lines", kind="file", path=path, results=RESULTS),
+                      sink("one", kind="file", path=path + ".one", tenants="other", windows="[by_page]")).start()
+    try:
+        key, other = weir.tenant("crash"), weir.tenant("other")
+        load = Load(weir, key["write_key"])
+        for _ in range(4):
+            weir.post("/track", [{"visitor_id": "o", "event_type": "view", "properties": {"page": "/o"}}], other["write_key"])
+            time.sleep(1.5)
+            weir.kill9()
+            weir.start()
+        time.sleep(1)
+        load.stop()
+        weir.settle("SELECT count() FROM events_raw", len(load.accepted), key["read_key"])
+        for name in ("topic", "lines", "one"):
+            settle(lambda: delivered(weir, name))
+        records = read_topic(kafka, topic)
+        values = [record["value"] for record in records]
+        assert all(record["headers"]["weir-id"] == record["value"]["id"] and record["key"]["customer_id"] == record["value"]["customer_id"] for record in records)
+        places = whole(values)
+        assert {p.split("/")[0] for p in places} == {"windows", "sessions", "events", "dead_letters"}, places.keys()
+        equal = equal_the_tables(weir, key["read_key"], "crash", values)
+        lines = [json.loads(line) for line in open(path)]
+        assert sorted(v["id"] for v in lines) == sorted(v["id"] for v in values), "the file is not the topic"
+        whole(lines)
+        mine = [json.loads(line) for line in open(path + ".one")]
+        assert mine and all(v["customer_id"] == "other" and v["window"] == "by_page" and v["table"] == "windows" for v in mine), mine[:3]
+        assert weir.stop() == 0
+        return "%d results in the topic: %s" % (len(values), equal)
+    finally:
+        weir.close()
+        shutil.rmtree(directory, ignore_errors=True)
