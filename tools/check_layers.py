@@ -23,14 +23,14 @@ ALLOWED = {
     "retention": {"base", "world", "catalog", "store"},
     "serve": {"base", "world", "event", "http", "journal", "catalog", "process", "store", "replay"},
     "trial": {"base", "world", "config", "event", "journal", "process"},  # the real stream in virtual time, for `weir test`
-    "schema": {"base", "world", "config", "event", "expr"},  # what follows from the event types, as text
+    "schema": {"base", "world", "config", "event", "expr", "store"},  # what follows from the event types, as text
     "cli": {"base", "world", "config", "event", "expr", "catalog", "trial", "schema"},
-    "app": {"base", "world", "config", "event", "expr", "http", "journal", "catalog", "olap", "ingest", "process", "store", "deliver", "replay", "retention", "serve", "cli"},
+    "app": {"base", "world", "config", "event", "expr", "http", "journal", "catalog", "olap", "ingest", "process", "store", "deliver", "replay", "retention", "schema", "serve", "cli"},
 }
 # Of another stage only these headers may be used.
 PORTS = {"journal": {"journal/journal.h"}, "catalog": {"catalog/catalog.h"}, "process": {"process/live.h"},
          "store": {"store/store.h", "store/store_http.h", "store/http_client.h", "store/schema.h"}, "http": {"http/http_server.h"}, "replay": {"replay/replay.h"}}
-WITHIN_ONLY = {"ingest", "process", "store", "deliver", "serve"}
+WITHIN_ONLY = {"ingest", "process", "store", "deliver", "schema", "serve"}
 
 BANNED = [
     (r"\b(strcpy|strcat|sprintf|vsprintf|gets|strtok|strncpy|strncat)\s*\(", "buf_add… or snprintf", set()),

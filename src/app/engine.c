@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <sysexits.h>
 
+#include "app/event_views.h"
 #include "base/log.h"
 #include "base/metrics.h"
 #include "olap/olap.h"
@@ -30,8 +31,10 @@ struct engine {
     struct gauge *restarts, *up;
     char data_path[DISK_PATH_MAX], url[64];
     uint64_t prepared_restarts; /* of which child the tables are right; UINT64_MAX: of none */
-    struct log_limit prepare_limit;
+    struct log_limit prepare_limit, views_limit;
     int64_t not_before_us;
+    const struct domain_set *domains; /* whose event types have views; NULL: none */
+    bool views_are_stale;
     _Atomic bool ready;
 };
 
@@ -51,7 +54,7 @@ static enum status run_statement(void *self, struct slice sql, struct buf *out, 
     struct iovec part = { (void *)(uintptr_t)sql.p, sql.n };
     struct store_http_answer about;
     buf_init(&answer, ANSWER_BYTES_MAX);
-    struct store_http_request request = { .parameters = "default_format=TabSeparated",
+    struct store_http_request request = { .parameters = "default_format=TabSeparated&max_query_size=67108864",
                                           .parts = &part,
                                           .part_count = 1,
                                           .wait_ms = STATEMENT_WAIT_MS,
@@ -108,15 +111,16 @@ static uint32_t slots_wanted(struct engine *engine, uint32_t at_least)
     return wanted > at_least ? wanted : at_least;
 }
 
-enum status engine_start(const struct settings *settings, const char *data_path, struct catalog *catalog,
-                         struct metrics *metrics, struct world *world, struct engine **out, int *out_exit_code,
-                         struct error *err)
+enum status engine_start(const struct settings *settings, const char *data_path, const struct domain_set *domains,
+                         struct catalog *catalog, struct metrics *metrics, struct world *world, struct engine **out,
+                         int *out_exit_code, struct error *err)
 {
     struct engine *engine = calloc(1, sizeof *engine);
     if (!engine)
         abort();
     *out_exit_code = EX_UNAVAILABLE;
     engine->catalog = catalog;
+    engine->domains = domains;
     engine->world = world;
     engine->prepared_restarts = UINT64_MAX;
     engine->up =
@@ -146,6 +150,21 @@ enum status engine_start(const struct settings *settings, const char *data_path,
     return OK;
 }
 
+/* The old views stay until the new ones are there. What a view lacks is no reason to be away: it is tried again. */
+static void follow_domains(struct engine *engine)
+{
+    struct error err;
+    struct schema_runner runner = { engine->http, run_statement };
+    uint64_t skipped;
+    int64_t now_us = world_mono_us(engine->world);
+    engine->views_are_stale = event_views_make(&runner, engine->domains, &err) != OK;
+    if (!engine->views_are_stale)
+        return;
+    if (log_limit_pass(&engine->views_limit, now_us, 10000000, &skipped))
+        log_warn("engine.views_wait", "%s; trying again", err.text);
+    engine->not_before_us = now_us + 1000000;
+}
+
 static void prepare(struct engine *engine, uint64_t restarts)
 {
     struct error err;
@@ -164,6 +183,7 @@ static void prepare(struct engine *engine, uint64_t restarts)
     }
     if (applied)
         log_info("engine.migrated", "versions_applied=%u version=%u", applied, schema_version());
+    follow_domains(engine);
     engine->prepared_restarts = restarts;
     atomic_store(&engine->ready, true);
 }
@@ -186,6 +206,8 @@ enum status engine_step(struct engine *engine, int64_t *out_wait_ms, int *out_ex
     now_us = world_mono_us(engine->world);
     if (state == OLAP_READY && engine->prepared_restarts != restarts && now_us >= engine->not_before_us)
         prepare(engine, restarts);
+    else if (engine_is_ready(engine) && engine->views_are_stale && now_us >= engine->not_before_us)
+        follow_domains(engine);
     gauge_set(engine->up, engine_is_ready(engine) ? 1 : 0);
     *out_wait_ms = wake_us == INT64_MAX ? 1000 : (wake_us - world_mono_us(engine->world)) / 1000 + 1;
     if (*out_wait_ms < 1)
@@ -198,6 +220,12 @@ enum status engine_step(struct engine *engine, int64_t *out_wait_ms, int *out_ex
 bool engine_is_ready(struct engine *engine)
 {
     return atomic_load(&engine->ready);
+}
+
+void engine_use_domains(struct engine *engine, const struct domain_set *domains)
+{
+    engine->domains = domains;
+    engine->views_are_stale = true;
 }
 
 void engine_give_way(struct engine *engine, int nice)

@@ -8,14 +8,18 @@
 #include "config/settings.h"
 #include "olap/olap_users.h"
 
+struct domain_set;
 struct engine;
 struct metrics;
 struct world;
 
-/* Starts the child. *out_exit_code is a sysexits code when it fails. */
-MUST_CHECK enum status engine_start(const struct settings *settings, const char *data_path, struct catalog *catalog,
-                                    struct metrics *metrics, struct world *world, struct engine **out,
-                                    int *out_exit_code, struct error *err);
+/* Starts the child. domains, whose event types get views, may be NULL and otherwise stay until engine_stop or
+ * engine_use_domains. *out_exit_code is a sysexits code when it fails. */
+MUST_CHECK enum status engine_start(const struct settings *settings, const char *data_path,
+                                    const struct domain_set *domains, struct catalog *catalog, struct metrics *metrics,
+                                    struct world *world, struct engine **out, int *out_exit_code, struct error *err);
+/* At the next step. */
+void engine_use_domains(struct engine *engine, const struct domain_set *domains);
 /* Looks after the child; blocks while tables are made (tens of milliseconds). OK, or what starting again cannot mend.
  */
 MUST_CHECK enum status engine_step(struct engine *engine, int64_t *out_wait_ms, int *out_exit_code, struct error *err);

@@ -153,8 +153,8 @@ enum status storing_open(const struct storing_options *options, struct journal *
     storing->world = world;
     snprintf(storing->token_path, sizeof storing->token_path, "%s/admin.token", options->data_path);
     snprintf(storing->replay_path, sizeof storing->replay_path, "%s/replay", options->data_path);
-    enum status s = engine_start(options->settings, options->data_path, catalog, metrics, world, &storing->engine,
-                                 out_exit_code, err);
+    enum status s = engine_start(options->settings, options->data_path, options->domains, catalog, metrics, world,
+                                 &storing->engine, out_exit_code, err);
     if (s == OK)
         s = start_replayer(storing, out_exit_code, err);
     if (s == OK)
@@ -267,6 +267,7 @@ enum status storing_use_domains(struct storing *storing, const struct domain_set
     if (s != OK)
         return s;
     storing->options.domains = domains;
+    engine_use_domains(storing->engine, domains);
     retention_set_spare(storing->retention, retention_spare_ms(domains));
     return OK;
 }

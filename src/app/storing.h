@@ -33,7 +33,7 @@ MUST_CHECK enum status storing_start(struct storing *storing, struct error *err)
 /* Looks after the child, starts the sinks once the tables are there. *out_ready: engine, tables and sinks are there. */
 MUST_CHECK enum status storing_step(struct storing *storing, bool *out_ready, int64_t *out_wait_ms, int *out_exit_code,
                                     struct error *err);
-/* What replays count into from now on. ERR_RETRY: one is under way. */
+/* What replays count into, and whose event types have views, from now on. ERR_RETRY: a replay is under way. */
 MUST_CHECK enum status storing_use_domains(struct storing *storing, const struct domain_set *domains,
                                            struct error *err);
 struct queue *storing_live_queue(struct storing *storing);

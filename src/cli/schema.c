@@ -239,6 +239,64 @@ static int run_typescript(int argc, char **argv)
     return run(&TYPESCRIPT, argc, argv, write_typescript);
 }
 
+static const struct arg DDL_ARGS[] = {
+    ARG_CONFIG,
+    ARG_DOMAIN,
+    ARG_FLAG(struct schema_options, json, "json", 'j', "a JSON list of event_type, view and statement"),
+    ARG_TYPES,
+};
+static const struct args_command DDL = {
+    .name = "schema ddl",
+    .summary = "the engine's views of events, a typed column for each field",
+    .description =
+        "What `weir up` makes at start and when it reads the configuration again: a view events_NAME for each "
+        "event type,\n"
+        "of which each tenant sees its own rows, past ones too.",
+    .examples = "  weir schema ddl purchase\n  weir sql \"SELECT * FROM event_types\"\n",
+    .args = DDL_ARGS,
+    .arg_count = COUNT_OF(DDL_ARGS),
+};
+
+static void write_ddl_json(const struct schema_selection *selection, struct buf *out)
+{
+    struct buf json, part;
+    buf_init(&json, SCHEMA_BYTES_MAX);
+    buf_init(&part, SCHEMA_BYTES_MAX);
+    buf_add_char(&json, '[');
+    for (size_t i = 0; i < selection->count; i++) {
+        buf_add_text(&json, i ? ",{" : "{");
+        json_add_field(&json, "event_type", selection->types[i]->name);
+        buf_reset(&part);
+        ddl_add_view_name(&part, selection->types[i]);
+        json_add_field(&json, "view", buf_slice(&part));
+        buf_reset(&part);
+        ddl_add_view(&part, selection->types[i]);
+        json_add_field(&json, "statement", buf_slice(&part));
+        buf_add_char(&json, '}');
+    }
+    buf_add_char(&json, ']');
+    buf_done(&part);
+    lay_out(out, &json);
+}
+
+static void write_ddl(const struct schema_options *options, const struct schema_selection *selection, struct buf *out)
+{
+    if (options->json) {
+        write_ddl_json(selection, out);
+        return;
+    }
+    for (size_t i = 0; i < selection->count; i++) {
+        buf_add_text(out, i ? "\n" : "");
+        ddl_add_view(out, selection->types[i]);
+        buf_add_text(out, ";\n");
+    }
+}
+
+static int run_ddl(int argc, char **argv)
+{
+    return run(&DDL, argc, argv, write_ddl);
+}
+
 static const struct arg LIST_ARGS[] = {
     ARG_CONFIG,
     ARG_DOMAIN,
@@ -306,6 +364,7 @@ static const struct subcommand SUBCOMMANDS[] = {
     { "list", "the event types of all domains", run_list },
     { "avro", "Avro schemas of events as they are kept", run_avro },
     { "json", "JSON Schemas of events as they are sent", run_json },
+    { "ddl", "the engine's views of events, a typed column for each field", run_ddl },
     { "ts", "TypeScript types for the browser SDK", run_typescript },
 };
 

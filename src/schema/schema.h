@@ -19,6 +19,14 @@ void avro_add_record(struct buf *out, const struct event_type *type);
 void avro_add_canonical(struct buf *out, const struct event_type *type);
 uint64_t avro_fingerprint(const struct event_type *type);
 
+/* The view of its events that tenants may ask, with a column for each field: `events_NAME`, with a _ behind it where
+ * that is a table (events_raw). A view and no table: a new field needs no change of what is stored, and past events
+ * have it, too. Appends the statement, without a semicolon. */
+void ddl_add_view(struct buf *out, const struct event_type *type);
+void ddl_add_view_name(struct buf *out, const struct event_type *type);
+/* The view `event_types`, which says what there is: one row for each. */
+void ddl_add_list(struct buf *out, const struct domain_set *domains);
+
 /* JSON Schema (draft 2020-12) of an event as it is sent to POST /track: what it takes has no fault but of `rules`. */
 void json_schema_add(struct buf *out, const struct event_type *type);
 /* One schema of all of them, told apart by event_type; of other types it takes anything. */

@@ -346,6 +346,15 @@ void schema_add_literal(struct buf *out, struct slice text)
     buf_add_char(out, '\'');
 }
 
+void schema_add_event_view(struct buf *out, struct slice name, struct slice columns, struct slice event_type)
+{
+    buf_add_format(out, "CREATE OR REPLACE VIEW pub.%.*s DEFINER = writer SQL SECURITY DEFINER AS SELECT\n%.*s",
+                   SLICE_ARG(name), SLICE_ARG(columns));
+    buf_add_text(out, "\nFROM weir.events_raw AS e" OWN "\n    AND event_type = ");
+    schema_add_literal(out, event_type);
+    buf_add_text(out, "\nCOMMENT '" SCHEMA_EVENT_VIEW "'");
+}
+
 void schema_add_hidden_sessions(struct buf *out, struct slice tenant)
 {
     AUTO(buf) struct buf name;

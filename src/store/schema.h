@@ -24,6 +24,10 @@ struct schema_reader {
 /* The statement that lets readers see their tenants' rows, at once and without a restart. Repeating it is harmless; a
  * reader that was ever given to two tenants sees nothing. */
 void schema_assign_readers(const struct schema_reader *readers, size_t count, struct buf *out_sql);
+/* The statement of a view of one event type's events in database pub, of which each tenant sees its own; columns are of
+ * SQL, and take those of events_raw from `e`. Its comment is SCHEMA_EVENT_VIEW. */
+#define SCHEMA_EVENT_VIEW "event type"
+void schema_add_event_view(struct buf *out, struct slice name, struct slice columns, struct slice event_type);
 /* A condition on rows of windows_replayed: sessions that a newer generation replaced, so that nobody sees them. */
 void schema_add_hidden_sessions(struct buf *out, struct slice tenant);
 /* 'text', with quotes and backslashes escaped. */

@@ -1,12 +1,12 @@
 """What `weir schema` prints: kept to the byte, and by the judgement of others: avro and fastavro, jsonschema, the TypeScript compiler."""
-import json, os, random, re, shutil, subprocess, tempfile
+import json, os, random, re, shutil, signal, subprocess, tempfile
 
 from cli_test import CONFIG, DATA, USAGE, weir
 from venv import venv
-from weir import ROOT
+from weir import ROOT, Weir
 
 GOLDEN = os.path.join(ROOT, "test", "golden", "schema")
-FORMS = {"avro": "avro.json", "json": "json.json", "ts": "events.ts"}
+FORMS = {"avro": "avro.json", "json": "json.json", "ddl": "views.sql", "ts": "events.ts"}
 
 
 def schema(*words, config=os.path.join(GOLDEN, "config")):
@@ -146,3 +146,61 @@ def test_what_is_not_there_is_told_with_what_was_meant():
     assert done.returncode == CONFIG and "shop.yaml:" in done.stderr, done
     assert weir("schema", "arvo").returncode == USAGE and weir("schema").returncode == USAGE
     assert [t["event_type"] for t in json.loads(schema("list", "--json", "--domain", "game"))] == ["player_action", "match_ended", "PlayerAction"]
+
+
+OLD = """domain: shop
+event_types:
+  - name: purchase
+    description: "it's paid"
+    attributes: [product_id, order, properties, {name: coupon, default: "it's \\"none\\""}]
+    metrics: [{name: amount, type: money}, {name: weight}]
+  - {name: hourly, attributes: [a]}
+  - {name: gone, attributes: [a]}
+"""
+NEW = OLD.replace("[product_id,", "[product_id, {name: paid_at, type: timestamp}, {name: items, type: integer}, {name: gift, type: boolean},").replace("  - {name: gone, attributes: [a]}\n", "")
+
+
+def write_domain(weir, text):
+    with open(os.path.join(weir.config, "domains", "shop.yaml"), "w") as f:
+        f.write(text)
+
+
+def test_each_type_is_a_view_with_typed_columns_that_follows_the_domain_and_shows_a_tenant_its_own():
+    weir = Weir(yaml="")
+    shutil.rmtree(os.path.join(weir.config, "domains"))
+    os.mkdir(os.path.join(weir.config, "domains"))
+    write_domain(weir, OLD)
+    try:
+        weir.start()
+        other = weir.tenant("other")
+        paid = {"product_id": "p1", "order": "o", "properties": "inside", "amount": 19.99, "amount_cents": 1999, "weight": 2, "paid_at": "2026-01-31T10:00:00.5Z", "items": 3,
+                "gift": True}
+        late = {"product_id": "p2", "coupon": "C-1", "paid_at": 1769853600.25}
+        events = [{"event_type": "purchase", "visitor_id": "v", "event_id": "e%d" % i, "properties": p} for i, p in enumerate((paid, late))]
+        assert weir.post("/track", events + [{"event_type": "hourly", "visitor_id": "v", "properties": {"a": "x"}}], key="demo_write")[0] == 200
+        assert weir.post("/track", [{"event_type": "purchase", "visitor_id": "v", "properties": {"product_id": "theirs"}}], key=other["write_key"])[0] == 200
+        weir.settle("SELECT count() FROM events_purchase", 2)
+        weir.settle("SELECT count() FROM events_purchase", 1, key=other["read_key"])
+        assert weir.sql("SELECT product_id, `order`, properties, coupon, amount_cents, weight, event_name FROM events_purchase ORDER BY event_id") == [
+            ["p1", "o", "inside", 'it\'s "none"', 1999, 2, "purchase"], ["p2", None, None, "C-1", None, None, "purchase"]]
+        assert weir.sql("SELECT product_id FROM events_purchase", key=other["read_key"]) == [["theirs"]]
+        assert weir.sql("SELECT a FROM events_hourly_") == [["x"]] and weir.sql("SELECT a FROM events_gone") == []
+        assert weir.sql("SELECT event_type, domain, view, description FROM event_types ORDER BY event_type") == [
+            ["gone", "shop", "events_gone", ""], ["hourly", "shop", "events_hourly_", ""], ["purchase", "shop", "events_purchase", "it's paid"]]
+
+        write_domain(weir, NEW)
+        weir.process.send_signal(signal.SIGHUP)
+        weir.settle("SELECT count() FROM event_types", 2)
+        assert weir.sql("SELECT paid_at, items, gift, toTypeName(items), toTypeName(paid_at), toTypeName(gift), toTypeName(amount_cents) FROM events_purchase ORDER BY event_id") == [
+            ["2026-01-31 10:00:00.500", 3, True, "Nullable(Int64)", "Nullable(DateTime64(3, 'UTC'))", "Nullable(Bool)", "Nullable(Int64)"],
+            ["2026-01-31 10:00:00.250", None, None, "Nullable(Int64)", "Nullable(DateTime64(3, 'UTC'))", "Nullable(Bool)", "Nullable(Int64)"]]
+        columns = weir.one("SELECT columns FROM event_types WHERE event_type = 'purchase'")
+        assert columns.startswith("event_id, timestamp, customer_id") and columns.endswith("amount_cents, weight"), columns
+        try:
+            weir.sql("SELECT a FROM events_gone")
+            raise AssertionError("a type that is gone still has its view")
+        except RuntimeError:
+            pass
+        assert weir.one("SELECT count() FROM events_raw") == 3 and weir.one("SELECT sum(event_count) FROM events_hourly") == 3
+    finally:
+        weir.stop()
