@@ -14,6 +14,7 @@ struct sent { /* a commit on its way */
     _Atomic size_t unanswered;
     enum status status; /* the journal's thread alone */
     rd_kafka_resp_err_t code;
+    bool cut; /* the producer did not take all chunks; the submitter's, until it has counted those out */
 };
 
 void kafka_finish(struct kafka *kafka, struct journal_commit *commit, enum status s, const char *reason)
@@ -36,6 +37,10 @@ static void on_delivered(rd_kafka_t *producer, const rd_kafka_message_t *message
     if (atomic_fetch_sub(&sent->unanswered, 1) > 1)
         return;
     char reason[200] = "";
+    if (sent->cut && sent->status == OK) { /* what was taken is there, the rest is not */
+        sent->code = RD_KAFKA_RESP_ERR__QUEUE_FULL;
+        sent->status = ERR_FULL;
+    }
     if (sent->status != OK)
         snprintf(reason, sizeof reason, "kafka: %s", rd_kafka_err2str(sent->code));
     kafka_finish(sent->kafka, sent->commit, sent->status, sent->status == OK ? NULL : reason);
@@ -108,6 +113,7 @@ enum status kafka_input_submit(struct kafka *kafka, struct journal_commit *commi
     /* Chunks from i - 1 on have no answer to wait for. The commit is refused when the others' answers are there; done
      * is never called from within a submit. */
     size_t missing = n - (i - 1);
+    sent->cut = true;
     if (atomic_fetch_sub(&sent->unanswered, missing) == missing) {
         bool was_empty;
         free(sent);
