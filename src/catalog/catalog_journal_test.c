@@ -1,17 +1,17 @@
 /* The catalog published by one process and followed by another, through a journal in memory that is stepped by hand. */
 #include "catalog/catalog_journal.h"
 
-#include <ftw.h>
 #include <stdio.h>
 #include <stdlib.h>
 
 #include "base/test.h"
+#include "test/support/remove_tree.h"
 #include "world/world.h"
 
 static struct error err;
 static char path[64];
 static struct world world;
-static int64_t wall_ms;
+static int64_t wall_ms, mono_ms;
 static struct catalog *owner, *follower;
 static struct journal *journal;
 static struct role roles[2];
@@ -22,10 +22,10 @@ static int64_t wall_us(struct world *self)
     return wall_ms * 1000;
 }
 
-static int remove_one(const char *name, const struct stat *st, int flag, struct FTW *at)
+static int64_t mono_us(struct world *self)
 {
-    (void)st, (void)flag, (void)at;
-    return remove(name);
+    (void)self;
+    return mono_ms * 1000;
 }
 
 static int setup(void **state)
@@ -35,7 +35,9 @@ static int setup(void **state)
     assert_non_null(mkdtemp(path));
     world = *world_real();
     world.wall_us = wall_us;
+    world.mono_us = mono_us;
     wall_ms = 1700000000000;
+    mono_ms = 1000;
     assert_int_equal(catalog_sqlite.open(&(struct catalog_options){ .path = path }, &world, &owner, &err), OK);
     const struct journal_options options = { .partitions = 2, .queue_bytes_max = 1 << 24 };
     assert_int_equal(journal_memory.open(&options, &world, NULL, &journal, &err), OK);
@@ -50,7 +52,7 @@ static int teardown(void **state)
     follower->backend->close(follower);
     journal_memory.close(journal);
     catalog_sqlite.close(owner);
-    return nftw(path, remove_one, 8, FTW_DEPTH | FTW_PHYS);
+    return remove_tree(path);
 }
 
 static void step(struct role role)
@@ -145,15 +147,61 @@ static void test_who_follows_later_finds_the_newest(void **state)
     publisher_close(publisher);
 }
 
+static int claims;
+
+static enum status own_counted(struct journal *self, const char *group, uint16_t partition, struct error *e)
+{
+    claims++;
+    return journal_memory.own(self, group, partition, e);
+}
+
 static void test_the_catalog_of_another_directory_is_not_overwritten(void **state)
 {
     (void)state;
     struct catalog_publisher *publisher = open_publisher(), *other;
     publish(publisher);
     publisher_close(publisher);
+    struct journal_backend counting = journal_memory;
+    counting.own = own_counted;
+    journal->backend = &counting;
+    claims = 0;
     assert_int_equal(publisher_open(owner, journal, "weir-2", &world, &other, &err), ERR_INVALID);
     assert_non_null(strstr(err.text, "weir-1"));
+    assert_int_equal(claims, 0); /* and its owner is not fenced by the look */
     publisher_close(open_publisher());
+    assert_int_equal(claims, 1);
+    journal->backend = &journal_memory;
+}
+
+/* As Kafka answers who was taken over. */
+static enum status submit_fenced(struct journal *self, struct journal_commit *commit, struct error *e)
+{
+    (void)self, (void)e;
+    commit->done(commit, ERR_IO, "another process has taken this partition over");
+    return OK;
+}
+
+static void test_of_two_directories_that_begin_at_once_one_publishes(void **state)
+{
+    (void)state;
+    struct catalog_publisher *first = open_publisher(), *second;
+    assert_int_equal(publisher_open(owner, journal, "weir-2", &world, &second, &err), OK);
+    publish(second);
+    struct journal_backend fencing = journal_memory;
+    fencing.submit = submit_fenced;
+    journal->backend = &fencing;
+    step(publisher_role(first));
+    journal->backend = &journal_memory;
+    for (int i = 0; i < 3; i++) { /* its retries */
+        step(publisher_role(first));
+        step(roles[0]);
+        mono_ms += 10000;
+    }
+    assert_false(publisher_is_idle(first));
+    publisher_close(first);
+    publisher_close(second);
+    assert_int_equal(publisher_open(owner, journal, "weir-2", &world, &second, &err), OK);
+    publisher_close(second);
 }
 
 static void test_who_follows_changes_nothing(void **state)
@@ -173,6 +221,7 @@ int main(void)
         TEST(test_changes_arrive_and_keys_end_by_themselves),
         TEST(test_who_follows_later_finds_the_newest),
         TEST(test_the_catalog_of_another_directory_is_not_overwritten),
+        TEST(test_of_two_directories_that_begin_at_once_one_publishes),
         TEST(test_who_follows_changes_nothing),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -31,7 +31,7 @@ struct catalog_publisher {
     char reason[200];
     uint64_t flying_version;
     _Atomic uint64_t published_version; /* 0: none yet */
-    bool lost;                          /* a commit failed: own first */
+    bool lost;                          /* a commit failed: take over first */
     struct retry retry;
     int64_t not_before_us;
 };
@@ -69,14 +69,10 @@ static enum status read_owner(struct journal *journal, char owner[SNAPSHOT_OWNER
     return s;
 }
 
-enum status publisher_open(struct catalog *catalog, struct journal *journal, const char *owner, struct world *world,
-                           struct catalog_publisher **out, struct error *err)
+static enum status refuse_another(struct journal *journal, const char *owner, struct error *err)
 {
     char last[SNAPSHOT_OWNER_MAX + 1] = "";
-    (void)world;
-    enum status s = journal->backend->own(journal, GROUP, 0, err);
-    if (s == OK)
-        s = read_owner(journal, last, err);
+    enum status s = read_owner(journal, last, err);
     if (s != OK)
         return error_wrap(err, s, "publish the catalog");
     if (last[0] && strcmp(last, owner) != 0)
@@ -84,6 +80,28 @@ enum status publisher_open(struct catalog *catalog, struct journal *journal, con
                          "the tenants of this journal belong to the data directory with the name %s (its file "
                          "`instance`), this one is %s: start on that one with --data, or choose another kafka.prefix",
                          last, owner);
+    return OK;
+}
+
+/* The right to publish, unless the catalog is another directory's: looked at before, so as not to take it from that
+ * one, and after, since who had it till then may have published first. Also after a commit that failed: the one who
+ * took over since may be of another directory that, as we then, found nobody's. */
+static enum status take_over(struct journal *journal, const char *owner, struct error *err)
+{
+    enum status s = refuse_another(journal, owner, err);
+    if (s != OK)
+        return s;
+    s = journal->backend->own(journal, GROUP, 0, err);
+    return s == OK ? refuse_another(journal, owner, err) : error_wrap(err, s, "publish the catalog");
+}
+
+enum status publisher_open(struct catalog *catalog, struct journal *journal, const char *owner, struct world *world,
+                           struct catalog_publisher **out, struct error *err)
+{
+    (void)world;
+    enum status s = take_over(journal, owner, err);
+    if (s != OK)
+        return s;
     struct catalog_publisher *publisher = calloc(1, sizeof *publisher);
     if (!publisher)
         return error_set(err, ERR_FULL, "publish the catalog: out of memory");
@@ -117,7 +135,7 @@ static enum status make_record(struct catalog_publisher *publisher, struct error
 
 static enum status publish(struct catalog_publisher *publisher, struct error *err)
 {
-    enum status s = publisher->lost ? publisher->journal->backend->own(publisher->journal, GROUP, 0, err) : OK;
+    enum status s = publisher->lost ? take_over(publisher->journal, publisher->owner, err) : OK;
     if (s == OK)
         s = make_record(publisher, err);
     if (s != OK)
