@@ -111,6 +111,11 @@ void top_stream_add(const struct top_stream *stream, size_t columns, struct buf 
         buf_add_text(out, "(the tasks are not known: this weir has no /v1/stream)\n");
         return;
     }
+    if (!stream->count) {
+        buf_add_text(out, "(no tasks in this process: with roles apart,\n"
+                          " ask GET /metrics of each weir process)\n");
+        return;
+    }
     for (size_t c = 0; c < shown; c++) {
         buf_add_text(&text, COLUMNS[c].name);
         add_right(out, &text, COLUMNS[c].cells);

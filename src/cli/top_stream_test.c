@@ -59,6 +59,14 @@ static void test_an_older_weir_is_said_to_be_silent(void **state)
     assert_non_null(strstr(shown(&stream, 80), "not known"));
 }
 
+static void test_a_weir_whose_tasks_are_in_other_processes_says_where_to_ask(void **state)
+{
+    (void)state;
+    struct top_stream stream = { 0 };
+    top_stream_take(&stream, SLICE("{\"partitions\":[]}"), 1);
+    assert_non_null(strstr(shown(&stream, 80), "weir process"));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -66,6 +74,7 @@ int main(void)
         cmocka_unit_test(test_80_columns_have_room_for_what_goes_wrong),
         cmocka_unit_test(test_no_line_is_wider_than_the_terminal),
         cmocka_unit_test(test_an_older_weir_is_said_to_be_silent),
+        cmocka_unit_test(test_a_weir_whose_tasks_are_in_other_processes_says_where_to_ask),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

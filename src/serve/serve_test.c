@@ -310,6 +310,17 @@ static void test_questions_are_counted_by_tenant_refused_ones_too(void **state)
     assert_non_null(strstr(answer, "api_queries_total{result=\"failed\"} 1\n"));
 }
 
+static void test_the_stream_tells_of_the_partitions_that_are_here_whichever_they_are(void **state)
+{
+    (void)state;
+    assert_int_equal(request("GET", "/v1/stream", acme_keys.read_key, NULL, NULL), 200);
+    assert_non_null(strstr(answer, "\"partitions\":[]"));
+    counter_add(metrics_counter(metrics, "events_processed_total", "", "partition=\"1\""), 5);
+    counter_add(metrics_counter(metrics, "events_processed_total", "", "partition=\"3\""), 7);
+    assert_int_equal(request("GET", "/v1/stream", acme_keys.read_key, NULL, NULL), 200);
+    assert_non_null(strstr(answer, "\"partitions\":[{\"partition\":1,\"events\":5},{\"partition\":3,\"events\":7}]"));
+}
+
 static void test_rows_beyond_the_bound_are_left_out_and_it_says_so(void **state)
 {
     (void)state;
@@ -658,6 +669,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(test_a_question_is_asked_as_the_tenants_own_user_and_answered),
         TEST(test_questions_are_counted_by_tenant_refused_ones_too),
+        TEST(test_the_stream_tells_of_the_partitions_that_are_here_whichever_they_are),
         TEST(test_rows_beyond_the_bound_are_left_out_and_it_says_so),
         TEST(test_an_answer_cut_at_its_bytes_keeps_the_whole_rows),
         TEST(test_without_the_right_key_nobody_is_answered),

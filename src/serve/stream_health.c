@@ -50,8 +50,10 @@ static bool add_number(struct serve *serve, const struct number *number, const c
     return true;
 }
 
+/* Those that this process has, or had: with others beside it (decision 0023) any of them. */
 static void add_partitions(struct serve *serve, struct buf *out)
 {
+    size_t count = 0;
     json_add_key(out, "partitions");
     buf_add_char(out, '[');
     for (unsigned p = 0; p < PARTITIONS_MAX; p++) {
@@ -59,8 +61,8 @@ static void add_partitions(struct serve *serve, struct buf *out)
         double value;
         snprintf(labels, sizeof labels, "partition=\"%u\"", p);
         if (!metrics_read(serve->metrics, OF_PARTITION[0].metric, labels, &value))
-            break;
-        buf_add_text(out, p ? ",{" : "{");
+            continue;
+        buf_add_text(out, count++ ? ",{" : "{");
         json_add_field_u64(out, "partition", p);
         for (size_t i = 0; i < COUNT_OF(OF_PARTITION); i++)
             add_number(serve, &OF_PARTITION[i], labels, out);

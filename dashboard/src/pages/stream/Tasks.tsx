@@ -3,7 +3,7 @@ import type { StreamHealth, StreamTask } from '../../data/api';
 import { bytes, count, duration, rate } from '../../data/format';
 import { taskRate } from '../../data/stream_rates';
 import { Card } from '../../ui/layout';
-import { SkeletonRows } from '../../ui/states';
+import { Note, SkeletonRows } from '../../ui/states';
 import { useStreamHealth } from './useStreamHealth';
 
 const BEHIND_S = 5;
@@ -13,7 +13,13 @@ export function Tasks(): ReactNode {
   const { now, before } = useStreamHealth();
   return (
     <Card title="Tasks" hint="each takes its share of the visitors, of every tenant" flush>
-      {now ? (
+      {now && now.partitions.length === 0 ? (
+        <Note compact title="No tasks in this process">
+          <p>
+            Where the roles run apart, ask <code>GET /metrics</code> of each <code>weir process</code>.
+          </p>
+        </Note>
+      ) : now ? (
         <div className="table-box" tabIndex={0} role="region" aria-label="Tasks">
           <table className="table" data-testid="stream-tasks">
             <thead>
