@@ -2,7 +2,7 @@
 import glob, json, os, subprocess, threading, time
 
 from crash_test import Load, check
-from data_test import DATA, send_file
+from data_test import DATA, check_tenant, send_file
 from kafka import Kafka, shared
 from scenarios import Skip
 from weir import ROOT, Weir
@@ -50,14 +50,7 @@ def test_the_data_files_give_what_is_expected_through_kafka_also_across_kill_9()
                 weir.kill9()
                 weir.start()
         for name, e in expected.items():
-            read = keys[name]["read_key"]
-            weir.settle("SELECT sum(event_count) FROM events_hourly", e["events"], read)
-            weir.settle("SELECT sum(event_count) FROM sessions", e["events"], read)
-            assert int(weir.one("SELECT count() FROM events_raw", read)) == e["events"]
-            assert int(weir.one("SELECT uniqExact(visitor_id) FROM events_raw", read)) == e["visitors"]
-            by_type = "SELECT event_type, sum(event_count) FROM events_daily GROUP BY event_type"
-            assert {r[0]: int(r[1]) for r in weir.sql(by_type, read)} == e["by_type"]
-            assert int(weir.one("SELECT count() FROM sessions", read)) == e["sessions_gap_30m"]
+            check_tenant(weir, keys[name]["read_key"], e)
         assert weir.stop() == 0
 
 

@@ -2,7 +2,7 @@
 import json, os, random, signal, threading, time, urllib.request
 
 from crash_test import Load, check
-from data_test import DATA, send_file
+from data_test import DATA, check_tenant, send_file
 from kafka import shared
 from roles import Role, Roles
 from scenarios import Skip
@@ -90,17 +90,6 @@ def test_the_data_files_give_what_is_expected_through_two_ingest_and_two_process
             check_tenant(weir, keys[name]["read_key"], e)
         assert weir.stop() == 0
     return "seed %d: %d kills" % (seed, count)
-
-
-def check_tenant(weir, read, e):
-    weir.settle("SELECT sum(event_count) FROM events_hourly", e["events"], read)
-    weir.settle("SELECT sum(event_count) FROM sessions", e["events"], read)
-    assert int(weir.one("SELECT count() FROM events_raw", read)) == e["events"]
-    assert int(weir.one("SELECT uniqExact(visitor_id) FROM events_raw", read)) == e["visitors"]
-    by_type = "SELECT event_type, sum(event_count) FROM events_daily GROUP BY event_type"
-    assert {r[0]: int(r[1]) for r in weir.sql(by_type, read)} == e["by_type"]
-    assert int(weir.one("SELECT count() FROM sessions", read)) == e["sessions_gap_30m"]
-    assert int(float(weir.one("SELECT max(duration_seconds) FROM sessions", read))) == e["longest_session_s"]
 
 
 def await_true(what, seconds=40):
