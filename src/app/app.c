@@ -64,6 +64,7 @@ static enum status open_journal(struct app *app, int *exit_code, struct error *e
                          "journal.backend: kafka with kafka.brokers; or run all in one process, by weir up",
                          backend->name, app->options.command);
     parts_journal_options(app->settings, app->journal_path, &options);
+    parts_journal_use(app->options.roles, app->options.command, &options.use);
     enum status s = backend->open(&options, app->world, app->metrics, &app->journal, err);
     *exit_code = s == ERR_INVALID ? EX_CONFIG : EX_IOERR;
     if (s != OK)

@@ -1,5 +1,6 @@
 #include "app/parts.h"
 
+#include "app/app.h"
 #include "process/state/kv.h"
 #include "world/world.h"
 
@@ -40,6 +41,35 @@ void parts_journal_options(const struct settings *settings, const char *path, st
                    .tls_key = settings->kafka_tls_key,
                    .session_ms = (uint32_t)settings->kafka_session_ms },
     };
+}
+
+#define INPUT (TOPIC_BIT(TOPIC_EVENTS) | TOPIC_BIT(TOPIC_REKEYED))
+#define OUTPUT                                                                                                         \
+    (TOPIC_BIT(TOPIC_ENRICHED) | TOPIC_BIT(TOPIC_WINDOWS) | TOPIC_BIT(TOPIC_SESSIONS) | TOPIC_BIT(TOPIC_LATE) |        \
+     TOPIC_BIT(TOPIC_ALERTS) | TOPIC_BIT(TOPIC_IDENTITIES) | TOPIC_BIT(TOPIC_SEGMENTS) | TOPIC_BIT(TOPIC_WEBHOOKS) |   \
+     TOPIC_BIT(TOPIC_DEAD_LETTERS))
+#define CHANGELOG TOPIC_BIT(TOPIC_CHANGELOG)
+#define CATALOG TOPIC_BIT(TOPIC_CATALOG)
+
+/* docs/kafka.md has it as a table of rights. */
+void parts_journal_use(unsigned roles, const char *as, struct journal_use *out)
+{
+    static const struct {
+        enum app_role role;
+        struct journal_use use;
+    } USES[] = {
+        { APP_INGEST, { NULL, CATALOG, TOPIC_BIT(TOPIC_EVENTS) | TOPIC_BIT(TOPIC_DEAD_LETTERS), 0 } },
+        { APP_PROCESS, { NULL, INPUT | CHANGELOG | CATALOG, INPUT | CHANGELOG | OUTPUT, INPUT | CHANGELOG } },
+        { APP_SERVE, { NULL, OUTPUT | CATALOG, TOPIC_BIT(TOPIC_DEAD_LETTERS) | CATALOG, OUTPUT | CATALOG } },
+    };
+    *out = (struct journal_use){ .as = as };
+    for (size_t i = 0; i < COUNT_OF(USES); i++) {
+        if (!(roles & USES[i].role))
+            continue;
+        out->reads |= USES[i].use.reads;
+        out->writes |= USES[i].use.writes;
+        out->marks |= USES[i].use.marks;
+    }
 }
 
 static const char *text_or_null(const char *text)

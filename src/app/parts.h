@@ -15,6 +15,8 @@ struct engine;
 /* As journal.backend says. */
 const struct journal_backend *parts_journal_backend(const struct settings *settings);
 void parts_journal_options(const struct settings *settings, const char *path, struct journal_options *out);
+/* What the roles (enum app_role) of a process do with the journal. as: borrowed, see journal_use. */
+void parts_journal_use(unsigned roles, const char *as, struct journal_use *out);
 /* data_path is borrowed for the life of what is made with it; the same below. */
 void parts_ingest_options(const struct settings *settings, const char *data_path, struct ingest_options *out);
 void parts_process_options(const struct settings *settings, const char *state_path, uint16_t partitions,

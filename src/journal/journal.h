@@ -103,6 +103,13 @@ struct journal_kafka_options {
     uint32_t session_ms; /* a process that is silent for so long loses its share of the partitions */
 };
 
+/* What a process will do with a journal that others work on, too, as TOPIC_BIT()s: it asks for no more rights, makes
+ * no other topics, and sees at start whether it may. All 0: everything. */
+struct journal_use {
+    const char *as;                /* a short name for it, in names that far backends see; borrowed; or NULL */
+    uint32_t reads, writes, marks; /* marks: topics that marks are moved in */
+};
+
 struct journal_options {
     const char *path;         /* the journal's own directory; made when missing */
     uint16_t partitions;      /* fixed when the journal is made; another number later is refused with the reason */
@@ -119,6 +126,7 @@ struct journal_options {
     /* Opening refuses (ERR_CORRUPT) when acknowledged records at the end of the log are damaged. True: the damaged
      * files are kept beside it as *.damaged, the log is cut before the damage, and what stood behind it is lost. */
     bool cut_damaged;
+    struct journal_use use; /* backends that are not shared ignore it */
     struct journal_kafka_options kafka;
 };
 

@@ -51,10 +51,27 @@ static enum status check_options(const struct journal_kafka_options *options, st
     return OK;
 }
 
+static unsigned lanes_of(uint32_t topics)
+{
+    unsigned lanes = 0;
+    for (unsigned topic = 1; topic < JOURNAL_TOPICS; topic++)
+        if (topics & TOPIC_BIT(topic))
+            lanes |= 1u << kafka_lane_of(topic);
+    return lanes;
+}
+
+static void use_lanes(struct kafka *kafka, const struct journal_use *use)
+{
+    bool all = !use->reads && !use->writes && !use->marks;
+    kafka->reads = lanes_of(all ? UINT32_MAX : use->reads);
+    kafka->writes = lanes_of(all ? UINT32_MAX : use->writes);
+    kafka->marks = lanes_of(all ? UINT32_MAX : use->marks);
+}
+
 static enum status open_probe(struct kafka *kafka, struct error *err)
 {
     char group[KAFKA_NAME_MAX];
-    kafka_group_name(kafka, "probe", 0, group, sizeof group);
+    kafka_group_name(kafka, "reader", 0, group, sizeof group); /* as readers: no right of its own */
     const struct kafka_setting settings[] = { { "group.id", group },
                                               { "isolation.level", "read_committed" },
                                               { "enable.partition.eof", "true" },
@@ -80,6 +97,7 @@ static enum status kafka_open(const struct journal_options *options, struct worl
     kafka->journal = (struct journal){ &journal_kafka, options->partitions, options->partitions };
     kafka->options = *options;
     kafka->world = world;
+    use_lanes(kafka, &options->use);
     kafka->bell = bell_new();
     kafka->lag_bell = bell_new();
     kafka->lags = calloc(options->partitions, sizeof *kafka->lags);

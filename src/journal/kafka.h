@@ -48,6 +48,7 @@ struct kafka {
     struct journal journal;
     struct journal_options options;
     char topics[LANES][KAFKA_NAME_MAX];
+    unsigned reads, writes, marks; /* lanes, as bits: what options.use says */
     struct world *world;
     struct bell *bell;
     _Atomic size_t queued_bytes;
@@ -89,6 +90,11 @@ static inline uint16_t kafka_lane_partitions(const struct kafka *kafka, enum kaf
     return lane == LANE_CATALOG ? 1 : kafka->journal.partitions;
 }
 
+static inline bool kafka_has_lane(unsigned lanes, size_t lane)
+{
+    return lanes >> lane & 1;
+}
+
 /* JOURNAL_BEGIN is no message's: a position is Kafka's offset and one. */
 static inline uint64_t kafka_position(int64_t offset)
 {
@@ -120,13 +126,13 @@ enum status kafka_error(struct error *err, rd_kafka_resp_err_t code, const char 
 /* The same of an error object, which is freed; OK for NULL. */
 enum status kafka_error_take(struct error *err, rd_kafka_error_t *error, const char *what);
 
-/* kafka_topics.c: makes what is missing and checks what is there. */
+/* kafka_topics.c: makes what is missing and checks what is there, of the topics that are used. */
 MUST_CHECK enum status kafka_topics_ready(struct kafka *kafka, struct error *err);
 /* kafka_topic_config.c: what the brokers say of a topic that is there: would it keep what we promise? */
 MUST_CHECK enum status kafka_topic_config_check(struct kafka *kafka, enum kafka_lane lane, int copies,
                                                 struct error *err);
 
-/* kafka_rights.c: does once, without effect, what will be done: what is not allowed is told at start. */
+/* kafka_rights.c: does once, without effect, what options.use says: what is not allowed is told at start. */
 MUST_CHECK enum status kafka_rights_check(struct kafka *kafka, struct error *err);
 
 /* kafka_input.c */

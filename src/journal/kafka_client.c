@@ -178,13 +178,15 @@ static const char *advice(rd_kafka_resp_err_t code)
     case RD_KAFKA_RESP_ERR_SASL_AUTHENTICATION_FAILED:
         return ": check kafka.sasl_mechanism, kafka.sasl_user and kafka.sasl_password";
     case RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED:
-        return ": the user needs the rights Create, Describe, Read and Write on the topics kafka.prefix.*";
+        return ": the user needs Describe on the topic, and Read, Write or Create for this (docs/kafka.md, Rights)";
     case RD_KAFKA_RESP_ERR_GROUP_AUTHORIZATION_FAILED:
-        return ": the user needs the right Read on the groups kafka.prefix.*";
+        return ": the user needs the right Read on the groups kafka.prefix.* (weir ingest: Describe on "
+               "kafka.prefix.reader)";
     case RD_KAFKA_RESP_ERR_CLUSTER_AUTHORIZATION_FAILED:
         return ": the user needs the rights Create and IdempotentWrite on the cluster";
     case RD_KAFKA_RESP_ERR_TRANSACTIONAL_ID_AUTHORIZATION_FAILED:
-        return ": the user needs the rights Describe and Write on the transactional ids kafka.prefix.*";
+        return ": the user needs the right Write on the transactional ids kafka.prefix.* (weir ingest: on "
+               "kafka.prefix.start.ingest)";
     case RD_KAFKA_RESP_ERR__FENCED:
     case RD_KAFKA_RESP_ERR_PRODUCER_FENCED:
     case RD_KAFKA_RESP_ERR_INVALID_PRODUCER_EPOCH:

@@ -84,13 +84,13 @@ static enum status read_metadata(const char *text, struct journal_mark *out, cha
     return OK;
 }
 
-/* Asks for the group's offsets in the partition of each lane: the one that it has is the mark. */
+/* Asks for the group's offsets in the partition of each lane that marks move in: the one that it has is the mark. */
 static rd_kafka_resp_err_t ask(struct kafka *kafka, rd_kafka_t *client, const char *group, int32_t partition,
                                rd_kafka_event_t **out, const rd_kafka_topic_partition_list_t **out_offsets)
 {
     rd_kafka_topic_partition_list_t *places = rd_kafka_topic_partition_list_new(LANES);
     for (size_t i = 0; i < LANES; i++)
-        if (partition < kafka_lane_partitions(kafka, (enum kafka_lane)i))
+        if (kafka_has_lane(kafka->marks, i) && partition < kafka_lane_partitions(kafka, (enum kafka_lane)i))
             rd_kafka_topic_partition_list_add(places, kafka->topics[i], partition);
     rd_kafka_ListConsumerGroupOffsets_t *question = rd_kafka_ListConsumerGroupOffsets_new(group, places);
     rd_kafka_AdminOptions_t *options = rd_kafka_AdminOptions_new(client, RD_KAFKA_ADMIN_OP_LISTCONSUMERGROUPOFFSETS);

@@ -1,7 +1,7 @@
-/* Rights are seen by doing: a transaction with a message in each topic and an offset of a group, which is aborted, and
- * one fetch from each topic. Without it a missing right would show minutes later, in one task, again and again. Another
- * process that looks at the same time fences this one: then the right to the id is there, and that process sees the
- * rest. */
+/* Rights are seen by doing: a transaction with a message in each topic that is written and an offset of a group in each
+ * that has marks, which is aborted, and one fetch from each topic that is read. Without it a missing right would show
+ * minutes later, in one task, again and again. Another process that looks at the same time with the same use fences
+ * this one: then the right to the id is there, and that process sees the rest. */
 #include <stdio.h>
 #include <string.h>
 
@@ -9,17 +9,38 @@
 #include "journal/kafka.h"
 #include "world/world.h"
 
+#define START "start"
+
 static enum status try_offset(struct kafka *kafka, rd_kafka_t *producer, struct error *err)
 {
     char group[KAFKA_NAME_MAX];
-    kafka_group_name(kafka, "start", 0, group, sizeof group);
-    rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new(1);
-    rd_kafka_topic_partition_list_add(list, kafka->topics[LANE_INPUT], 0)->offset = 0;
+    kafka_group_name(kafka, START, 0, group, sizeof group);
+    rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new(LANES);
+    for (size_t i = 0; i < LANES; i++)
+        if (kafka_has_lane(kafka->marks, i))
+            rd_kafka_topic_partition_list_add(list, kafka->topics[i], 0)->offset = 0;
     rd_kafka_consumer_group_metadata_t *metadata = rd_kafka_consumer_group_metadata_new(group);
     rd_kafka_error_t *error = rd_kafka_send_offsets_to_transaction(producer, list, metadata, KAFKA_WAIT_MS);
     rd_kafka_consumer_group_metadata_destroy(metadata);
     rd_kafka_topic_partition_list_destroy(list);
     return kafka_error_take(err, error, "move the offset of a group");
+}
+
+/* One topic after the other, so that it is known which was refused. Its message is purged then, and committing, which
+ * cannot succeed any more, says why. */
+static enum status try_topic(struct kafka *kafka, rd_kafka_t *producer, enum journal_topic topic, struct error *err)
+{
+    char what[KAFKA_TROUBLE_MAX];
+    struct journal_chunk nothing = { .topic = (uint16_t)topic };
+    snprintf(what, sizeof what, "write to topic %s", kafka->topics[kafka_lane_of(topic)]);
+    rd_kafka_resp_err_t code = kafka_produce(producer, kafka, &nothing, KAFKA_UNNUMBERED, NULL);
+    if (code)
+        return kafka_error(err, code, "%s", what);
+    rd_kafka_flush(producer, KAFKA_WAIT_MS);
+    if (!kafka->trouble)
+        return OK;
+    enum status s = kafka_error_take(err, rd_kafka_commit_transaction(producer, KAFKA_WAIT_MS), what);
+    return s == OK ? kafka_error(err, kafka->trouble, "%s", what) : s;
 }
 
 static enum status try_transaction(struct kafka *kafka, rd_kafka_t *producer, struct error *err)
@@ -29,14 +50,10 @@ static enum status try_transaction(struct kafka *kafka, rd_kafka_t *producer, st
         kafka_error_take(err, rd_kafka_init_transactions(producer, KAFKA_WAIT_MS), "begin with transactions");
     if (s == OK)
         s = kafka_error_take(err, rd_kafka_begin_transaction(producer), "begin a transaction");
-    for (size_t i = 0; i < LANES && s == OK; i++) {
-        struct journal_chunk nothing = { .topic = (uint16_t)ONE_OF[i] };
-        rd_kafka_resp_err_t code = kafka_produce(producer, kafka, &nothing, KAFKA_UNNUMBERED, NULL);
-        s = code ? kafka_error(err, code, "write to topic %s", kafka->topics[i]) : OK;
-    }
-    if (s == OK)
-        rd_kafka_flush(producer, KAFKA_WAIT_MS);
-    if (s == OK)
+    for (size_t i = 0; i < LANES && s == OK; i++)
+        if (kafka_has_lane(kafka->writes, i))
+            s = try_topic(kafka, producer, ONE_OF[i], err);
+    if (s == OK && kafka->marks)
         s = try_offset(kafka, producer, err);
     if (s == OK)
         s = kafka_error_take(err, rd_kafka_abort_transaction(producer, KAFKA_WAIT_MS), "abort a transaction");
@@ -45,21 +62,24 @@ static enum status try_transaction(struct kafka *kafka, rd_kafka_t *producer, st
 
 static void on_delivered(rd_kafka_t *producer, const rd_kafka_message_t *message, void *self)
 {
-    struct kafka *kafka = self;
     (void)producer;
-    /* Those that wait for one that was refused are purged: not the reason. */
-    if (message->err && message->err != RD_KAFKA_RESP_ERR__PURGE_QUEUE &&
-        message->err != RD_KAFKA_RESP_ERR__PURGE_INFLIGHT && !kafka->trouble) {
-        kafka->trouble = message->err;
-        snprintf(kafka->trouble_text, sizeof kafka->trouble_text, "write to topic %s",
-                 rd_kafka_topic_name(message->rkt));
-    }
+    if (message->err)
+        ((struct kafka *)self)->trouble = message->err;
+}
+
+/* The uses have ids of their own: whoever fences this process has the same rights. */
+static void name_id(const struct kafka *kafka, char *to, size_t n)
+{
+    const char *as = kafka->options.use.as;
+    char name[KAFKA_NAME_MAX];
+    snprintf(name, sizeof name, START "%s%s", as ? "." : "", as ? as : "");
+    kafka_group_name(kafka, name, 0, to, n);
 }
 
 static enum status check_writing(struct kafka *kafka, struct error *err)
 {
     char id[KAFKA_NAME_MAX];
-    kafka_group_name(kafka, "start", 0, id, sizeof id);
+    name_id(kafka, id, sizeof id);
     const struct kafka_setting settings[] = { { "transactional.id", id },
                                               { "transaction.timeout.ms", "30000" },
                                               { "message.timeout.ms", "10000" },
@@ -71,8 +91,6 @@ static enum status check_writing(struct kafka *kafka, struct error *err)
         return s;
     kafka->trouble = RD_KAFKA_RESP_ERR_NO_ERROR;
     s = try_transaction(kafka, producer, err);
-    if (s != OK && s != ERR_CLOSED && kafka->trouble)
-        s = kafka_error(err, kafka->trouble, "%s", kafka->trouble_text);
     rd_kafka_destroy(producer);
     return s == ERR_CLOSED ? OK : s;
 }
@@ -81,7 +99,8 @@ static enum status assign(struct kafka *kafka, struct error *err)
 {
     rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new(LANES);
     for (size_t i = 0; i < LANES; i++)
-        rd_kafka_topic_partition_list_add(list, kafka->topics[i], 0)->offset = RD_KAFKA_OFFSET_END;
+        if (kafka_has_lane(kafka->reads, i))
+            rd_kafka_topic_partition_list_add(list, kafka->topics[i], 0)->offset = RD_KAFKA_OFFSET_END;
     rd_kafka_resp_err_t code = rd_kafka_assign(kafka->probe, list);
     rd_kafka_topic_partition_list_destroy(list);
     return code ? kafka_error(err, code, "read the topics") : OK;
@@ -100,7 +119,7 @@ static enum status check_reading(struct kafka *kafka, struct error *err)
 {
     enum status s = assign(kafka, err);
     int64_t end_us = world_mono_us(kafka->world) + KAFKA_WAIT_MS * 1000LL;
-    for (unsigned seen = 0; s == OK && seen != (1u << LANES) - 1;) {
+    for (unsigned seen = 0; s == OK && seen != kafka->reads;) {
         rd_kafka_message_t *message = rd_kafka_consumer_poll(kafka->probe, 100);
         if (message && (message->err == RD_KAFKA_RESP_ERR__PARTITION_EOF || !message->err))
             seen |= lane_bit(kafka, message);
@@ -118,6 +137,7 @@ static enum status check_reading(struct kafka *kafka, struct error *err)
 
 enum status kafka_rights_check(struct kafka *kafka, struct error *err)
 {
-    enum status s = check_writing(kafka, err);
-    return s == OK ? check_reading(kafka, err) : s;
+    enum status s =
+        check_reading(kafka, err); /* first: a mark that cannot be moved may be a topic that cannot be read */
+    return s == OK ? check_writing(kafka, err) : s;
 }

@@ -159,6 +159,7 @@ enum status kafka_topics_ready(struct kafka *kafka, struct error *err)
 {
     enum status s = OK;
     for (enum kafka_lane lane = 0; lane < LANES && s == OK; lane++)
-        s = ready(kafka, lane, err);
+        if (kafka_has_lane(kafka->reads | kafka->writes, lane))
+            s = ready(kafka, lane, err);
     return s;
 }

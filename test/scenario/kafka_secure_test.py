@@ -1,30 +1,46 @@
 """Kafka with TLS, passwords and rights: what is right works, and each thing that is wrong is one clear error at start, soon, which names what to do."""
-import os, subprocess, tempfile
+import os, re, subprocess, tempfile
 from concurrent.futures import ThreadPoolExecutor
 
 from kafka import SCRIPT, Kafka, shared
+from roles import Role, Roles
+from roles_test import await_true, wait_until_known
 from weir import Weir
 
 USERS = ["weir", "no-rights", "no-write", "no-read", "no-group", "no-id"]
+# docs/kafka.md has the same as a table: what each role needs, and here no more, of the prefix ROLES. Create is the one's who is there first.
+ROLES = "troles"
+TOPIC, GROUP, ID = "--topic", "--group", "--transactional-id"
+ROLE_RIGHTS = [
+    ("ingest", "Write", [(TOPIC, "input"), (TOPIC, "output"), (ID, "start.ingest")]),
+    ("ingest", "Read", [(TOPIC, "catalog")]),
+    ("ingest", "Describe", [(GROUP, "reader")]),
+    ("process", "Write", [(TOPIC, "input"), (TOPIC, "changelog"), (TOPIC, "output"), (ID, "")]),
+    ("process", "Read", [(TOPIC, "input"), (TOPIC, "changelog"), (TOPIC, "catalog"), (GROUP, "")]),
+    ("process", "Create", [(TOPIC, "")]),
+    ("serve", "Write", [(TOPIC, "output"), (TOPIC, "catalog"), (ID, "")]),
+    ("serve", "Read", [(TOPIC, "output"), (TOPIC, "catalog"), (GROUP, "")]),
+]
 _secure = []
 
 
 def secure():
-    """One broker with TLS and users for all tests here. Each user has all rights that docs/kafka.md names but the one it is named for."""
+    """One broker with TLS and users for all tests here. Each user has all rights that docs/kafka.md names for `weir up` but the one it is named for,
+    or what it names for a role."""
     if not _secure:
         import atexit
-        kafka = Kafka(users=["%s:pw-of-%s" % (user, user) for user in USERS])
+        kafka = Kafka(users=["%s:pw-of-%s" % (user, user) for user in [*USERS, *sorted({right[0] for right in ROLE_RIGHTS})]])
         atexit.register(kafka.__exit__)
         kafka.start()
-        rights = [("--topic", ["Create", "Describe"], []), ("--topic", ["Read"], ["no-read"]), ("--topic", ["Write"], ["no-write"]),
-                  ("--group", ["Read", "Describe"], ["no-group"]), ("--transactional-id", ["Write", "Describe"], ["no-id"])]
+        rights = [([user for user in USERS if user not in ("no-rights", without)], operation, [(kind, "t")]) for kind, operation, without in (
+                  (TOPIC, "Create", ""), (TOPIC, "Describe", ""), (TOPIC, "Read", "no-read"), (TOPIC, "Write", "no-write"), (GROUP, "Read", "no-group"),
+                  (ID, "Write", "no-id"))]
+        rights += [([user], operation, [(kind, "%s.%s" % (ROLES, name)) for kind, name in on]) for user, operation, on in ROLE_RIGHTS]
 
         def allow(right):
-            kind, operations, without = right
-            words = ["--add", kind, "t", "--resource-pattern-type", "prefixed"]
-            words += [w for operation in operations for w in ("--operation", operation)]
-            words += [w for user in USERS if user not in without + ["no-rights"] for w in ("--allow-principal", "User:" + user)]
-            kafka.tool("org.apache.kafka.tools.AclCommand", *words)
+            users, operation, on = right
+            words = ["--add", "--operation", operation, "--resource-pattern-type", "prefixed", *(w for pair in on for w in pair)]
+            kafka.tool("org.apache.kafka.tools.AclCommand", *words, *(w for user in users for w in ("--allow-principal", "User:" + user)))
 
         with ThreadPoolExecutor(2) as pool:
             list(pool.map(allow, rights))
@@ -47,14 +63,14 @@ def weir_as(user="weir", password=None, mechanism="PLAIN", **more):
     return weir
 
 
-def refused(weir, *words, code=78, seconds=20):
+def refused(weir, *words, code=78, seconds=20, command="up"):
     """It ends by itself, soon, with the code; its last line has the words, and no line the password."""
     weir.spawn()
     try:
         assert weir.process.wait(seconds) == code, weir.process.returncode
         text = weir.log_text()
         last = text.strip().splitlines()[-1]
-        assert last.startswith("weir up: ") and all(word in last for word in words), text[-2000:]
+        assert last.startswith("weir %s: " % command) and all(word in last for word in words), text[-2000:]
         assert weir.environment.get("KAFKA_PASSWORD", "\0") not in text
     except subprocess.TimeoutExpired:
         raise AssertionError("still there after %d s: %s" % (seconds, weir.log_text()[-2000:]))
@@ -90,11 +106,47 @@ def test_wrong_credentials_and_authorities_are_told_at_once():
 
 
 def test_a_missing_right_is_named_at_start():
-    refused(weir_as("no-rights"), "rights Create, Describe, Read and Write on the topics")
-    refused(weir_as("no-write"), "rights Create, Describe, Read and Write on the topics")
-    refused(weir_as("no-read"), "rights Create, Describe, Read and Write on the topics")
+    refused(weir_as("no-rights"), "look at topic", "needs Describe on the topic")
+    refused(weir_as("no-write"), "write to topic", "Write")
+    refused(weir_as("no-read"), "read topic", "Read")
     refused(weir_as("no-group"), "right Read on the groups")
-    refused(weir_as("no-id"), "rights Describe and Write on the transactional ids")
+    refused(weir_as("no-id"), "right Write on the transactional ids")
+
+
+def run_as(role, user):
+    """The role in an environment of its own, which is as the others' but for the user."""
+    with open(os.path.join(role.config, "environments", "dev.yaml")) as f:
+        text = f.read()
+    with open(os.path.join(role.config, "environments", user + ".yaml"), "w") as f:
+        f.write(text.replace("kafka.sasl_user: weir\n", "kafka.sasl_user: %s\n" % user))
+    role.env, role.environment["KAFKA_PASSWORD"] = user, "pw-of-" + user
+    return role
+
+
+def test_each_role_needs_its_own_rights_only_and_those_of_another_do_not_do():
+    weir = Roles(re.sub("kafka.prefix: .*", "kafka.prefix: " + ROLES, settings()))
+    try:
+        for role in weir.all():
+            run_as(role, role.role)
+        process = weir.processes[0].spawn()
+        await_true(lambda: "topic_made topic=%s.catalog" % ROLES in process.log_text())
+        for role in weir.serve, *weir.ingests:
+            role.spawn()
+        for role in weir.all():
+            role.await_ready()
+        key = weir.tenant("least")
+        wait_until_known(weir, key["write_key"])
+        events = [{"visitor_id": "v%d" % i, "event_type": "view", "event_name": "n"} for i in range(99)] + [{"event_type": "no visitor"}]
+        status, answer = weir.post("/track", events, key["write_key"])
+        assert (status, answer["accepted"], answer["rejected"]) == (200, 99, 1), (status, answer)
+        weir.settle("SELECT count() FROM events_raw", 99, key["read_key"])
+        weir.settle("SELECT sum(event_count) FROM sessions", 99, key["read_key"])
+        weir.settle("SELECT count() FROM dead_letters", 1, key["read_key"])
+        assert weir.stop() == 0
+        refused(run_as(Role("serve", weir.config), "process"), "read topic %s.output" % ROLES, command="serve")
+        refused(run_as(Role("process", weir.config), "serve"), "look at topic %s.input" % ROLES, command="process")
+    finally:
+        weir.close()
 
 
 def test_a_secret_that_is_not_there_ends_before_any_connection_and_none_is_shown():
