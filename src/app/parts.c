@@ -105,6 +105,7 @@ void parts_ingest_options(const struct settings *settings, const char *data_path
     out->data_path = data_path;
     out->quota_standard_per_minute = (uint64_t)settings->quota_standard;
     out->quota_enterprise_per_minute = (uint64_t)settings->quota_enterprise;
+    out->quota_processes = (uint32_t)settings->quota_processes;
     out->retention_days = (int32_t)settings->retention_days;
     out->unpacked_bytes_max = (size_t)settings->ingest_inflated_bytes_max;
     out->in_flight_bytes_max = (size_t)settings->journal_queue_bytes_max;

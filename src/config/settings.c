@@ -48,6 +48,8 @@ static const struct option ROWS[] = {
             "Events a minute for tenants of tier standard; beyond it 429 with Retry-After."),
     INTEGER("quota.enterprise", quota_enterprise, "100000", 1, 1000000000000,
             "Events a minute for tenants of tier enterprise; beyond it 429 with Retry-After."),
+    INTEGER("quota.processes", quota_processes, "1", 1, 10000,
+            "How many weir ingest share the load: each lets its part of every tenant's quota through."),
     INTEGER("retention_days", retention_days, "400", 1, 36500,
             "Days that events are kept where the tenant says nothing else; older ones are refused with the verdict "
             "older_than_retention."),

@@ -30,7 +30,7 @@ struct settings {
     int64_t ingest_head_timeout_ms, ingest_body_timeout_ms, ingest_idle_timeout_ms, ingest_answer_timeout_ms;
     int64_t ingest_future_skew_ms, ingest_drain_timeout_ms;
 
-    int64_t quota_standard, quota_enterprise, retention_days, retention_every_ms;
+    int64_t quota_standard, quota_enterprise, quota_processes, retention_days, retention_every_ms;
 
     setting_text api_host, api_tls_certificate, api_tls_key;
     int64_t api_port, api_connections_max, api_listeners_max, api_query_timeout_ms, api_queries_max,

@@ -50,7 +50,7 @@ static enum status core_init(struct core *core, struct error *err)
     const struct ingest_options *options = &core->options;
     const struct core_shared *shared = &core->shared;
     struct member_options tenants = { options->quota_standard_per_minute, options->quota_enterprise_per_minute,
-                                      options->retention_days };
+                                      options->quota_processes, options->retention_days };
     struct inflate_limits limits = { options->unpacked_bytes_max, options->unpacked_ratio_max, RATIO_FREE_BYTES };
     enum status s =
         members_new(&tenants, shared->catalog, shared->metrics, shared->quotas, shared->world, &core->members, err);

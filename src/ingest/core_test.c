@@ -86,6 +86,14 @@ static void test_the_default_quota_is_ten_thousand(void **state)
     expect_answer(post_many(fixture, "default_quota_write", 1), 429, "over_quota");
 }
 
+static void test_one_of_several_processes_lets_its_part_of_the_quota_through(void **state)
+{
+    struct core_fixture *fixture = *state;
+    expect_answer(post_many(fixture, "small_write", 34), 200, "\"accepted\":34"); /* of 100, rounded up */
+    expect_answer(post_many(fixture, "small_write", 1), 429, "over_quota");
+    expect_answer(post_many(fixture, "acme_write", 500), 200, "\"accepted\":500"); /* no quota has no parts */
+}
+
 static void test_a_full_journal_is_503_and_gives_the_quota_back(void **state)
 {
     struct core_fixture *fixture = *state;
@@ -189,6 +197,8 @@ int main(void)
         CORE_TEST(test_all_requests_of_a_turn_are_one_commit),
         CORE_TEST(test_quota_takes_whole_requests),
         CORE_TEST(test_the_default_quota_is_ten_thousand),
+        cmocka_unit_test_setup_teardown(test_one_of_several_processes_lets_its_part_of_the_quota_through,
+                                        core_fixture_setup_one_of_three, core_fixture_teardown),
         cmocka_unit_test_setup_teardown(test_a_full_journal_is_503_and_gives_the_quota_back,
                                         core_fixture_setup_tiny_journal, core_fixture_teardown),
         cmocka_unit_test_setup_teardown(test_commits_grow_while_the_journal_is_busy, core_fixture_setup_one_commit,

@@ -41,6 +41,7 @@ void ingest_options_init(struct ingest_options *options)
         .loops = 1,
         .quota_standard_per_minute = 10000,
         .quota_enterprise_per_minute = 100000,
+        .quota_processes = 1,
         .retention_days = 90,
         .unpacked_bytes_max = 16u << 20,
         .unpacked_ratio_max = 200,

@@ -23,6 +23,7 @@ struct ingest_options {
     const char *data_path;              /* directory for ingest.salt; NULL: salts in memory alone */
     uint64_t quota_standard_per_minute; /* events a minute of tenants of tier standard; 10,000; UINT64_MAX unlimited */
     uint64_t quota_enterprise_per_minute; /* of tier enterprise; 100,000 */
+    uint32_t quota_processes;             /* among which the load is spread: this one lets its part through; 1 */
     int32_t retention_days;               /* of tenants that name none; -1: unlimited; 90. Older events are refused */
     size_t unpacked_bytes_max;            /* of a compressed body; 16 MiB */
     uint32_t unpacked_ratio_max;          /* output : input, beyond 1 MiB of output; 200 */

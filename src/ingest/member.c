@@ -46,16 +46,24 @@ struct members {
     struct member *slots[MEMBER_SLOTS];
 };
 
+/* Rounded up: who has a quota gets something through everywhere. */
+static uint64_t part_of(uint64_t per_minute, uint32_t processes)
+{
+    assert(processes > 0);
+    return per_minute == QUOTA_UNLIMITED ? per_minute : per_minute / processes + (per_minute % processes != 0);
+}
+
 static void member_learn(struct members *members, struct member *member, const struct tenant *tenant)
 {
     const struct member_options *options = &members->options;
     if (!tenant)
         return; /* gone: no key and no name leads here any more */
     memcpy(member->placement, tenant->placement, sizeof member->placement);
-    member->quota_per_minute = tenant->quota_per_minute;
-    if (member->quota_per_minute == 0)
-        member->quota_per_minute =
+    uint64_t per_minute = tenant->quota_per_minute;
+    if (per_minute == 0)
+        per_minute =
             tenant->tier == TIER_ENTERPRISE ? options->quota_enterprise_per_minute : options->quota_standard_per_minute;
+    member->quota_per_minute = part_of(per_minute, options->quota_processes);
     member->retention_days = tenant->retention_days ? tenant->retention_days : options->retention_days;
     member->view = (struct event_tenant){ slice_from(member->id), slice_from(member->placement), INT64_MIN };
 }

@@ -25,9 +25,9 @@ struct member_type;
 struct member {
     struct member *next_in_slot;
     char id[TENANT_ID_MAX + 1], placement[TENANT_ID_MAX + 1];
-    uint64_t quota_per_minute;
-    int32_t retention_days;   /* -1: unlimited */
-    struct event_tenant view; /* as event_body_parse wants it; oldest_ms is set for each request */
+    uint64_t quota_per_minute; /* this process's part of it */
+    int32_t retention_days;    /* -1: unlimited */
+    struct event_tenant view;  /* as event_body_parse wants it; oldest_ms is set for each request */
     struct quota *quota;
     struct histogram *latency;
     struct counter *dropped[DROP_REASONS];
@@ -46,7 +46,8 @@ struct member {
 
 struct member_options {
     uint64_t quota_standard_per_minute, quota_enterprise_per_minute;
-    int32_t retention_days; /* of tenants that have no own; -1: unlimited */
+    uint32_t quota_processes; /* among which a tenant's load is spread (decision 0034) */
+    int32_t retention_days;   /* of tenants that have no own; -1: unlimited */
 };
 
 struct members;

@@ -85,7 +85,8 @@ static void fixture_wake(void *self)
 static void fixture_warning(void *self, const char *tenant_id, uint32_t used_percent, uint64_t per_minute)
 {
     assert_true(used_percent >= 80);
-    assert_int_equal(per_minute, strcmp(tenant_id, "small") == 0 ? 100 : 10000);
+    uint32_t whole = strcmp(tenant_id, "small") == 0 ? 100 : 10000, processes = at(self)->quota_processes;
+    assert_int_equal(per_minute, (whole + processes - 1) / processes);
     at(self)->warnings++;
 }
 
@@ -100,6 +101,7 @@ static void start_core(struct core_fixture *fixture, uint32_t commits_in_flight_
     struct error err = { 0 };
     ingest_options_init(&options);
     options.commits_in_flight_max = commits_in_flight_max;
+    options.quota_processes = fixture->quota_processes;
     options.verdicts_max = 3;
     options.in_flight_bytes_max = 4u << 20;
     options.quota_warning = fixture_warning;
@@ -131,7 +133,8 @@ static void open_journal(struct core_fixture *fixture, uint64_t total_bytes_max)
     assert_int_equal(journal_memory.reader_open(fixture->journal, &read, &fixture->reader, NULL), OK);
 }
 
-static struct core_fixture *core_fixture_new(uint64_t total_bytes_max, uint32_t commits_in_flight_max)
+static struct core_fixture *core_fixture_new(uint64_t total_bytes_max, uint32_t commits_in_flight_max,
+                                             uint32_t quota_processes)
 {
     struct core_fixture *fixture = calloc(1, sizeof *fixture);
     assert_non_null(fixture);
@@ -144,13 +147,14 @@ static struct core_fixture *core_fixture_new(uint64_t total_bytes_max, uint32_t 
     fixture->quotas = quota_table_new();
     assert_int_equal(salt_open(&fixture->world, NULL, &fixture->salt, NULL), OK);
     open_journal(fixture, total_bytes_max);
+    fixture->quota_processes = quota_processes;
     start_core(fixture, commits_in_flight_max);
     return fixture;
 }
 
 int core_fixture_setup(void **state)
 {
-    *state = core_fixture_new(0, 32);
+    *state = core_fixture_new(0, 32, 1);
     return 0;
 }
 
@@ -162,7 +166,7 @@ static void mark_done(struct journal_commit *commit, enum status status, const c
 
 int core_fixture_setup_tiny_journal(void **state)
 {
-    struct core_fixture *fixture = *state = core_fixture_new(4096, 32);
+    struct core_fixture *fixture = *state = core_fixture_new(4096, 32, 1);
     struct journal_mark mark = { .group = "reader", .partition = JOURNAL_ALL_PARTITIONS, .position = JOURNAL_BEGIN };
     enum status kept = ERR_CLOSED;
     struct journal_commit commit = { .marks = &mark, .mark_count = 1, .done = mark_done, .context = &kept };
@@ -172,9 +176,15 @@ int core_fixture_setup_tiny_journal(void **state)
     return kept == OK ? 0 : -1;
 }
 
+int core_fixture_setup_one_of_three(void **state)
+{
+    *state = core_fixture_new(0, 32, 3);
+    return 0;
+}
+
 int core_fixture_setup_one_commit(void **state)
 {
-    *state = core_fixture_new(0, 1);
+    *state = core_fixture_new(0, 1, 1);
     return 0;
 }
 

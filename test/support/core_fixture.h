@@ -47,12 +47,14 @@ struct core_fixture {
     size_t exchange_count;
     uint64_t answer_count;
     unsigned wakes, warnings;
+    uint32_t quota_processes;
 };
 
 int core_fixture_setup(void **state);
 /* Room for a few events only, and a reader that has read nothing: so nothing may be deleted. */
 int core_fixture_setup_tiny_journal(void **state);
-int core_fixture_setup_one_commit(void **state); /* in flight at a time */
+int core_fixture_setup_one_commit(void **state);   /* in flight at a time */
+int core_fixture_setup_one_of_three(void **state); /* processes that share the quotas */
 int core_fixture_teardown(void **state);
 #define CORE_TEST(name) cmocka_unit_test_setup_teardown(name, core_fixture_setup, core_fixture_teardown)
 
