@@ -123,6 +123,8 @@ enum status kafka_status(rd_kafka_resp_err_t code);
 /* error_set with kafka_status and librdkafka's words, and what to do. */
 PRINTF_LIKE(3, 4)
 enum status kafka_error(struct error *err, rd_kafka_resp_err_t code, const char *format, ...);
+/* The same of what a consumer got instead of a message. */
+enum status kafka_message_error(struct error *err, const rd_kafka_message_t *message);
 /* The same of an error object, which is freed; OK for NULL. */
 enum status kafka_error_take(struct error *err, rd_kafka_error_t *error, const char *what);
 

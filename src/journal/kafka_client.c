@@ -211,6 +211,14 @@ enum status kafka_error(struct error *err, rd_kafka_resp_err_t code, const char 
     return error_set(err, kafka_status(code), "kafka: %s: %s%s", what, rd_kafka_err2str(code), advice(code));
 }
 
+enum status kafka_message_error(struct error *err, const rd_kafka_message_t *message)
+{
+    if (!message->rkt) /* of the consumer itself: its group */
+        return kafka_error(err, message->err, "read: %s", rd_kafka_message_errstr(message));
+    return kafka_error(err, message->err, "read topic %s, partition %d", rd_kafka_topic_name(message->rkt),
+                       message->partition);
+}
+
 enum status kafka_error_take(struct error *err, rd_kafka_error_t *error, const char *what)
 {
     if (!error)

@@ -148,7 +148,7 @@ static enum status notice(struct kafka_reader *reader, const rd_kafka_message_t 
     enum status s = kafka_status(message->err);
     if (s == ERR_RETRY)
         return OK; /* the client tries again by itself */
-    return kafka_error(err, message->err, "read %s/%d", rd_kafka_topic_name(message->rkt), message->partition);
+    return kafka_message_error(err, message);
 }
 
 /* The message as a chunk. False: not of the reader's topics. */

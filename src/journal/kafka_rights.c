@@ -124,7 +124,7 @@ static enum status check_reading(struct kafka *kafka, struct error *err)
         if (message && (message->err == RD_KAFKA_RESP_ERR__PARTITION_EOF || !message->err))
             seen |= lane_bit(kafka, message);
         else if (message && kafka_status(message->err) != ERR_RETRY)
-            s = kafka_error(err, message->err, "read topic %s", rd_kafka_topic_name(message->rkt));
+            s = kafka_message_error(err, message);
         else if (!message && world_mono_us(kafka->world) > end_us)
             s = error_set(err, ERR_RETRY, "kafka: the topics of %s.* cannot be read: no answer in %d s",
                           kafka->options.kafka.prefix, KAFKA_WAIT_MS / 1000);
