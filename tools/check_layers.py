@@ -7,6 +7,7 @@ import os, re, sys
 ALLOWED = {
     "base": {"world"},  # role.c and retry.c: time for their waits
     "world": {"base"},
+    "avro": {"base"},
     "config": {"base", "world", "event", "expr", "script"},
     "event": {"base", "world"},
     "expr": {"base", "world", "event"},
@@ -24,7 +25,7 @@ ALLOWED = {
     "serve": {"base", "world", "event", "http", "journal", "catalog", "process", "store", "replay"},
     "trial": {"base", "world", "config", "event", "journal", "process"},  # the real stream in virtual time, for `weir test`
     "schema": {"base", "world", "config", "event", "expr", "store"},  # what follows from the event types, as text
-    "cli": {"base", "world", "config", "event", "expr", "catalog", "trial", "schema"},
+    "cli": {"base", "world", "config", "event", "expr", "catalog", "trial", "schema", "avro"},
     "app": {"base", "world", "config", "event", "expr", "http", "journal", "catalog", "olap", "ingest", "process", "store", "deliver", "replay", "retention", "schema", "serve", "cli"},
 }
 # Of another stage only these headers may be used.

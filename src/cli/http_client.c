@@ -132,8 +132,13 @@ static void request_prepare(struct http_client *client, const char *method, cons
     curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, take_body);
     curl_easy_setopt(curl, CURLOPT_WRITEDATA, client);
     if (client->options.key_is_basic && client->options.key && *client->options.key) {
-        curl_easy_setopt(curl, CURLOPT_USERNAME, client->options.key);
-        curl_easy_setopt(curl, CURLOPT_PASSWORD, "");
+        curl_easy_setopt(curl, CURLOPT_HTTPAUTH, CURLAUTH_BASIC);
+        if (strchr(client->options.key, ':')) {
+            curl_easy_setopt(curl, CURLOPT_USERPWD, client->options.key);
+        } else {
+            curl_easy_setopt(curl, CURLOPT_USERNAME, client->options.key);
+            curl_easy_setopt(curl, CURLOPT_PASSWORD, "");
+        }
     }
     if (body.p) {
         curl_easy_setopt(curl, CURLOPT_POSTFIELDS, body.p);

@@ -11,7 +11,7 @@ struct http_client;
 struct http_client_options {
     const char *url;        /* "http://127.0.0.1:8001", a trailing slash is fine; paths are appended to it */
     const char *key;        /* sent as "Authorization: Bearer KEY"; NULL or "": none */
-    bool key_is_basic;      /* sent as Basic with the key as user instead: for write keys */
+    bool key_is_basic;      /* sent as Basic instead, with the key as USER or USER:PASSWORD: for write keys */
     int64_t connect_ms;     /* 0: 5,000 */
     int64_t timeout_ms;     /* for the whole request; 0: 60,000 */
     size_t body_bytes_max;  /* of an answer; 0: 256 MiB */

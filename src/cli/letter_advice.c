@@ -24,6 +24,9 @@ static const struct advice {
     { "bad_utf8", "it is not UTF-8: `--filter 'iconv -f latin1 -t utf-8'` mends text of Western Europe" },
     { "duplicate_field", "a field is there twice: a --filter that reads and writes JSON (jq -c .) keeps the last" },
     { "too_many_events", "the request had more than 10,000 events: send the rest again in smaller requests" },
+    { "bad_record",
+      "a record of a foreign topic could not be read (see the message): mend its sender or its schema, and send "
+      "it again" },
     { "corrupt_record", "the journal holds bytes that are no event: nothing to replay; check the disk" },
     { "unreadable_record", "the journal holds bytes that are no event: nothing to replay; check the disk" },
     { "refused_by_store",

@@ -14,6 +14,8 @@
 #include "cli/args.h"
 #include "cli/commands.h"
 #include "cli/http_client.h"
+#include "cli/registry.h"
+#include "cli/source_avro.h"
 #include "cli/source_record.h"
 #include "cli/term.h"
 #include "config/config.h"
@@ -26,7 +28,7 @@
 #define PARTITIONS_MAX 1024 /* of a topic, with --until-end */
 
 struct source_options {
-    const char *config, *env, *brokers, *url, *key, *path, *group, *member, *from;
+    const char *config, *env, *brokers, *url, *key, *path, *group, *member, *from, *format, *registry;
     int64_t batch;
     bool until_end, json;
     struct args_texts topics;
@@ -45,6 +47,9 @@ static const struct arg ARGS[] = {
     ARG_TEXT_ENV(struct source_options, key, "key", 'k', "KEY", NULL, "WEIR_WRITE_KEY",
                  "write key: whose events they become"),
     ARG_TEXT(struct source_options, path, "path", 0, "PATH", "/track", "endpoint: which names the fields have"),
+    ARG_TEXT(struct source_options, format, "format", 'f', "json|avro", "json",
+             "what the records are; avro: in Confluent's framing, with a schema registry"),
+    ARG_TEXT(struct source_options, registry, "registry", 0, "URL", NULL, "default: the setting registry.url"),
     ARG_TEXT(struct source_options, config, "config", 'c', "DIR", "config",
              "directory with platform.yaml and environments/: kafka.security and the others"),
     ARG_TEXT(struct source_options, env, "env", 'e', "NAME", "dev", "environment: environments/NAME.yaml"),
@@ -57,11 +62,12 @@ static const struct args_command SOURCE = {
     .name = "source",
     .summary = "read events from foreign Kafka topics",
     .description =
-        "Reads JSON objects, with the fields that POST /track understands, and hands them to weir. Each counts "
-        "once, also after a crash of either side.\n"
+        "Reads JSON objects, with the fields that POST /track understands, or Avro records, and hands them to weir. "
+        "Each counts once, also after a crash of either side.\n"
         "What is no event becomes a dead letter with topic, partition and offset. Runs until SIGTERM.",
     .examples = "  weir source --topic orders --key wk_…\n"
-                "  weir source --topic orders --topic clicks --brokers kafka1:9092 --from end --until-end\n",
+                "  weir source --topic orders --topic clicks --brokers kafka1:9092 --from end --until-end\n"
+                "  weir source --topic purchases --format avro --registry http://registry:8081 --key wk_…\n",
     .args = ARGS,
     .arg_count = COUNT_OF(ARGS),
 };
@@ -71,6 +77,8 @@ struct source {
     rd_kafka_t *consumer;
     struct http_client *http;
     struct source_writer *writer;
+    struct registry *registry;
+    struct source_avro *avro; /* NULL: records are JSON */
     struct buf body;
     rd_kafka_message_t *held[BATCH_RECORDS_MAX];
     size_t held_count;
@@ -199,19 +207,47 @@ static uint64_t number_behind(struct slice body, const char *name)
     return at ? strtoull(at + strlen(name), NULL, 10) : 0;
 }
 
-static void fill_body(struct source *source)
+/* Waits for a registry that does not answer: whether a record is good is not known before. */
+static enum status read_avro(struct source *source, struct source_record *record, struct error *err)
+{
+    enum status s = OK;
+    struct slice event = { 0 };
+    for (bool told = false; !ended; told = true) {
+        s = source_avro_read(source->avro, record->value, &event, err);
+        if (s != ERR_RETRY)
+            break;
+        if (!told)
+            fprintf(stderr, "weir source: %s: trying again\n", err->text);
+        pause_ms(500);
+    }
+    if (s == OK)
+        record->value = event;
+    else if (s == ERR_INVALID)
+        record->fault = err->text;
+    return s == ERR_INVALID ? OK : s;
+}
+
+/* EX_OK: body has all that is held, unless SIGTERM came. */
+static int fill_body(struct source *source)
 {
     buf_reset(&source->body);
     buf_add_char(&source->body, '[');
-    for (size_t i = 0; i < source->held_count; i++) {
+    for (size_t i = 0; i < source->held_count && !ended; i++) {
         const rd_kafka_message_t *message = source->held[i];
+        struct error err;
         struct source_record record = { rd_kafka_topic_name(message->rkt), message->partition, message->offset,
-                                        slice_of(message->payload, message->payload ? message->len : 0) };
+                                        slice_of(message->payload, message->payload ? message->len : 0), NULL };
+        enum status s = source->avro ? read_avro(source, &record, &err) : OK;
+        if (s != OK && s != ERR_RETRY) {
+            fprintf(stderr, "weir source: %s\n", err.text);
+            return EX_CONFIG;
+        }
         if (i)
             buf_add_char(&source->body, ',');
         source_write(source->writer, &record, &source->body);
     }
     buf_add_char(&source->body, ']');
+    return EX_OK;
 }
 
 /* Until weir has it, however long that takes. EX_OK: it has, or SIGTERM came (*out_taken says which). */
@@ -247,9 +283,10 @@ static int post(struct source *source, bool *out_taken)
 
 static int hand_over(struct source *source)
 {
-    bool taken;
-    fill_body(source);
-    int exit_code = post(source, &taken);
+    bool taken = false;
+    int exit_code = fill_body(source);
+    if (exit_code == EX_OK)
+        exit_code = post(source, &taken);
     for (size_t i = 0; i < source->held_count; i++) {
         /* A partition that has moved to another member meanwhile is not stored: that one repeats, and ids are known. */
         if (taken)
@@ -343,6 +380,21 @@ static bool load(const struct source_options *options, struct config *config)
     return s == OK;
 }
 
+static bool open_registry(struct source *source, const struct settings *settings)
+{
+    struct error err;
+    char credentials[2 * OPTION_TEXT_MAX + 2] = "";
+    const char *url = source->options->registry ? source->options->registry : settings->registry_url;
+    if (settings->registry_user[0])
+        snprintf(credentials, sizeof credentials, "%s:%s", settings->registry_user, settings->registry_password);
+    if (registry_open(url, credentials, &source->registry, &err) != OK) {
+        fprintf(stderr, "weir source: --registry or the setting registry.url: %s\n", err.text);
+        return false;
+    }
+    source->avro = source_avro_new(source->registry);
+    return true;
+}
+
 int command_source(int argc, char **argv)
 {
     struct source_options options;
@@ -357,6 +409,9 @@ int command_source(int argc, char **argv)
     if (!options.brokers && !config.settings.kafka_brokers[0])
         return args_usage_error(&SOURCE,
                                 "--brokers HOST:PORT,… or the setting kafka.brokers says where the topics are");
+    bool avro = strcmp(options.format, "avro") == 0;
+    if (avro && !options.registry && !config.settings.registry_url[0])
+        return args_usage_error(&SOURCE, "--registry URL or the setting registry.url says where the schemas are");
     struct sigaction action = { .sa_handler = on_signal };
     sigaction(SIGTERM, &action, NULL);
     sigaction(SIGINT, &action, NULL);
@@ -371,7 +426,7 @@ int command_source(int argc, char **argv)
     exit_code = EX_CONFIG;
     if (http_client_open(&http, &source->http, &err) != OK)
         fprintf(stderr, "weir source: %s\n", err.text);
-    else if (open_consumer(source, &config.settings))
+    else if ((!avro || open_registry(source, &config.settings)) && open_consumer(source, &config.settings))
         exit_code = read_topics(source);
     if (source->consumer) {
         rd_kafka_consumer_close(source->consumer); /* commits what was stored */
@@ -381,6 +436,8 @@ int command_source(int argc, char **argv)
                         : "%lu accepted, %lu rejected (dead letters), %lu requests repeated\n",
            source->accepted, source->rejected, source->repeats);
     http_client_close(source->http);
+    source_avro_free(source->avro);
+    registry_close(source->registry);
     source_writer_free(source->writer);
     buf_done(&source->body);
     free(source);

@@ -3,6 +3,7 @@
 #include <inttypes.h>
 #include <stdlib.h>
 
+#include "base/encode.h"
 #include "base/json_text.h"
 #include "event/json.h"
 
@@ -74,16 +75,30 @@ static void write_place(const struct source_record *record, const char *id_name,
     json_add_field(out, "topic", slice_from(record->topic));
     json_add_field_u64(out, "partition", (uint64_t)record->partition);
     json_add_field_u64(out, "offset", (uint64_t)record->offset);
+    if (record->fault)
+        json_add_field(out, "fault", slice_from(record->fault));
     buf_add_text(out, "}");
     if (id_name)
         buf_add_format(out, ",\"%s\":\"kafka:%s/%" PRId32 "/%" PRId64 "\"", id_name, record->topic, record->partition,
                        record->offset);
 }
 
+static void add_base64(struct slice bytes, struct buf *out)
+{
+    json_add_key(out, "record_base64");
+    buf_add_char(out, '"');
+    char *to = buf_reserve(out, BASE64_ENCODED_BYTES(bytes.n));
+    if (to) {
+        base64_encode(bytes, to);
+        out->n += BASE64_ENCODED_BYTES(bytes.n);
+    }
+    buf_add_char(out, '"');
+}
+
 void source_write(struct source_writer *writer, const struct source_record *record, struct buf *out)
 {
     const char *id_name = NULL;
-    if (read_object(writer, record->value, &id_name)) {
+    if (!record->fault && read_object(writer, record->value, &id_name)) {
         struct slice rest = slice_trim(record->value);
         rest = slice_trim(slice_after(rest, 1));
         write_place(record, id_name, out);
@@ -95,6 +110,8 @@ void source_write(struct source_writer *writer, const struct source_record *reco
     write_place(record, ID_NAMES[0], out);
     if (record->value.n > SOURCE_RECORD_BYTES_MAX)
         json_add_field_u64(out, "record_bytes", record->value.n);
+    else if (record->fault)
+        add_base64(record->value, out);
     else
         json_add_field(out, "record", record->value);
     buf_add_text(out, "}");

@@ -10,6 +10,7 @@ struct source_record {
     int32_t partition;
     int64_t offset;
     struct slice value;
+    const char *fault; /* why it is no event, where its format said so; NULL: value is what came */
 };
 
 struct source_writer;
@@ -17,6 +18,6 @@ struct source_writer;
 struct source_writer *source_writer_new(void); /* aborts when out of memory */
 void source_writer_free(struct source_writer *writer);
 /* Adds the record: a JSON object as it is, with where it lies (`kafka_record`) and, when it has none, an `event_id`
- * made of that, so that a repeat counts once. What is no object becomes one that ingestion refuses: a dead letter with
- * the bytes and the place. */
+ * made of that, so that a repeat counts once. What is no object, or has a fault, becomes one that ingestion refuses: a
+ * dead letter with the bytes (of a record with a fault: base64), the place and the fault. */
 void source_write(struct source_writer *writer, const struct source_record *record, struct buf *out);

@@ -7,7 +7,7 @@
 static void expect(struct slice value, const char *wanted)
 {
     struct source_writer *writer = source_writer_new();
-    struct source_record record = { "t", 3, 14, value };
+    struct source_record record = { "t", 3, 14, value, NULL };
     struct buf out;
     buf_init(&out, 4 << 20);
     source_write(writer, &record, &out);
@@ -26,6 +26,20 @@ static void test_an_object_gets_its_place_and_an_id(void **state)
     expect(SLICE("{\"a\":1}"), PLACE ID ",\"a\":1}");
     expect(SLICE(" {\n \"a\": {\"event_id\": 1}}\n"), PLACE ID ",\"a\": {\"event_id\": 1}}");
     expect(SLICE("{ }"), PLACE ID "}");
+}
+
+static void test_a_record_with_a_fault_says_it_and_keeps_its_bytes(void **state)
+{
+    (void)state;
+    struct source_writer *writer = source_writer_new();
+    struct source_record record = { "t", 3, 14, SLICE("\0\1{}"), "not of \"schema\" 7" };
+    struct buf out;
+    buf_init(&out, 4096);
+    source_write(writer, &record, &out);
+    assert_string_equal(buf_text(&out), "{\"kafka_record\":{\"topic\":\"t\",\"partition\":3,\"offset\":14,"
+                                        "\"fault\":\"not of \\\"schema\\\" 7\"}" ID ",\"record_base64\":\"AAF7fQ==\"}");
+    buf_done(&out);
+    source_writer_free(writer);
 }
 
 static void test_an_id_of_its_own_is_kept(void **state)
@@ -61,6 +75,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_an_object_gets_its_place_and_an_id),
+        cmocka_unit_test(test_a_record_with_a_fault_says_it_and_keeps_its_bytes),
         cmocka_unit_test(test_an_id_of_its_own_is_kept),
         cmocka_unit_test(test_an_empty_id_is_none_and_no_name_comes_twice),
         cmocka_unit_test(test_what_is_no_object_becomes_one_that_holds_it),

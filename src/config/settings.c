@@ -111,6 +111,9 @@ static const struct option ROWS[] = {
     TEXT("kafka.tls_certificate", kafka_tls_certificate, "",
          "PEM file of our own certificate, where brokers ask for one."),
     TEXT("kafka.tls_key", kafka_tls_key, "", "PEM file of the private key of kafka.tls_certificate."),
+    TEXT("registry.url", registry_url, "", "Schema registry (Confluent's API) of foreign topics in Avro."),
+    TEXT("registry.user", registry_user, "", "User at the schema registry."),
+    SECRET("registry.password", registry_password, "Password of registry.user: ${secret:NAME}."),
 
     TEXT("process.host", process_host, "127.0.0.1", "Address of the health and metrics of weir process."),
     INTEGER("process.port", process_port, "8002", 0, 65535, "Port of the health and metrics of weir process."),

@@ -42,6 +42,7 @@ struct settings {
 
     setting_text kafka_brokers, kafka_prefix, kafka_compression, kafka_security, kafka_sasl_mechanism, kafka_sasl_user,
         kafka_sasl_password, kafka_tls_ca, kafka_tls_certificate, kafka_tls_key;
+    setting_text registry_url, registry_user, registry_password;
     int64_t kafka_replication, kafka_min_insync, kafka_linger_ms, kafka_batch_bytes, kafka_session_ms;
 
     setting_text process_host;

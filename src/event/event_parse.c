@@ -32,6 +32,7 @@ const char *event_code_name(enum event_code code)
         [EVENT_CODE_BAD_UTF8] = "bad_utf8",
         [EVENT_CODE_DUPLICATE_FIELD] = "duplicate_field",
         [EVENT_CODE_TOO_MANY_EVENTS] = "too_many_events",
+        [EVENT_CODE_BAD_RECORD] = "bad_record",
     };
     assert((unsigned)code < EVENT_CODE_COUNT);
     return NAMES[code];
@@ -175,6 +176,23 @@ enum status event_add_refusal(struct event_parser *p, struct slice original, uin
     return OK;
 }
 
+/* A record of a foreign topic that could not be read says so itself (cli/source_record.h): that is why it is no event.
+ */
+static void take_fault(struct event_parser *p, struct slice raw)
+{
+    struct slice record, fault;
+    if (!json_find(raw, "kafka_record", &record) || record.p[0] != '{' || !json_find(record, "fault", &fault) ||
+        fault.p[0] != '"')
+        return;
+    const struct json_value text = { .raw = fault,
+                                     .kind = JSON_STRING,
+                                     .escaped = memchr(fault.p, '\\', fault.n) != NULL };
+    struct slice message = json_text(&text, p->arena);
+    p->refusal.code = EVENT_CODE_BAD_RECORD;
+    p->refusal.field = SLICE("kafka_record");
+    p->refusal.message = message.p ? message : SLICE("the record could not be read");
+}
+
 enum status event_add_object(struct event_parser *p, struct error *err)
 {
     enum status s = reserve_event(p, err);
@@ -190,8 +208,10 @@ enum status event_add_object(struct event_parser *p, struct error *err)
     } else {
         mapped = event_map(p, &p->result.events[p->result.event_count]);
     }
-    if (UNLIKELY(!mapped || p->arena_full))
+    if (UNLIKELY(!mapped || p->arena_full)) {
+        take_fault(p, raw);
         return event_add_refusal(p, raw, 1, err);
+    }
     p->result.indexes[p->result.event_count++] = index;
     return OK;
 }

@@ -87,8 +87,9 @@ enum event_code {
     EVENT_CODE_BAD_UTF8,
     EVENT_CODE_DUPLICATE_FIELD,
     EVENT_CODE_TOO_MANY_EVENTS,
+    EVENT_CODE_BAD_RECORD, /* of a foreign topic: `weir source` says why */
 };
-#define EVENT_CODE_COUNT 15
+#define EVENT_CODE_COUNT 16
 /* "missing_field", …: stable, for answers, dead letters and metrics. */
 const char *event_code_name(enum event_code code);
 

@@ -186,6 +186,9 @@ static void test_verdict_for_each_kind_of_bad_event(void **state)
     expect_reject(EVENT_ENDPOINT_BATCH, "{}", EVENT_CODE_MISSING_FIELD, "type");
     expect_reject(EVENT_ENDPOINT_SEGMENT_TRACK, "{\"userId\":\"u\"}", EVENT_CODE_MISSING_FIELD, "event");
     expect_reject(track, "{\"event_type\":\"t\",\"visitor_id\":[1]}", EVENT_CODE_BAD_TYPE, "visitor_id");
+    expect_reject(track, "{\"kafka_record\":{\"topic\":\"t\",\"fault\":\"not \\\"Avro\\\"\"}}", EVENT_CODE_BAD_RECORD,
+                  "kafka_record");
+    expect_reject(track, "{\"kafka_record\":{\"fault\":7}}", EVENT_CODE_MISSING_FIELD, "event_type");
     expect_reject(track, "{\"event_type\":true,\"visitor_id\":\"v\"}", EVENT_CODE_BAD_TYPE, "event_type");
     expect_reject(track, "{\"event_type\":\"t\",\"visitor_id\":\"v\",\"properties\":\"{}\"}", EVENT_CODE_BAD_TYPE,
                   "properties");
