@@ -13,6 +13,7 @@
 #include "app/delivering.h"
 #include "app/house.h"
 #include "app/parts.h"
+#include "app/pii_key.h"
 #include "app/status_page.h"
 #include "app/storing.h"
 #include "app/tasks.h"
@@ -29,7 +30,7 @@ struct app {
     struct app_options options;
     const struct settings *settings;
     struct house house;
-    char journal_path[DISK_PATH_MAX], state_path[DISK_PATH_MAX];
+    char journal_path[DISK_PATH_MAX], state_path[DISK_PATH_MAX], pii_key[PII_KEY_BYTES];
     struct world *world;
     struct metrics *metrics;
     struct journal *journal;
@@ -126,6 +127,9 @@ static void process_options(const struct app *app, struct process_options *out)
 {
     parts_process_options(app->settings, app->state_path, app->journal->partitions, out);
     out->domains = app->options.domains;
+    out->pii_key = slice_from(app->settings->process_pii_key);
+    if (!out->pii_key.n)
+        out->pii_key = slice_of(app->pii_key, sizeof app->pii_key);
     out->kv_pool = app->kv_pool;
     out->catalog = app->house.catalog;
 }
@@ -134,9 +138,10 @@ static enum status open_tasks(struct app *app, int *exit_code, struct error *err
 {
     struct tasks_options options = { .member = app->house.instance,
                                      .live = app->storing ? storing_live_queue(app->storing) : NULL };
-    process_options(app, &options.process);
     *exit_code = EX_IOERR;
-    return tasks_open(&options, app->journal, app->metrics, app->world, &app->tasks, err);
+    enum status s = pii_key_open(app->world, app->house.path, app->pii_key, err);
+    process_options(app, &options.process);
+    return s == OK ? tasks_open(&options, app->journal, app->metrics, app->world, &app->tasks, err) : s;
 }
 
 static void make_kv_pool(struct app *app)

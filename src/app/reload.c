@@ -49,6 +49,8 @@ static bool read_files(struct reload *reload, struct domain_set **out_domains)
     problems_init(&problems, false);
     enum status s = config_load(&reload->request, world_real(), reload->fresh, &problems, &err);
     enum status domains = domain_set_load(reload->request.directory, world_real(), out_domains, &problems, &of_domains);
+    if (s == OK && domains == OK)
+        domains = event_types_check_key(*out_domains, &reload->fresh->settings, false, &of_domains);
     if (s != OK || domains != OK)
         refuse(&problems, s != OK ? err.text : of_domains.text);
     problems_done(&problems);

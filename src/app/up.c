@@ -93,14 +93,17 @@ static const struct role_command {
               .arg_count = COUNT_OF(SERVE_ARGS) } };
 
 /* Both are read whatever is wrong with the first, so that every mistake is told. */
-static bool load(const char *command, const struct config_request *request, struct config *config,
+static bool load(const struct role_command *what, const struct config_request *request, struct config *config,
                  struct domain_set **out_domains)
 {
+    const char *command = what->command.name;
     struct problems problems;
     struct error err, of_domains;
     problems_init(&problems, term_style(stderr, TERM_BOLD)[0] != '\0');
     enum status s = config_load(request, world_real(), config, &problems, &err);
     enum status domains = domain_set_load(request->directory, world_real(), out_domains, &problems, &of_domains);
+    if (s == OK && domains == OK && (what->roles & APP_PROCESS))
+        domains = event_types_check_key(*out_domains, &config->settings, what->roles != APP_ALL, &of_domains);
     if (s != OK || domains != OK)
         fprintf(stderr, "%s", problems_text(&problems));
     if (s != OK)
@@ -189,7 +192,7 @@ static int run(const struct role_command *what, int argc, char **argv)
     static struct config config;
     struct domain_set *domains = NULL;
     const struct config_request request = { .directory = options.config, .environment = options.env };
-    if (!load(command, &request, &config, &domains)) {
+    if (!load(what, &request, &config, &domains)) {
         domain_set_free(domains);
         return EX_CONFIG;
     }

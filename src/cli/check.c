@@ -97,6 +97,8 @@ static enum status read_all(const struct check_options *options, struct checked 
     size_t of_settings = checked->problems.count;
     enum status of_domains =
         domain_set_load(options->config, world_real(), &checked->domains, &checked->problems, &err);
+    if (s == OK && of_domains == OK)
+        of_domains = event_types_check_key(checked->domains, &checked->config.settings, false, &err);
     if (s == OK && of_domains != OK)
         checked->err = err;
     else if (s != OK && checked->problems.count > of_settings)

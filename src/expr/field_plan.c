@@ -197,8 +197,7 @@ static struct value direct(enum field_source source, const struct event *event)
     return value_null(REASON_MISSING);
 }
 
-void field_plan_fill(const struct field_plan *plan, const struct event *event, struct arena *arena,
-                     struct value *values)
+static void fill_direct(const struct field_plan *plan, const struct event *event, struct value *values)
 {
     for (size_t i = 0; i < plan->count; i++)
         values[i] = value_null(REASON_MISSING);
@@ -206,8 +205,23 @@ void field_plan_fill(const struct field_plan *plan, const struct event *event, s
         size_t at = plan->direct[i];
         values[at] = direct((enum field_source)plan->paths[at].source, event);
     }
+}
+
+void field_plan_fill(const struct field_plan *plan, const struct event *event, struct arena *arena,
+                     struct value *values)
+{
+    fill_direct(plan, event, values);
     if (plan->wanted[FIELD_PROPERTIES])
         field_scan(plan, FIELD_PROPERTIES, event->properties, arena, values);
+    if (plan->wanted[FIELD_CONTEXT])
+        field_scan(plan, FIELD_CONTEXT, event->context, arena, values);
+}
+
+void field_plan_fill_strict(const struct field_plan *plan, const struct event *event, size_t known,
+                            struct arena *arena, struct value *values, struct slice *out_unknown)
+{
+    fill_direct(plan, event, values);
+    field_scan_strict(plan, event->properties, known, arena, values, out_unknown);
     if (plan->wanted[FIELD_CONTEXT])
         field_scan(plan, FIELD_CONTEXT, event->context, arena, values);
 }

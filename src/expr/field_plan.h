@@ -75,6 +75,11 @@ unsigned field_source_types(enum field_source source);
 MUST_CHECK enum status field_plan_add(struct field_plan *plan, enum field_source source, const struct slice *names,
                                       size_t count, size_t *out_index);
 
-/* values has room for plan->count. Text in values lives as long as the event's bytes and the arena's. */
+/* values has room for plan->count. Text in values lives as long as the event's bytes and the arena's. A null that
+ * stands in the event has p there; where there is nothing p is NULL. */
 void field_plan_fill(const struct field_plan *plan, const struct event *event, struct arena *arena,
                      struct value *values);
+/* As above, and looks at every name in properties: *out_unknown is the first one that is not the whole way to one of
+ * the first `known` paths, as it stands between its quotes; p NULL: there is none. */
+void field_plan_fill_strict(const struct field_plan *plan, const struct event *event, size_t known,
+                            struct arena *arena, struct value *values, struct slice *out_unknown);

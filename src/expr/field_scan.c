@@ -21,6 +21,8 @@ struct scan {
     uint64_t marks;
     uint64_t seen[FIELD_PATHS_MAX / 64];
     size_t missing; /* paths that have no value yet */
+    size_t known;   /* with out_unknown: names of these places are known */
+    struct slice *out_unknown; /* NULL: nobody asks */
 };
 
 /* Where quotes and backslashes are in 64 bytes, as bits: found once for all strings in them, so that the end of a
@@ -168,6 +170,7 @@ static struct value unescaped(struct slice raw, struct arena *arena)
 static struct value read_value(struct slice raw, bool escaped, struct arena *arena)
 {
     struct value json = { .kind = VALUE_TEXT, .detail = VALUE_JSON, .n = (uint32_t)raw.n, .p = raw.p };
+    struct value null = { .kind = VALUE_NULL, .detail = REASON_MISSING, .p = raw.p };
     if (raw.n == 0 || raw.n > UINT32_MAX)
         return value_null(REASON_MISSING);
     switch (raw.p[0]) {
@@ -181,7 +184,7 @@ static struct value read_value(struct slice raw, bool escaped, struct arena *are
     case 'f':
         return value_bool(false);
     case 'n':
-        return value_null(REASON_MISSING);
+        return null;
     default:
         return value_from_decimal(raw);
     }
@@ -230,11 +233,21 @@ static inline const char *read_name(struct scan *scan, const char *p, uint16_t n
     return skip_blanks(p + 1, scan->end);
 }
 
+/* A member of the object itself, at the quote of its name. */
+static void note_name(struct scan *scan, const char *p, uint16_t child)
+{
+    int16_t field = child ? scan->plan->nodes[child].field : -1;
+    bool escaped, is_known = field >= 0 && (size_t)field < scan->known;
+    const char *quote = is_known || scan->out_unknown->p ? NULL : string_end(scan, p + 1, &escaped);
+    if (quote)
+        *scan->out_unknown = slice_of(p + 1, (size_t)(quote - p - 1));
+}
+
 static void walk(struct scan *scan, const char *p, uint16_t node)
 {
     uint16_t above[FIELD_DEPTH_MAX + 1];
     size_t depth = 0;
-    while (scan->missing) {
+    while (scan->missing || scan->out_unknown) {
         p = skip_blanks(p, scan->end);
         if (p == scan->end)
             return;
@@ -250,9 +263,12 @@ static void walk(struct scan *scan, const char *p, uint16_t node)
             continue;
         }
         uint16_t child = 0;
+        const char *name = p;
         if (*p != '"' || !(p = read_name(scan, p, node, &child)))
             return;
         const struct field_node *at = &scan->plan->nodes[child];
+        if (UNLIKELY(scan->out_unknown) && depth == 0)
+            note_name(scan, name, child);
         bool down = child && at->inner && p < scan->end && *p == '{', escaped = false;
         if (!down || at->field >= 0) {
             const char *after = value_end(scan, p, &escaped);
@@ -271,15 +287,30 @@ static void walk(struct scan *scan, const char *p, uint16_t node)
     }
 }
 
+static void scan_object(struct scan *scan, enum field_source source, struct slice text)
+{
+    scan->begin = text.p;
+    scan->end = text.p + text.n;
+    scan->missing = scan->plan->wanted[source];
+    if (!text.n)
+        return;
+    const char *p = skip_blanks(text.p, scan->end);
+    load_block(scan, text.p);
+    if (p < scan->end && *p == '{')
+        walk(scan, p + 1, scan->plan->roots[source]);
+}
+
 void field_scan(const struct field_plan *plan, enum field_source source, struct slice text, struct arena *arena,
                 struct value *values)
 {
-    struct scan scan = { .plan = plan, .arena = arena, .values = values, .begin = text.p, .end = text.p + text.n };
-    scan.missing = plan->wanted[source];
-    if (!text.n)
-        return;
-    const char *p = skip_blanks(text.p, scan.end);
-    load_block(&scan, text.p);
-    if (p < scan.end && *p == '{')
-        walk(&scan, p + 1, plan->roots[source]);
+    struct scan scan = { .plan = plan, .arena = arena, .values = values };
+    scan_object(&scan, source, text);
+}
+
+void field_scan_strict(const struct field_plan *plan, struct slice text, size_t known, struct arena *arena,
+                       struct value *values, struct slice *out_unknown)
+{
+    struct scan scan = { .plan = plan, .arena = arena, .values = values, .known = known, .out_unknown = out_unknown };
+    *out_unknown = (struct slice){ 0 };
+    scan_object(&scan, FIELD_PROPERTIES, text);
 }

@@ -13,3 +13,7 @@ static inline unsigned field_slot(const char *p, size_t n)
 /* Sets the values of the paths inside of source that are found in the text. */
 void field_scan(const struct field_plan *plan, enum field_source source, struct slice text, struct arena *arena,
                 struct value *values);
+/* The whole of properties: *out_unknown is the first of its names, as it stands between its quotes, that is not the
+ * whole way to one of the first `known` paths; p NULL: there is none. */
+void field_scan_strict(const struct field_plan *plan, struct slice text, size_t known, struct arena *arena,
+                       struct value *values, struct slice *out_unknown);

@@ -19,6 +19,8 @@ void process_metrics_init(struct process_metrics *metrics, struct metrics *regis
                                                "Checkpoints that failed; the next one is tried soon", label),
         .late = metrics_counter(registry, "process_late_total", "Rows of late events that the task wrote", label),
         .dead = metrics_counter(registry, "process_dead_total", "Events that the task refused", label),
+        .released = metrics_counter(registry, "quarantine_released_total",
+                                    "Events that came again from quarantine and passed", label),
         .last_commit =
             metrics_gauge(registry, "process_last_commit_seconds", "The last commit, from submit to durable", label),
         .live_delayed = metrics_counter(registry, "process_live_delayed_total",
@@ -53,23 +55,51 @@ void process_metrics_init(struct process_metrics *metrics, struct metrics *regis
     };
 }
 
+/* NULL: there is none yet, or no room for one. */
+static struct counter *find_reason(const struct process_reason *known, size_t count, const char *stage,
+                                   const char *reason)
+{
+    for (size_t i = 0; i < count; i++)
+        if (known[i].stage == stage && known[i].reason == reason)
+            return known[i].count;
+    return NULL;
+}
+
+static void remember(struct process_reason *known, size_t *io_count, struct process_reason one)
+{
+    if (*io_count < PROCESS_REASONS_MAX)
+        known[(*io_count)++] = one;
+}
+
 void process_metrics_dead(struct process_metrics *metrics, const char *stage, const char *reason)
 {
-    struct process_reason *known = metrics->reasons;
+    struct counter *dead = find_reason(metrics->reasons, metrics->reason_count, stage, reason);
     counter_add(metrics->dead, 1);
-    for (size_t i = 0; i < metrics->reason_count; i++, known++) {
-        if (known->stage == stage && known->reason == reason) {
-            counter_add(known->dead, 1);
-            return;
-        }
+    if (!dead) {
+        char labels[160];
+        snprintf(labels, sizeof labels, "stage=\"%s\",reason=\"%s\"", stage, reason);
+        dead = metrics_counter(metrics->registry, "dead_letters_total", "Events refused, by stage and reason", labels);
+        remember(metrics->reasons, &metrics->reason_count, (struct process_reason){ stage, reason, dead });
     }
-    char labels[160];
-    snprintf(labels, sizeof labels, "stage=\"%s\",reason=\"%s\"", stage, reason);
-    struct counter *dead =
-        metrics_counter(metrics->registry, "dead_letters_total", "Events refused, by stage and reason", labels);
     counter_add(dead, 1);
-    if (metrics->reason_count < PROCESS_REASONS_MAX)
-        metrics->reasons[metrics->reason_count++] = (struct process_reason){ stage, reason, dead };
+}
+
+void process_metrics_tagged(struct process_metrics *metrics, const char *reason)
+{
+    struct counter *tagged = find_reason(metrics->tags, metrics->tag_count, NULL, reason);
+    if (!tagged) {
+        char labels[160];
+        snprintf(labels, sizeof labels, "reason=\"%s\"", reason);
+        tagged = metrics_counter(metrics->registry, "validation_tagged_total",
+                                 "Faults that events were stored with, by reason", labels);
+        remember(metrics->tags, &metrics->tag_count, (struct process_reason){ NULL, reason, tagged });
+    }
+    counter_add(tagged, 1);
+}
+
+void process_metrics_released(struct process_metrics *metrics)
+{
+    counter_add(metrics->released, 1);
 }
 
 void process_metrics_delay(struct process_metrics *metrics, size_t index, struct slice customer_id, double seconds)

@@ -3,7 +3,7 @@
 #include "base/compiler.h"
 #include "base/metrics.h"
 
-#define PROCESS_REASONS_MAX 32
+#define PROCESS_REASONS_MAX 48
 #define PROCESS_DELAYS_MAX                                                                                             \
     32 /* tenants whose watermark has a series of its own; of the others only the worst shows                          \
         */
@@ -21,14 +21,21 @@ struct process_metrics {
     struct histogram *checkpoint_seconds, *checkpoint_alias, *commit_seconds, *latency_seconds;
     struct process_reason {
         const char *stage, *reason; /* literals, told apart by their addresses */
-        struct counter *dead;
+        struct counter *count;
     } reasons[PROCESS_REASONS_MAX];
     size_t reason_count;
+    struct counter *released;
+    struct process_reason tags[PROCESS_REASONS_MAX]; /* stage NULL */
+    size_t tag_count;
 };
 
 void process_metrics_init(struct process_metrics *metrics, struct metrics *registry, uint16_t partition);
 /* One more dead letter. stage and reason: literals. */
 void process_metrics_dead(struct process_metrics *metrics, const char *stage, const char *reason);
+/* One more fault that an event was stored with. reason: a literal. */
+void process_metrics_tagged(struct process_metrics *metrics, const char *reason);
+/* One more event released from quarantine. */
+void process_metrics_released(struct process_metrics *metrics);
 /* How far the clock of the tenant that was met as number `index` is behind the wall clock. */
 void process_metrics_delay(struct process_metrics *metrics, size_t index, struct slice customer_id, double seconds);
 /* The worst of those whose events come as they happen. */

@@ -10,6 +10,7 @@
 #include "event/dead_letter.h"
 #include "event/event_json.h"
 #include "process/stage_dedup.h"
+#include "process/stage_event_type.h"
 #include "process/stage_session.h"
 #include "process/stage_transform.h"
 #include "process/stage_validate.h"
@@ -27,7 +28,8 @@ struct process_pipeline {
     size_t stage_count;
     struct stage_validate validate;
     struct stage_dedup dedup;
-    struct stage_transform *transform; /* NULL: there are none */
+    struct stage_event_type *event_type; /* NULL: none is declared */
+    struct stage_transform *transform;   /* NULL: there are none */
     struct stage_session sessions;
     struct stage_window *windows;
     struct process_metrics *metrics;
@@ -69,6 +71,10 @@ struct process_pipeline *process_pipeline_new(const struct process_pipeline_opti
                                                   .results_max = options->results_max };
     pipeline->windows = stage_window_new(&windows);
     add_stage(pipeline, (struct process_stage){ "validate", &pipeline->validate, stage_validate_run, NULL });
+    const struct stage_event_type_options types = { options->domains, options->pii_key, metrics };
+    pipeline->event_type = stage_event_type_new(&types);
+    if (pipeline->event_type)
+        add_stage(pipeline, (struct process_stage){ "event types", pipeline->event_type, stage_event_type_run, NULL });
     pipeline->transform = stage_transform_new(options->domains);
     if (pipeline->transform)
         add_stage(pipeline, (struct process_stage){ "transform", pipeline->transform, stage_transform_run, NULL });
@@ -86,6 +92,7 @@ void process_pipeline_free(struct process_pipeline *pipeline)
 {
     if (!pipeline)
         return;
+    stage_event_type_free(pipeline->event_type);
     stage_transform_free(pipeline->transform);
     stage_window_free(pipeline->windows);
     arena_done(&pipeline->arena);
@@ -181,12 +188,14 @@ static void write_accepted(const struct process_batch *batch, struct process_str
 }
 
 /* The event as it came, in the words of /track; bytes that are no event stay as they are. */
-static struct slice original_of(struct process_pipeline *pipeline, struct slice record)
+static struct slice original_of(struct process_pipeline *pipeline, struct slice record, struct slice context)
 {
     struct event event;
     buf_reset(&pipeline->letter);
-    if (record.n <= RECORD_BYTES_MAX && event_decode(record, &event, NULL) == OK)
+    if (record.n <= RECORD_BYTES_MAX && event_decode(record, &event, NULL) == OK) {
+        event.context = context.p ? context : event.context;
         event_json_add(&pipeline->letter, &event);
+    }
     if (pipeline->letter.n && !pipeline->letter.full)
         return buf_slice(&pipeline->letter);
     return slice_of(record.p, record.n < RECORD_BYTES_MAX ? record.n : RECORD_BYTES_MAX);
@@ -203,7 +212,7 @@ static void write_dead(struct process_pipeline *pipeline, uint32_t i, struct pro
         .field = refusal->field,
         .event_id = batch->events[i].event_id,
         .message = refusal->message,
-        .original = original_of(pipeline, batch->records[i]),
+        .original = original_of(pipeline, batch->records[i], refusal->context),
         .received_ms = batch->events[i].received_ms,
     };
     char *to = process_stream_record(stream, dead_letter_encoded_size(&letter));

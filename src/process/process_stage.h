@@ -24,6 +24,7 @@ enum process_verdict {
 struct process_refusal {
     const char *stage, *reason; /* literals: they are labels of metrics */
     struct slice field, message;
+    struct slice context; /* stands in the letter's original in place of what came; p NULL: what came */
 };
 
 struct process_batch {
@@ -56,5 +57,5 @@ static inline void process_refuse(struct process_batch *batch, uint32_t index, c
                                   struct slice field, struct slice message)
 {
     batch->verdicts[index] = PROCESS_DEAD;
-    batch->refusals[index] = (struct process_refusal){ stage, reason, field, message };
+    batch->refusals[index] = (struct process_refusal){ .stage = stage, .reason = reason, .field = field, .message = message };
 }

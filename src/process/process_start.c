@@ -35,6 +35,7 @@ static enum status run_from(struct process_task *task, struct world *world, stru
                                                 .future_skew_ms = task->options.future_skew_ms,
                                                 .results_max = task->options.results_max,
                                                 .domains = task->options.domains,
+                                                .pii_key = task->options.pii_key,
                                                 .windows = &task->windows,
                                                 .results_only = task->options.results_only,
                                                 .ids_unique = task->options.ids_unique };

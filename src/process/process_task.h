@@ -41,7 +41,8 @@ struct process_options {
     uint64_t state_memory_bytes_max;  /* 256 MiB a partition; windows get two thirds, sessions one */
     const struct kv_backend *kv;      /* where state beyond memory lies; no default */
     struct kv_pool *kv_pool;          /* shared by all tasks; outlives them */
-    const struct domain_set *domains; /* windows and transforms; outlives the task. NULL: none */
+    const struct domain_set *domains; /* event types, transforms and windows; outlives the task. NULL: none */
+    struct slice pii_key; /* the secret behind hashes and ciphertexts of persons' fields; outlives the task */
     struct catalog *catalog;          /* tenants' retention; outlives the task. NULL: everything is kept for ever */
     int32_t retention_days;           /* of tenants that name none; 0, -1: for ever */
     bool results_only;                /* accepted events are not handed on (TOPIC_ENRICHED): nobody stores them */
