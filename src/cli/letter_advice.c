@@ -27,6 +27,12 @@ static const struct advice {
     { "bad_record",
       "a record of a foreign topic could not be read (see the message): mend its sender or its schema, and send "
       "it again" },
+    { "bad_format", "the text does not look as its domain says: correct the sender, then " MEND },
+    { "not_allowed",
+      "the domain has a list of values for this field: correct the sender, or add it there, then " MEND },
+    { "unknown_field", "the domain does not declare this field: declare it, or replay it with --set FIELD=" },
+    { "out_of_range", "the value is beyond the domain's bounds: correct the sender, or the bounds, then " MEND },
+    { "rule_failed", "it breaks a rule of its domain (the field is the rule's name): correct the sender, then " MEND },
     { "corrupt_record", "the journal holds bytes that are no event: nothing to replay; check the disk" },
     { "unreadable_record", "the journal holds bytes that are no event: nothing to replay; check the disk" },
     { "refused_by_store",
@@ -42,6 +48,9 @@ const char *letter_advice(struct slice stage, struct slice reason)
     if (slice_equal(stage, SLICE("transform")) &&
         (slice_equal(reason, SLICE("bad_type")) || slice_equal(reason, SLICE("event_too_large"))))
         return "a transform made something that no event may have: mend it in the domain, then replay";
+    if (slice_equal(stage, SLICE("quarantine")))
+        return "look at it: `weir dead-letters replay ID` releases it as it is; with --set FIELD=VALUE it is mended "
+               "first";
     for (size_t i = 0; i < COUNT_OF(ADVICE); i++)
         if (slice_equal(reason, slice_from(ADVICE[i].reason)))
             return ADVICE[i].text;

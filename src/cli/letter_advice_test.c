@@ -19,11 +19,23 @@ static void test_the_same_reason_is_another_matter_in_a_transform(void **state)
                             letter_advice(SLICE("ingest"), SLICE("bad_type")));
 }
 
+static void test_every_reason_of_event_types_has_advice_and_quarantine_says_how_to_release(void **state)
+{
+    (void)state;
+    static const char *const REASONS[] = { "bad_type",      "bad_format",   "not_allowed", "unknown_field",
+                                           "missing_field", "out_of_range", "rule_failed" };
+    const char *general = letter_advice(SLICE("validate"), SLICE("nonsense"));
+    for (size_t i = 0; i < COUNT_OF(REASONS); i++)
+        assert_ptr_not_equal(letter_advice(SLICE("validate"), slice_from(REASONS[i])), general);
+    assert_non_null(strstr(letter_advice(SLICE("quarantine"), SLICE("bad_type")), "releases it as it is"));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_every_verdict_of_ingestion_has_advice_of_its_own),
         cmocka_unit_test(test_the_same_reason_is_another_matter_in_a_transform),
+        cmocka_unit_test(test_every_reason_of_event_types_has_advice_and_quarantine_says_how_to_release),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

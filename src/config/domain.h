@@ -118,8 +118,8 @@ MUST_CHECK enum status domain_set_load(const char *directory, struct world *worl
                                        struct problems *problems, struct error *err);
 void domain_set_free(struct domain_set *set);
 
-/* ERR_INVALID: a field is to be encrypted and there is no process.pii_key, or it is too short; shared: several processes
- * work on the partitions, then hashing needs it too. */
+/* ERR_INVALID: a field is to be encrypted and there is no process.pii_key, or it is too short; shared: several
+ * processes work on the partitions, then hashing needs it too. */
 MUST_CHECK enum status event_types_check_key(const struct domain_set *domains, const struct settings *settings,
                                              bool shared, struct error *err);
 

@@ -117,10 +117,11 @@ static const struct option ROWS[] = {
 
     TEXT("process.host", process_host, "127.0.0.1", "Address of the health and metrics of weir process."),
     INTEGER("process.port", process_port, "8002", 0, 65535, "Port of the health and metrics of weir process."),
-    SECRET("process.pii_key", process_pii_key,
-           "Secret behind hashes and ciphertexts of fields with `pii`: ${secret:NAME}, 16 bytes or more. Empty: one that "
-           "this machine makes, for hashes alone. Another key gives other hashes.",
-           .reload = true),
+    SECRET(
+        "process.pii_key", process_pii_key,
+        "Secret behind hashes and ciphertexts of fields with `pii`: ${secret:NAME}, 16 bytes or more. Empty: one that "
+        "this machine makes, for hashes alone. Another key gives other hashes.",
+        .reload = true),
     DURATION("process.dedup_horizon", process_dedup_horizon_ms, "7d", SECOND, 3650 * DAY,
              "How long the id of an event is remembered, so that a repeat counts once.", .reload = true),
     BYTES("process.dedup_memory", process_dedup_memory_bytes_max, "128 MiB", 4 * MIB, TIB,

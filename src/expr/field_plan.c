@@ -217,8 +217,8 @@ void field_plan_fill(const struct field_plan *plan, const struct event *event, s
         field_scan(plan, FIELD_CONTEXT, event->context, arena, values);
 }
 
-void field_plan_fill_strict(const struct field_plan *plan, const struct event *event, size_t known,
-                            struct arena *arena, struct value *values, struct slice *out_unknown)
+void field_plan_fill_strict(const struct field_plan *plan, const struct event *event, size_t known, struct arena *arena,
+                            struct value *values, struct slice *out_unknown)
 {
     fill_direct(plan, event, values);
     field_scan_strict(plan, event->properties, known, arena, values, out_unknown);

@@ -81,5 +81,5 @@ void field_plan_fill(const struct field_plan *plan, const struct event *event, s
                      struct value *values);
 /* As above, and looks at every name in properties: *out_unknown is the first one that is not the whole way to one of
  * the first `known` paths, as it stands between its quotes; p NULL: there is none. */
-void field_plan_fill_strict(const struct field_plan *plan, const struct event *event, size_t known,
-                            struct arena *arena, struct value *values, struct slice *out_unknown);
+void field_plan_fill_strict(const struct field_plan *plan, const struct event *event, size_t known, struct arena *arena,
+                            struct value *values, struct slice *out_unknown);

@@ -20,8 +20,8 @@ struct scan {
     const char *block; /* the 64 bytes that marks is about */
     uint64_t marks;
     uint64_t seen[FIELD_PATHS_MAX / 64];
-    size_t missing; /* paths that have no value yet */
-    size_t known;   /* with out_unknown: names of these places are known */
+    size_t missing;            /* paths that have no value yet */
+    size_t known;              /* with out_unknown: names of these places are known */
     struct slice *out_unknown; /* NULL: nobody asks */
 };
 

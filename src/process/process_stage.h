@@ -57,5 +57,6 @@ static inline void process_refuse(struct process_batch *batch, uint32_t index, c
                                   struct slice field, struct slice message)
 {
     batch->verdicts[index] = PROCESS_DEAD;
-    batch->refusals[index] = (struct process_refusal){ .stage = stage, .reason = reason, .field = field, .message = message };
+    batch->refusals[index] =
+        (struct process_refusal){ .stage = stage, .reason = reason, .field = field, .message = message };
 }

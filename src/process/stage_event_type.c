@@ -1,6 +1,6 @@
-/* One pass over the properties gives every value that the type's fields and rules look at. The usual event has no fault:
- * then all checks have been one loop, and only what is to be put in or taken out is left. The order of the steps is
- * looked at only when something is wrong. */
+/* One pass over the properties gives every value that the type's fields and rules look at. The usual event has no
+ * fault: then all checks have been one loop, and only what is to be put in or taken out is left. The order of the steps
+ * is looked at only when something is wrong. */
 #include "process/stage_event_type.h"
 
 #include <stdlib.h>
@@ -45,7 +45,7 @@ struct judging {
     const struct event *event;
     const struct event_type *type;
     struct fault_case quarantined; /* type NULL: it is not */
-    size_t tag_count; /* of the stage's tags; may be above TAGS_MAX */
+    size_t tag_count;              /* of the stage's tags; may be above TAGS_MAX */
 };
 
 /* ---- life ---- */
@@ -222,10 +222,9 @@ static bool judge_fields(struct stage_event_type *stage, struct judging *judging
         enum fault fault = (enum fault)stage->faults[i];
         if (fault == FAULT_NONE || step_of(fault) != step)
             continue;
-        const struct fault_case one = { .type = type,
-                                        .fault = fault,
-                                        .field = &type->fields[i],
-                                        .value = stage->values[i] };
+        const struct fault_case one = {
+            .type = type, .fault = fault, .field = &type->fields[i], .value = stage->values[i]
+        };
         if (!note(stage, judging, fault == FAULT_NO_ROOM ? EVENT_REJECT : type->fields[i].otherwise, &one))
             return false;
     }

@@ -1,8 +1,8 @@
 /* The stage that holds events against what the domains declare of their type: schema (kinds, formats, values, fields
- * that nobody declared), then nullability, then range, then rules. Of the faults that `reject`, the first makes the event a dead letter of
- * stage "validate"; else the first that says `quarantine` one of stage "quarantine"; those that say `tag` are named in
- * `context.weir_faults`. An event that passes gets its defaults, its money in cents, and loses what is of persons.
- * Events of types that nobody declares cost the look for their type. docs/domains.md is for people.
+ * that nobody declared), then nullability, then range, then rules. Of the faults that `reject`, the first makes the
+ * event a dead letter of stage "validate"; else the first that says `quarantine` one of stage "quarantine"; those that
+ * say `tag` are named in `context.weir_faults`. An event that passes gets its defaults, its money in cents, and loses
+ * what is of persons. Events of types that nobody declares cost the look for their type. docs/domains.md is for people.
  *
  * A letter in quarantine carries `context.weir_released`, a proof that is made for its event_id alone: sent again as it
  * is, the event passes what says `quarantine`, and its faults are named as if they said `tag`.

@@ -88,7 +88,8 @@ static void expect_message(const char *wanted)
     "      - {name: amount, type: money, required: true, min: 0, max: 10000}\n"                                        \
     "      - {name: level, type: integer, min: 1, max: 100}\n"                                                         \
     "    rules:\n"                                                                                                     \
-    "      - {name: paid, expect: properties.amount_cents > 0 or properties.coupon is not null, message: for nothing}\n"
+    "      - {name: paid, expect: properties.amount_cents > 0 or properties.coupon is not null, message: for "         \
+    "nothing}\n"
 
 static void test_a_type_that_nobody_declares_passes_as_it_is(void **state)
 {
@@ -135,8 +136,9 @@ static void test_each_fault_has_its_reason_field_and_message(void **state)
                    "change the domain; then replay it");
     expect_dead("purchase", "{\"amount\":1,\"product_id\":[7]}", "bad_type", "properties.product_id");
     expect_dead("purchase", "{\"amount\":1,\"coupon\":\"x\"}", "bad_format", "properties.coupon");
-    expect_message("purchase.coupon is \"x\"; wanted is the pattern 'C-*' (domain game): mend the sender, or change the "
-                   "domain; then replay it");
+    expect_message(
+        "purchase.coupon is \"x\"; wanted is the pattern 'C-*' (domain game): mend the sender, or change the "
+        "domain; then replay it");
     expect_dead("purchase", "{\"amount\":1,\"country\":\"de\"}", "bad_format", "properties.country");
     expect_dead("purchase", "{\"amount\":1,\"state\":\"old\"}", "not_allowed", "properties.state");
     expect_message("purchase.state is \"old\"; allowed are new, used (domain game): mend the sender, or change the "
@@ -222,7 +224,8 @@ static void test_tags_are_bounded(void **state)
 static void test_a_reject_wins_over_a_quarantine_and_a_quarantine_over_a_tag(void **state)
 {
     (void)state;
-    use("  - name: buy\n    attributes: [{name: a, max: 2, on_failure: tag}, {name: b, max: 2, on_failure: quarantine}]\n"
+    use("  - name: buy\n    attributes: [{name: a, max: 2, on_failure: tag}, {name: b, max: 2, on_failure: "
+        "quarantine}]\n"
         "    rules: [{name: r, expect: properties.c is null}]\n");
     expect_dead("buy", "{\"a\":\"abc\",\"b\":\"abc\",\"c\":1}", "rule_failed", "r");
     batch.count = batch.live_count = 0;
@@ -279,11 +282,13 @@ static void test_what_is_of_persons_is_hidden(void **state)
 {
     (void)state;
     char before[512];
-    use("  - name: login\n    attributes: [{name: email, pii: hash}, {name: phone, pii: drop}, {name: n, pii: hash, type: "
+    use("  - name: login\n    attributes: [{name: email, pii: hash}, {name: phone, pii: drop}, {name: n, pii: hash, "
+        "type: "
         "integer}]\n");
     /* python3: k = hmac(b"a secret of the test", b"hash\0acme"); hmac(k, b"ann@example.org"), hmac(k, b"7") */
     expect_properties("login", "{\"email\":\"ann@example.org\",\"x\":1,\"phone\":\"555\",\"n\":7}",
-                      "{\"email\":\"83e1de655545549862edd6c9b24342c238be1db0a5d7010bb90623fae0a36709\",\"x\":1,\"n\":\"ba8d2e5f01f6f41a33da364611e20fb9596a957679511028d3abcfb1bacb5c1f\"}");
+                      "{\"email\":\"83e1de655545549862edd6c9b24342c238be1db0a5d7010bb90623fae0a36709\",\"x\":1,\"n\":"
+                      "\"ba8d2e5f01f6f41a33da364611e20fb9596a957679511028d3abcfb1bacb5c1f\"}");
     snprintf(before, sizeof before, "%.*s", SLICE_ARG(batch.events[0].properties));
     batch.count = batch.live_count = 0;
     struct event *twice = add("login", "{\"email\":\"ann@example.org\",\"x\":1,\"email\":\"bob@example.org\",\"n\":7}"),

@@ -12,8 +12,8 @@ struct amend {
     struct slice names[AMENDMENTS_MAX];
     struct json_change changes[AMENDMENTS_MAX];
     size_t count;
-    bool edits;             /* some member is there already */
-    struct buf rooms[2];    /* of edits, to and fro */
+    bool edits;          /* some member is there already */
+    struct buf rooms[2]; /* of edits, to and fro */
 };
 
 void amend_init(struct amend *amend, size_t bytes_max);

@@ -91,8 +91,8 @@ static enum fault check_float(const struct event_field *field, struct value valu
     if (value.kind != VALUE_INT && value.kind != VALUE_NUMBER)
         return FAULT_BAD_TYPE;
     double number = value_as_double(value);
-    bool within = !(field->min.is_set && number < field->min.number) &&
-                  !(field->max.is_set && number > field->max.number);
+    bool within =
+        !(field->min.is_set && number < field->min.number) && !(field->max.is_set && number > field->max.number);
     return within ? FAULT_NONE : FAULT_OUT_OF_RANGE;
 }
 

@@ -31,14 +31,10 @@ static enum fault check(enum event_kind kind, struct value value)
 static void test_each_kind_takes_its_own_values_alone(void **state)
 {
     (void)state;
-    const struct value values[] = { value_bool(true),
-                                    number("7"),
-                                    number("7.5"),
-                                    text("word"),
-                                    text("19.99"),
-                                    text("2026-01-31T10:00:00Z"),
-                                    object(),
-                                    value_null(REASON_UNREADABLE) };
+    const struct value values[] = { value_bool(true), number("7"),
+                                    number("7.5"),    text("word"),
+                                    text("19.99"),    text("2026-01-31T10:00:00Z"),
+                                    object(),         value_null(REASON_UNREADABLE) };
     static const struct {
         enum event_kind kind;
         const char *fits; /* by place in values */
@@ -132,7 +128,7 @@ static void test_bounds_are_inclusive_and_exact(void **state)
     expect_range(&name, text("a"), false);
     expect_range(&name, text("abcd"), false);
     expect_range(&name, text("\xc3\xa4\xe2\x82\xac\xf0\x9f\x98\x80"), true); /* three characters, nine bytes */
-    expect_range(&name, text("\xf0\x9f\x98\x80"), false);                     /* one, four bytes */
+    expect_range(&name, text("\xf0\x9f\x98\x80"), false);                    /* one, four bytes */
     expect_range(&when, text("2026-02-01T00:00:00Z"), true);
     expect_range(&when, text("2026-01-31T23:59:59.999Z"), false);
     expect_range(&when, number("1769903999"), false);

@@ -1,5 +1,5 @@
-/* The keys of the tenants that were met last wait in a small table, the hash's with its first block done, so that a hash
- * is three blocks of SHA-256 and no derivation. */
+/* The keys of the tenants that were met last wait in a small table, the hash's with its first block done, so that a
+ * hash is three blocks of SHA-256 and no derivation. */
 #include "process/validate/pii.h"
 
 #include <openssl/evp.h>

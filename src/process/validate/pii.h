@@ -3,9 +3,9 @@
  *
  *     key(purpose, tenant) = HMAC-SHA-256(secret, purpose 0x00 tenant)
  *     hash                 = hex HMAC-SHA-256(key("hash", tenant), text)
- *     encrypted            = "weir1:" base64(nonce[12] ciphertext tag[16]), AES-256-GCM with key("encrypt", tenant), the
- *                            field's name as additional data
- *     nonce                = the first 12 bytes of HMAC-SHA-256(key("nonce", tenant), event_id 0x00 field 0x00 text)
+ *     encrypted            = "weir1:" base64(nonce[12] ciphertext tag[16]), AES-256-GCM with key("encrypt", tenant),
+ * the field's name as additional data nonce                = the first 12 bytes of HMAC-SHA-256(key("nonce", tenant),
+ * event_id 0x00 field 0x00 text)
  *
  * The nonce follows from what is encrypted, so that the stream decides the same twice; two events have two ciphertexts
  * of one text. Owner: one stage; one thread. No allocation after pii_new. */

@@ -56,7 +56,8 @@ static bool is_email(struct slice text)
 static bool is_url(struct slice text)
 {
     size_t n = 0;
-    while (n < text.n && (is_letter(text.p[n]) || (n && (is_digit(text.p[n]) || text.p[n] == '+' || text.p[n] == '-' || text.p[n] == '.'))))
+    while (n < text.n && (is_letter(text.p[n]) ||
+                          (n && (is_digit(text.p[n]) || text.p[n] == '+' || text.p[n] == '-' || text.p[n] == '.'))))
         n++;
     if (n == 0 || !slice_starts(slice_after(text, n), SLICE("://")))
         return false;
