@@ -276,6 +276,11 @@ bool app_is_changing(const struct app *app)
     return app->tasks && tasks_are_changing(app->tasks);
 }
 
+bool app_is_one_of_several(const struct app *app)
+{
+    return app->options.roles != APP_ALL;
+}
+
 void app_describe(const struct app *app, char *to, size_t n)
 {
     size_t at = 0;

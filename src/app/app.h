@@ -39,6 +39,7 @@ MUST_CHECK enum status app_step(struct app *app, bool *out_ready, int64_t *out_w
 MUST_CHECK enum status app_use_domains(struct app *app, const struct domain_set *domains, struct error *err);
 void app_restart_processing(struct app *app);
 bool app_is_changing(const struct app *app);
+bool app_is_one_of_several(const struct app *app); /* a role of its own: others work on the partitions, too */
 /* For people: where everything is, one line. */
 void app_describe(const struct app *app, char *to, size_t n);
 /* Drains from the front: no new events, what was accepted is made durable, state is checkpointed, the engine ends last.

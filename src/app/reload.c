@@ -42,7 +42,7 @@ static void refuse(struct problems *problems, const char *why)
     log_error("config.refused", "nothing has changed: %s", why);
 }
 
-static bool read_files(struct reload *reload, struct domain_set **out_domains)
+static bool read_files(struct reload *reload, bool shared, struct domain_set **out_domains)
 {
     struct problems problems;
     struct error err, of_domains;
@@ -50,7 +50,7 @@ static bool read_files(struct reload *reload, struct domain_set **out_domains)
     enum status s = config_load(&reload->request, world_real(), reload->fresh, &problems, &err);
     enum status domains = domain_set_load(reload->request.directory, world_real(), out_domains, &problems, &of_domains);
     if (s == OK && domains == OK)
-        domains = event_types_check_key(*out_domains, &reload->fresh->settings, false, &of_domains);
+        domains = event_types_check_key(*out_domains, &reload->fresh->settings, shared, &of_domains);
     if (s != OK || domains != OK)
         refuse(&problems, s != OK ? err.text : of_domains.text);
     problems_done(&problems);
@@ -123,7 +123,7 @@ void reload_now(struct reload *reload, struct app *app)
 {
     struct domain_set *domains = NULL;
     bool of_processing;
-    if (!read_files(reload, &domains)) {
+    if (!read_files(reload, app_is_one_of_several(app), &domains)) {
         domain_set_free(domains);
         return;
     }

@@ -273,7 +273,7 @@ static void test_defaults_are_put_in_behind_the_rules(void **state)
     use("  - name: buy\n    attributes: [{name: a, default: none}, {name: b, type: integer, default: 5}]\n"
         "    metrics: [{name: fee, type: money, default: 0.5}]\n"
         "    rules: [{name: r, expect: properties.a is null or properties.a != 'none', on_failure: tag}]\n");
-    expect_properties("buy", "{}", "{\"a\":\"none\",\"b\":5,\"fee\":0.5,\"fee_cents\":50}");
+    expect_properties("buy", "{}", "{\"a\":\"none\",\"b\":5,\"fee\":0.50,\"fee_cents\":50}");
     expect_properties("buy", "{\"a\":null,\"fee\":1}", "{\"a\":\"none\",\"fee\":1,\"b\":5,\"fee_cents\":100}");
     expect(batch.events[0].context, "{}");
 }
