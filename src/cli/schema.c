@@ -6,6 +6,7 @@
 #include "base/json_text.h"
 #include "cli/args.h"
 #include "cli/commands.h"
+#include "cli/schema_diff.h"
 #include "cli/term.h"
 #include "config/config.h"
 #include "schema/schema.h"
@@ -366,6 +367,7 @@ static const struct subcommand SUBCOMMANDS[] = {
     { "json", "JSON Schemas of events as they are sent", run_json },
     { "ddl", "the engine's views of events, a typed column for each field", run_ddl },
     { "ts", "TypeScript types for the browser SDK", run_typescript },
+    { "diff", "what changed between two versions, and who still reads whom", schema_diff },
 };
 
 int command_schema(int argc, char **argv)

@@ -116,6 +116,9 @@ struct domain_set {
  * are added to problems. ERR_INVALID: there were some. *out is set on OK only. */
 MUST_CHECK enum status domain_set_load(const char *directory, struct world *world, struct domain_set **out,
                                        struct problems *problems, struct error *err);
+/* As above, of one file with one domain; scripts in files of their own stand beside it. */
+MUST_CHECK enum status domain_set_load_file(const char *path, struct world *world, struct domain_set **out,
+                                            struct problems *problems, struct error *err);
 void domain_set_free(struct domain_set *set);
 
 /* ERR_INVALID: a field is to be encrypted and there is no process.pii_key, or it is too short; shared: several

@@ -166,7 +166,7 @@ static struct domain_set *finish(struct loading *loading)
     return &owned->set;
 }
 
-static enum status load(struct loading *loading, struct error *err)
+static enum status list_files(struct loading *loading, struct error *err)
 {
     struct disk *disk = loading->world->disk;
     enum status s = disk->ops->list(disk, loading->directory, visit, loading, err);
@@ -175,23 +175,33 @@ static enum status load(struct loading *loading, struct error *err)
     if (loading->too_many)
         return error_set(err, ERR_INVALID, "%s: at most %d files, with names below %d bytes", loading->directory,
                          DOMAINS_MAX, FILE_NAME_MAX);
-    s = read_files(loading, err);
+    return OK;
+}
+
+static enum status load(struct loading *loading, struct error *err)
+{
+    enum status s = loading->name_count ? OK : list_files(loading, err);
+    if (s == OK)
+        s = read_files(loading, err);
     if (s == OK && loading->problem_count)
         return error_set(err, ERR_INVALID, "%zu mistake%s in the domains", loading->problem_count,
                          loading->problem_count == 1 ? "" : "s");
     return s;
 }
 
-enum status domain_set_load(const char *directory, struct world *world, struct domain_set **out,
-                            struct problems *problems, struct error *err)
+static struct loading *loading_new(struct world *world, struct problems *problems)
 {
     struct loading *loading = calloc(1, sizeof *loading);
     if (!loading)
         abort();
     loading->world = world;
     loading->problems = problems;
-    snprintf(loading->directory, sizeof loading->directory, "%s/domains", directory);
     begin(loading);
+    return loading;
+}
+
+static enum status load_and_free(struct loading *loading, struct domain_set **out, struct error *err)
+{
     enum status s = load(loading, err);
     if (s == OK)
         *out = finish(loading);
@@ -199,6 +209,26 @@ enum status domain_set_load(const char *directory, struct world *world, struct d
         domain_set_free(&loading->owned->set);
     free(loading);
     return s;
+}
+
+enum status domain_set_load(const char *directory, struct world *world, struct domain_set **out,
+                            struct problems *problems, struct error *err)
+{
+    struct loading *loading = loading_new(world, problems);
+    snprintf(loading->directory, sizeof loading->directory, "%s/domains", directory);
+    return load_and_free(loading, out, err);
+}
+
+enum status domain_set_load_file(const char *path, struct world *world, struct domain_set **out,
+                                 struct problems *problems, struct error *err)
+{
+    struct loading *loading = loading_new(world, problems);
+    const char *slash = strrchr(path, '/'), *name = slash ? slash + 1 : path;
+    snprintf(loading->directory, sizeof loading->directory, "%.*s", slash ? (int)(slash - path) : 1,
+             slash ? path : ".");
+    snprintf(loading->names[0], FILE_NAME_MAX, "%s", name);
+    loading->name_count = 1;
+    return load_and_free(loading, out, err);
 }
 
 void domain_set_free(struct domain_set *set)

@@ -1,7 +1,7 @@
 """What `weir schema` prints: kept to the byte, and by the judgement of others: avro and fastavro, jsonschema, the TypeScript compiler."""
 import json, os, random, re, shutil, signal, subprocess, tempfile
 
-from cli_test import CONFIG, DATA, USAGE, weir
+from cli_test import CONFIG, DATA, NO_INPUT, USAGE, weir
 from venv import venv
 from weir import ROOT, Weir
 
@@ -146,6 +146,81 @@ def test_what_is_not_there_is_told_with_what_was_meant():
     assert done.returncode == CONFIG and "shop.yaml:" in done.stderr, done
     assert weir("schema", "arvo").returncode == USAGE and weir("schema").returncode == USAGE
     assert [t["event_type"] for t in json.loads(schema("list", "--json", "--domain", "game"))] == ["player_action", "match_ended", "PlayerAction"]
+
+
+def random_field(chance, name):
+    kind = chance.choice(["text", "integer", "float", "money", "boolean", "timestamp"])
+    said = {"name": name, "type": kind}
+    if chance.random() < 0.3:
+        said["required"] = True
+        said["on_failure"] = chance.choice(["reject", "tag"])
+    elif chance.random() < 0.5:
+        said["default"] = {"text": "x", "integer": 7, "float": 0.5, "money": "19.99", "boolean": False, "timestamp": "2026-01-31T00:00:00Z"}[kind]
+    if chance.random() < 0.2:
+        said["pii"] = chance.choice(["hash", "drop", "encrypt"])
+    return said
+
+
+def random_pair(chance, name):
+    """Two versions of an event type: fields that stay, change, come and go."""
+    fields = [random_field(chance, "f%d" % i) for i in range(chance.randrange(5))]
+    later = [f if chance.random() < 0.6 else random_field(chance, f["name"]) for f in fields if chance.random() < 0.8]
+    later += [random_field(chance, "g%d" % i) for i in range(chance.choice([0, 0, 1, 2]))]
+    chance.shuffle(later)
+    return {"name": name, "attributes": fields}, {"name": name, "attributes": later}
+
+
+def test_five_hundred_random_pairs_are_as_compatible_as_avro_and_fastavro_have_it():
+    seed = int(os.environ.get("WEIR_SEED") or random.randrange(10**9))
+    print("seed", seed)
+    chance, seen = random.Random(seed), set()
+    for _ in range(2):
+        pairs = [random_pair(chance, "t%d" % i) for i in range(250)]
+        with tempfile.TemporaryDirectory() as directory:
+            paths = []
+            for i, name in enumerate(("old", "new")):
+                paths.append(os.path.join(directory, name))
+                os.makedirs(os.path.join(paths[i], "domains"))
+                with open(os.path.join(paths[i], "domains", "random.yaml"), "w") as f:
+                    json.dump({"domain": "random", "event_types": [pair[i] for pair in pairs]}, f)
+                with open(paths[i] + ".avsc", "w") as f:
+                    f.write(schema("avro", config=paths[i]))
+            done = weir("schema", "diff", *paths, "--json", "--require", "none")
+            assert done.returncode == 0 and not done.stderr, done
+            ours = {t["event_type"]: t for t in json.loads(done.stdout)["event_types"]}
+            for name, by_avro, by_fastavro in (line.split() for line in oracle("compare", paths[0] + ".avsc", paths[1] + ".avsc", str(seed))):
+                verdict = ours[name]["compatibility"] if name in ours else "FULL"
+                assert verdict == by_avro == by_fastavro, (name, verdict, by_avro, by_fastavro, [p for p in pairs if p[0]["name"] == name])
+                told = {b["not"] for b in ours.get(name, {}).get("incompatible", [])}
+                assert told == {"FULL": set(), "BACKWARD": {"FORWARD"}, "FORWARD": {"BACKWARD"}, "NONE": {"BACKWARD", "FORWARD"}}[verdict], ours[name]
+                seen.add(verdict)
+    assert seen == {"FULL", "BACKWARD", "FORWARD", "NONE"}, seen
+
+
+def test_a_script_learns_from_the_exit_code_whether_a_change_is_safe():
+    with tempfile.TemporaryDirectory() as directory:
+        def diff(old, new, *words):
+            for name, text in (("old.yaml", old), ("new.yaml", new)):
+                with open(os.path.join(directory, name), "w") as f:
+                    f.write(text)
+            return weir("schema", "diff", os.path.join(directory, "old.yaml"), os.path.join(directory, "new.yaml"), *words)
+        done = diff(OLD, OLD)
+        assert done.returncode == 0 and done.stdout == "0 event types differ: FULL\n", done
+        added = OLD.replace("[product_id,", "[product_id, size,")
+        done = diff(OLD, added, "--require", "full")
+        assert done.returncode == 0 and "  + size: attribute text\n" in done.stdout, done
+        needed = OLD.replace("[product_id,", "[product_id, {name: size, required: true},")
+        done = diff(OLD, needed)
+        assert done.returncode == 1 and "not BACKWARD: size: old records do not have it, and it has no default" in done.stdout, done
+        assert diff(OLD, needed, "--require", "forward").returncode == 0 and diff(OLD, needed, "--require", "none").returncode == 0
+        done = diff(OLD, NEW)
+        assert done.returncode == 1 and "gone (shop), gone: NONE" in done.stdout and "the event type is gone" in done.stdout, done
+        assert diff(NEW, OLD).returncode == 0
+        stricter = diff(OLD, OLD.replace("{name: weight}", "{name: weight, min: 1, max: 2, pii: hash}"), "--json")
+        assert [(c["property"], c.get("before"), c["now"]) for c in json.loads(stricter.stdout)["event_types"][0]["changes"]] == [
+            ("min", None, "1"), ("max", None, "2"), ("pii", "none", "hash")]
+        assert diff(OLD, "domain: shop\nevent_types: [{nam: x}]\n").returncode == CONFIG
+    assert weir("schema", "diff", "config", "nowhere").returncode == NO_INPUT and weir("schema", "diff", "config").returncode == USAGE
 
 
 OLD = """domain: shop

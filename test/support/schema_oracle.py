@@ -2,10 +2,12 @@
 usage: schema_oracle.py avro FILE SEED    each schema of the file by avro and by fastavro: random records written by either are read by both, defaults
                                           are filled in; prints name, CRC-64-AVRO and canonical form, as fastavro has them (avro's keeps what is to
                                           be stripped)
+       schema_oracle.py compare OLD NEW SEED  for each schema of both files: NAME and what it is, by avro's checker of pairs, and by fastavro, which writes
+                                          random records by one and reads them by the other: BACKWARD, FORWARD, FULL or NONE
        schema_oracle.py json FILE EVENTS  a line for each event (NDJSON) that says what a validator finds wrong with it; empty: nothing"""
 import datetime, io, json, random, sys, uuid
 
-import avro.io, avro.schema, fastavro, fastavro.schema, jsonschema
+import avro.compatibility, avro.io, avro.schema, fastavro, fastavro.schema, jsonschema
 
 UTC = datetime.timezone.utc
 
@@ -85,6 +87,31 @@ def check_avro(path, seed):
         print("%s %s %s" % (schema["name"], fastavro.schema.fingerprint(canonical, "CRC-64-AVRO"), canonical))
 
 
+def fast_reads(writer, reader, chance):
+    """Whether every one of many records can be read: what a checker concludes, tried out."""
+    parsed = fastavro.parse_schema(writer), fastavro.parse_schema(reader)
+    for i in range(24):
+        record = {f["name"]: value_of(f["type"][i % len(f["type"])] if isinstance(f["type"], list) else f["type"], chance) for f in writer["fields"]}
+        try:
+            read_fast(write_fast(parsed[0], record), *parsed)
+        except (fastavro.read.SchemaResolutionError, ValueError, TypeError):
+            return False
+    return True
+
+
+def avro_reads(writer, reader):
+    result = avro.compatibility.ReaderWriterCompatibilityChecker().get_compatibility(*(avro.schema.parse(json.dumps(s)) for s in (reader, writer)))
+    return result.compatibility is avro.compatibility.SchemaCompatibilityType.compatible
+
+
+def check_compare(old, new, seed):
+    names = {(True, True): "FULL", (True, False): "BACKWARD", (False, True): "FORWARD", (False, False): "NONE"}
+    olds = {s["name"]: s for s in json.load(open(old))}
+    for now in json.load(open(new)):
+        before, chance = olds[now["name"]], random.Random(seed + now["name"])
+        print(now["name"], names[avro_reads(before, now), avro_reads(now, before)], names[fast_reads(before, now, chance), fast_reads(now, before, chance)])
+
+
 def check_json(path, events):
     schema = json.load(open(path))
     jsonschema.Draft202012Validator.check_schema(schema)
@@ -95,4 +122,4 @@ def check_json(path, events):
 
 
 if __name__ == "__main__":
-    {"avro": check_avro, "json": check_json}[sys.argv[1]](*sys.argv[2:])
+    {"avro": check_avro, "compare": check_compare, "json": check_json}[sys.argv[1]](*sys.argv[2:])

@@ -1,0 +1,4 @@
+/* `weir schema diff`, a subcommand of schema.c. */
+#pragma once
+
+int schema_diff(int argc, char **argv);
