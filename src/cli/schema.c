@@ -240,6 +240,26 @@ static int run_typescript(int argc, char **argv)
     return run(&TYPESCRIPT, argc, argv, write_typescript);
 }
 
+static const struct args_command DOCS = {
+    .name = "schema docs",
+    .summary = "a reference of the events for people, in Markdown",
+    .description = "What to send, what is allowed, as which column it is found again, and the rules.",
+    .examples = "  weir schema docs --domain shop > events.md\n",
+    .args = PLAIN_ARGS,
+    .arg_count = COUNT_OF(PLAIN_ARGS),
+};
+
+static void write_docs(const struct schema_options *options, const struct schema_selection *selection, struct buf *out)
+{
+    (void)options;
+    docs_add(out, selection);
+}
+
+static int run_docs(int argc, char **argv)
+{
+    return run(&DOCS, argc, argv, write_docs);
+}
+
 static const struct arg DDL_ARGS[] = {
     ARG_CONFIG,
     ARG_DOMAIN,
@@ -367,6 +387,7 @@ static const struct subcommand SUBCOMMANDS[] = {
     { "json", "JSON Schemas of events as they are sent", run_json },
     { "ddl", "the engine's views of events, a typed column for each field", run_ddl },
     { "ts", "TypeScript types for the browser SDK", run_typescript },
+    { "docs", "a reference of the events for people, in Markdown", run_docs },
     { "diff", "what changed between two versions, and who still reads whom", schema_diff },
 };
 

@@ -1,9 +1,7 @@
 /* What can be said of a field is a table of how it is written; where the two versions write differently, it changed. So
  * a key that is added to the language is a row here. */
-#include <inttypes.h>
-
-#include "base/json_text.h"
 #include "schema/compare_inside.h"
+#include "schema/field_text.h"
 
 #define TEXT_BYTES_MAX (256u << 10)
 
@@ -31,27 +29,14 @@ static void write_required(const struct event_field *field, struct buf *out)
     buf_add_text(out, field->required ? "true" : "false");
 }
 
-static void write_bound(const struct event_field *field, const struct event_bound *bound, struct buf *out)
-{
-    const uint64_t size = bound->whole < 0 ? 0 - (uint64_t)bound->whole : (uint64_t)bound->whole;
-    if (!bound->is_set)
-        return;
-    if (field->kind == EVENT_FLOAT)
-        json_add_number(out, bound->number);
-    else if (field->kind == EVENT_MONEY)
-        buf_add_format(out, "%s%" PRIu64 ".%02u", bound->whole < 0 ? "-" : "", size / 100, (unsigned)(size % 100));
-    else
-        buf_add_format(out, "%" PRId64, bound->whole);
-}
-
 static void write_min(const struct event_field *field, struct buf *out)
 {
-    write_bound(field, &field->min, out);
+    field_text_add_bound(out, field, &field->min);
 }
 
 static void write_max(const struct event_field *field, struct buf *out)
 {
-    write_bound(field, &field->max, out);
+    field_text_add_bound(out, field, &field->max);
 }
 
 static void write_values(const struct event_field *field, struct buf *out)

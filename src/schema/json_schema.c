@@ -1,9 +1,8 @@
 /* What the stream's validation asks of an event, as far as a JSON Schema can say it: kinds, what must be there, ranges,
  * formats, values, patterns, fields that nobody declared. `rules` are expressions, and stand in the comment. Null is
  * taken where the field may be missing. */
-#include <inttypes.h>
-
 #include "base/json_text.h"
+#include "schema/field_text.h"
 #include "schema/schema.h"
 
 #define DRAFT "https://json-schema.org/draft/2020-12/schema"
@@ -54,27 +53,13 @@ static void add_format(struct buf *out, enum event_format format)
         buf_add_format(out, ",\"pattern\":\"^[A-Z]{%d}$\"", format == EVENT_COUNTRY ? 2 : 3);
 }
 
-/* Cents as the decimal that they are: 1999 is 19.99. */
-static void add_amount(struct buf *out, int64_t cents)
-{
-    uint64_t size = cents < 0 ? 0 - (uint64_t)cents : (uint64_t)cents;
-    buf_add_format(out, "%s%" PRIu64, cents < 0 ? "-" : "", size / 100);
-    if (size % 100)
-        buf_add_format(out, ".%02u", (unsigned)(size % 100));
-}
-
 static void add_bound(struct buf *out, const char *name, const struct event_field *field,
                       const struct event_bound *bound)
 {
     if (!bound->is_set)
         return;
     json_add_key(out, name);
-    if (field->kind == EVENT_FLOAT)
-        json_add_number(out, bound->number);
-    else if (field->kind == EVENT_MONEY)
-        add_amount(out, bound->whole);
-    else
-        buf_add_format(out, "%" PRId64, bound->whole);
+    field_text_add_bound(out, field, bound);
 }
 
 static void add_bounds(struct buf *out, const struct event_field *field)

@@ -34,3 +34,6 @@ void json_schema_add_all(struct buf *out, const struct schema_selection *selecti
 
 /* A module with a type for each, and the map of all that createWeir<…>() takes. */
 void typescript_add(struct buf *out, const struct schema_selection *selection);
+
+/* A reference for people, in Markdown. */
+void docs_add(struct buf *out, const struct schema_selection *selection);
