@@ -67,7 +67,8 @@ static bool may_hold_secret(struct loader *loader, const struct option *option, 
 static void note_origin(struct loader *loader, struct config_origin *origin, struct slice text, struct fy_node *key,
                         struct fy_node *value)
 {
-    *origin = (struct config_origin){ .line = yaml_line(&loader->file, yaml_position(key)) + 1,
+    *origin = (struct config_origin){ .layer = loader->config->layers,
+                                      .line = yaml_line(&loader->file, yaml_position(key)) + 1,
                                       .at = yaml_position(value),
                                       .secret = secret_is_in(text) };
     snprintf(origin->file, sizeof origin->file, "%s", loader->file.name);
@@ -137,17 +138,28 @@ static void report_setting(struct loader *loader, struct option_table table, str
     loader->file.hidden = false;
 }
 
+/* ingest.port and ingest: {port: …} are the same setting, which the YAML library cannot know. */
+static bool is_new(struct loader *loader, const struct option *option, const struct config_origin *origin,
+                   struct fy_node *key)
+{
+    const bool repeats = origin->layer == loader->config->layers;
+    if (repeats)
+        yaml_problem_at(&loader->file, key, "%s is in line %d already", option->key, origin->line);
+    return !repeats;
+}
+
 static void apply_text(struct loader *loader, const struct place *place, const struct option *option, struct slice text,
                        struct fy_node *key, struct fy_node *value)
 {
     struct error err;
-    if (!may_hold_secret(loader, option, text, value))
+    struct config_origin *origin = &place->origins[option - place->table.rows];
+    if (!is_new(loader, option, origin, key) || !may_hold_secret(loader, option, text, value))
         return;
     if (option_set(option, place->values, text, &err) != OK) {
         yaml_problem_at(&loader->file, text.n ? value : key, "%s", err.text);
         return;
     }
-    note_origin(loader, &place->origins[option - place->table.rows], text, key, value);
+    note_origin(loader, origin, text, key, value);
 }
 
 static void apply_scalar(struct loader *loader, struct slice path, struct fy_node *key, struct fy_node *value)
@@ -285,6 +297,7 @@ size_t config_apply_text(const char *name, struct slice text, struct config *out
     struct fy_document *document = yaml_parse(&loader.file);
     struct fy_node *root = document ? fy_document_root(document) : NULL;
     char path[PATH_MAX_BYTES];
+    out->layers++;
     if (root && fy_node_is_mapping(root))
         apply_mapping(&loader, root, path, 0, 0);
     else if (root && !fy_node_is_null(root))

@@ -15,6 +15,7 @@ struct world;
 
 struct config_origin {
     char file[256]; /* "" for the default */
+    unsigned layer; /* which one it was, from 1; 0 for the default */
     int line;
     size_t at; /* of the value: bytes from the file's start */
     bool secret;
@@ -24,6 +25,7 @@ struct config_origin {
 
 struct config {
     struct settings settings;
+    unsigned layers;                                                    /* read so far */
     struct config_origin origins[CONFIG_ROWS_MAX];                      /* by row of SETTINGS */
     struct config_origin sink_origins[SINKS_MAX][CONFIG_SINK_ROWS_MAX]; /* by sink and row of SINK_SETTINGS */
 };

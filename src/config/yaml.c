@@ -5,9 +5,12 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <xxhash.h>
 
 #include "base/error.h"
 #include "base/utf8.h"
+
+#define ANCHORS_MAX 5000 /* libfyaml's time grows with their square */
 
 static size_t line_start(struct slice text, size_t at)
 {
@@ -128,15 +131,6 @@ static size_t offset_of(struct slice text, int line, int column)
     return at + (column > 1 ? (size_t)column - 1 : 0);
 }
 
-/* The library's words, but for the one mistake that people make most: its own do not say what to do. */
-static const char *words_of(const char *message)
-{
-    if (!message)
-        return "this is not YAML";
-    return strcmp(message, "duplicate key") == 0 ? "this name is here twice: put what belongs to it in one place"
-                                                 : message;
-}
-
 static void report(struct yaml_file *file, struct fy_diag *diag)
 {
     void *at = NULL;
@@ -144,7 +138,8 @@ static void report(struct yaml_file *file, struct fy_diag *diag)
     size_t before = file->count;
     while ((error = fy_diag_errors_iterate(diag, &at)) != NULL)
         if (error->line >= 0)
-            yaml_problem(file, offset_of(file->text, error->line, error->column), 1, "%s", words_of(error->msg));
+            yaml_problem(file, offset_of(file->text, error->line, error->column), 1, "%s",
+                         error->msg ? error->msg : "this is not YAML");
     if (file->count == before)
         yaml_problem(file, 0, 1, "this is not YAML");
 }
@@ -162,11 +157,18 @@ static bool has_content(struct slice text)
     return false;
 }
 
+/* Perhaps: within a text it is none. */
+static bool is_anchor(struct slice text, size_t at)
+{
+    return text.p[at] == '&' && (at == 0 || strchr(" \t\r\n[{,", text.p[at - 1]));
+}
+
 /* libfyaml may loop for ever over a directive (a line that begins with %) with bytes that are no UTF-8: nobody here
  * needs either, so both are refused before it sees them. */
 static bool is_readable(struct yaml_file *file)
 {
     struct slice text = file->text;
+    size_t anchors = 0;
     for (size_t at = 0, length; at < text.n; at += length) {
         length = utf8_length((const unsigned char *)text.p + at, text.n - at);
         if (length == 0 || text.p[at] == '\0') {
@@ -177,8 +179,68 @@ static bool is_readable(struct yaml_file *file)
             yaml_problem(file, at, 1, "directives (%%) are not used here");
             return false;
         }
+        anchors += is_anchor(text, at);
+        if (anchors > ANCHORS_MAX) {
+            yaml_problem(file, at, 1, "more than %d anchors (&)", ANCHORS_MAX);
+            return false;
+        }
     }
     return true;
+}
+
+/* ---- names that are there twice ---- */
+
+/* One group's names, by hash. */
+struct names {
+    struct slice *places; /* p NULL: free */
+    size_t mask;
+};
+
+static bool add_name(struct names *names, struct slice name)
+{
+    for (size_t i = XXH3_64bits(name.p, name.n) & names->mask;; i = (i + 1) & names->mask) {
+        if (!names->places[i].p) {
+            names->places[i] = name;
+            return true;
+        }
+        if (slice_equal(names->places[i], name))
+            return false;
+    }
+}
+
+/* Here and not by libfyaml, which compares each name with all before it: 100,000 in one group would take minutes. */
+static void check_names(struct yaml_file *file, struct fy_node *group)
+{
+    void *at = NULL;
+    struct fy_node_pair *pair;
+    struct slice name;
+    size_t size = 8;
+    while (size < 2 * (size_t)fy_node_mapping_item_count(group))
+        size *= 2;
+    struct names names = { calloc(size, sizeof *names.places), size - 1 };
+    if (!names.places)
+        abort();
+    while ((pair = fy_node_mapping_iterate(group, &at)) != NULL)
+        if (yaml_scalar(fy_node_pair_key(pair), &name) && !add_name(&names, name))
+            yaml_problem_at(file, fy_node_pair_key(pair),
+                            "this name is here twice: put what belongs to it in one place");
+    free(names.places);
+}
+
+/* As deep as libfyaml lets a tree be; aliases are not followed. */
+static void check_tree(struct yaml_file *file, struct fy_node *node)
+{
+    void *at = NULL;
+    if (fy_node_is_sequence(node)) {
+        for (struct fy_node *item; (item = fy_node_sequence_iterate(node, &at));)
+            check_tree(file, item);
+    } else if (fy_node_is_mapping(node)) {
+        check_names(file, node);
+        for (struct fy_node_pair *pair; (pair = fy_node_mapping_iterate(node, &at));) {
+            check_tree(file, fy_node_pair_key(pair));
+            check_tree(file, fy_node_pair_value(pair));
+        }
+    }
 }
 
 struct fy_document *yaml_parse(struct yaml_file *file)
@@ -192,7 +254,7 @@ struct fy_document *yaml_parse(struct yaml_file *file)
     if (!diag)
         abort();
     fy_diag_set_collect_errors(diag, true);
-    struct fy_parse_cfg options = { .flags = FYPCF_QUIET, .diag = diag };
+    struct fy_parse_cfg options = { .flags = FYPCF_QUIET | FYPCF_ALLOW_DUPLICATE_KEYS, .diag = diag };
     struct fy_document *document = fy_document_build_from_string(&options, file->text.p, file->text.n);
     if (!document || fy_diag_got_error(diag)) {
         report(file, diag);
@@ -200,7 +262,13 @@ struct fy_document *yaml_parse(struct yaml_file *file)
         document = NULL;
     }
     fy_diag_destroy(diag);
-    return document;
+    const size_t before = file->count;
+    if (document)
+        check_tree(file, fy_document_root(document));
+    if (file->count == before)
+        return document;
+    fy_document_destroy(document);
+    return NULL;
 }
 
 struct fy_node *yaml_follow(struct fy_node *node)

@@ -51,6 +51,24 @@ def test_a_thousand_mistakes_are_counted_and_a_hundred_shown():
         assert "… and 900 more mistakes\nweir check: 1000 mistakes in the configuration\n" in done.stderr, done.stderr[-500:]
 
 
+def test_a_file_of_a_gibibyte_is_refused_without_being_read_whichever_it_is():
+    with config(platform="", shop="domain: shop\ntransforms: [{name: t, file: t.lua}]\n") as directory:
+        with open(os.path.join(directory, "domains", "t.lua"), "w") as f:
+            f.write("function transform(event) return event end")
+        for path in ("platform.yaml", "environments/dev.yaml", "domains/shop.yaml", "domains/t.lua", "tests.yaml"):
+            whole = os.path.join(directory, path)
+            if path != "tests.yaml":
+                os.rename(whole, whole + ".kept")
+            with open(whole, "w") as f:
+                f.truncate(1 << 30)
+            words = ["test", whole] if path == "tests.yaml" else ["check"]
+            done = subprocess.run(["sh", "-c", 'ulimit -v 900000 && exec "$0" "$@"', os.path.join(ROOT, "build", "weir"), *words, "--config", directory],
+                                  capture_output=True, text=True, timeout=10)
+            assert done.returncode in (CONFIG, 66) and path in done.stderr and "it has 1073741824 bytes, at most" in done.stderr, (path, done)
+            if path != "tests.yaml":
+                os.rename(whole + ".kept", whole)
+
+
 def test_later_layers_win_key_by_key_and_domains_stay_out_of_the_platform():
     files = {"platform": "log: {level: warn, format: json}\ningest.port: 9000\n", "dev": "log.level: debug\n", "shop": "domain: shop\n", "game": "domain: game\n"}
     with config(**files) as directory:
