@@ -11,6 +11,7 @@
 #include "cli/commands.h"
 #include "cli/term.h"
 #include "config/problems.h"
+#include "trial/coverage.h"
 #include "trial/trial.h"
 #include "world/disk.h"
 #include "world/world.h"
@@ -18,6 +19,7 @@
 #define FILES_MAX 1000
 #define FILE_BYTES_MAX (4u << 20)
 #define JUNIT_BYTES_MAX (64u << 20)
+#define NEVER_BYTES_MAX (4u << 20)
 
 struct test_options {
     const char *config, *only, *junit;
@@ -119,33 +121,53 @@ static void on_result(void *self, const struct trial_result *result)
     printf("%.*s", SLICE_ARG(result->difference));
 }
 
-static void add_never(const struct domain_set *domains, const bool *hit, const char *between, struct buf *to)
+/* What no case hit, as lists of names, by kind. */
+struct never {
+    bool json;
+    struct buf lists[COVERAGE_KINDS];
+};
+
+static void add_never(void *self, enum coverage_kind kind, struct slice name)
 {
-    bool first = true;
-    for (size_t i = 0; i < domains->window_count; i++) {
-        if (hit[i])
-            continue;
-        buf_add_format(to, "%s%.*s", first ? "" : between, SLICE_ARG(domains->windows[i].name));
-        first = false;
-    }
+    struct never *never = self;
+    struct buf *list = &never->lists[kind];
+    if (list->n)
+        buf_add_text(list, never->json ? "," : ", ");
+    if (never->json)
+        json_add_string(list, name);
+    else
+        buf_add_slice(list, name);
 }
 
-static void say_sum(const struct run *run, const struct domain_set *domains, const bool *hit, int64_t took_us)
+static void say_never(const struct never *never)
 {
-    struct buf never;
-    buf_init(&never, 64u << 10);
-    add_never(domains, hit, run->options->json ? "\",\"" : ", ", &never);
-    if (run->options->json)
-        printf("{\"passed\":%zu,\"failed\":%zu,\"took_us\":%" PRId64 ",\"windows_never_counted\":[%s%s%s]}\n",
-               run->passed, run->failed, took_us, never.n ? "\"" : "", buf_text(&never), never.n ? "\"" : "");
-    else {
+    static const char *const WORDS[COVERAGE_KINDS] = { "no case counts anything in", "no case has a value in",
+                                                       "no case is changed by" };
+    for (int kind = 0; kind < COVERAGE_KINDS; kind++)
+        if (never->lists[kind].n)
+            printf("%s%s: %.*s%s\n", term_style(stdout, TERM_YELLOW), WORDS[kind],
+                   SLICE_ARG(buf_slice(&never->lists[kind])), term_style(stdout, TERM_PLAIN));
+}
+
+static void say_sum(const struct run *run, const struct coverage *coverage, int64_t took_us)
+{
+    struct never never = { .json = run->options->json };
+    for (int kind = 0; kind < COVERAGE_KINDS; kind++)
+        buf_init(&never.lists[kind], NEVER_BYTES_MAX);
+    coverage_never(coverage, add_never, &never);
+    if (never.json)
+        printf("{\"passed\":%zu,\"failed\":%zu,\"took_us\":%" PRId64 ",\"windows_never_counted\":[%.*s],"
+               "\"columns_never_filled\":[%.*s],\"transforms_never_used\":[%.*s]}\n",
+               run->passed, run->failed, took_us, SLICE_ARG(buf_slice(&never.lists[COVERAGE_WINDOW])),
+               SLICE_ARG(buf_slice(&never.lists[COVERAGE_COLUMN])),
+               SLICE_ARG(buf_slice(&never.lists[COVERAGE_TRANSFORM])));
+    else
         printf("%s%zu passed, %zu failed%s in %.2f s\n", term_style(stdout, run->failed ? TERM_RED : TERM_GREEN),
                run->passed, run->failed, term_style(stdout, TERM_PLAIN), (double)took_us / 1e6);
-        if (never.n && !run->options->only)
-            printf("%sno case counts anything in: %s%s\n", term_style(stdout, TERM_YELLOW), buf_text(&never),
-                   term_style(stdout, TERM_PLAIN));
-    }
-    buf_done(&never);
+    if (!never.json && !run->options->only)
+        say_never(&never);
+    for (int kind = 0; kind < COVERAGE_KINDS; kind++)
+        buf_done(&never.lists[kind]);
 }
 
 static int write_junit(struct run *run, int64_t took_us)
@@ -201,7 +223,7 @@ static size_t list_files(const char *directory, char *paths[FILES_MAX])
     return count;
 }
 
-static int run_file(struct run *run, const struct trial_options *options, const char *path, bool *io_hit)
+static int run_file(struct run *run, const struct trial_options *options, const char *path)
 {
     struct problems problems;
     struct error err;
@@ -211,7 +233,7 @@ static int run_file(struct run *run, const struct trial_options *options, const 
     enum status s = disk_read_whole(world_real()->disk, path, FILE_BYTES_MAX, &text, &n, &err);
     int exit_code = s == OK ? EX_OK : EX_NOINPUT;
     if (s == OK) {
-        s = trial_run(options, path, slice_of(text, n), world_real(), on_result, run, io_hit, &problems, &err);
+        s = trial_run(options, path, slice_of(text, n), world_real(), on_result, run, &problems, &err);
         exit_code = s == OK ? EX_OK : EX_CONFIG;
     }
     fputs(problems_text(&problems), stderr);
@@ -238,15 +260,12 @@ static int run_all(struct run *run, const struct domain_set *domains)
 {
     static char *paths[FILES_MAX];
     const struct test_options *options = run->options;
-    const struct trial_options trial = { domains, options->only };
+    const struct trial_options trial = { domains, options->only, coverage_new(domains) };
     const int64_t begun_us = world_mono_us(world_real());
-    bool *hit = calloc(domains->window_count + 1, sizeof *hit);
     int exit_code = EX_OK;
     const size_t given = (size_t)options->files.count, found = given ? 0 : list_files(options->config, paths);
-    if (!hit)
-        abort();
     for (size_t i = 0; i < (found ? found : given); i++) {
-        int of_file = run_file(run, &trial, found ? paths[i] : options->files.items[i], hit);
+        int of_file = run_file(run, &trial, found ? paths[i] : options->files.items[i]);
         exit_code = of_file ? of_file : exit_code;
     }
     const int64_t took_us = world_mono_us(world_real()) - begun_us;
@@ -255,12 +274,12 @@ static int run_all(struct run *run, const struct domain_set *domains)
                 options->only ? "of that name" : "yet", options->config);
         exit_code = EX_NOINPUT;
     } else if (run->passed + run->failed)
-        say_sum(run, domains, hit, took_us);
+        say_sum(run, trial.coverage, took_us);
     if (options->junit && write_junit(run, took_us) != EX_OK)
         exit_code = exit_code ? exit_code : EX_CANTCREAT;
     for (size_t i = 0; i < found; i++)
         free(paths[i]);
-    free(hit);
+    coverage_free(trial.coverage);
     return exit_code ? exit_code : run->failed ? 1 : EX_OK;
 }
 

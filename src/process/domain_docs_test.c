@@ -66,7 +66,8 @@ static void test_the_event_becomes_what_is_said(void **state)
 {
     (void)state;
     struct slice json = block("```json\n", 0), wanted = slice_trim(block("```json\n", 1));
-    struct stage_transform *stage = stage_transform_new(domains);
+    struct metrics *metrics = metrics_new(100);
+    struct stage_transform *stage = stage_transform_new(domains, metrics);
     struct error err;
     batch.arena = &arena;
     batch.count = batch.live_count = 1;
@@ -80,6 +81,7 @@ static void test_the_event_becomes_what_is_said(void **state)
     if (!slice_equal(batch.events[0].properties, wanted))
         fail_msg("%.*s\nis not\n%.*s", SLICE_ARG(batch.events[0].properties), SLICE_ARG(wanted));
     stage_transform_free(stage);
+    metrics_free(metrics);
 }
 
 static void check_row(struct slice expression, struct slice wanted)

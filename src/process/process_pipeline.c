@@ -75,7 +75,7 @@ struct process_pipeline *process_pipeline_new(const struct process_pipeline_opti
     pipeline->event_type = stage_event_type_new(&types);
     if (pipeline->event_type)
         add_stage(pipeline, (struct process_stage){ "event types", pipeline->event_type, stage_event_type_run, NULL });
-    pipeline->transform = stage_transform_new(options->domains);
+    pipeline->transform = stage_transform_new(options->domains, metrics->registry);
     if (pipeline->transform)
         add_stage(pipeline, (struct process_stage){ "transform", pipeline->transform, stage_transform_run, NULL });
     /* Behind all that may refuse an event: an id is remembered only with an event that counts, so that a dead letter's

@@ -4,6 +4,7 @@
  * arena holds what comes out, however many transforms there are. */
 #include "process/stage_transform.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "base/json_edit.h"
@@ -17,14 +18,22 @@
 struct stage_transform {
     const struct domain_set *domains;
     struct script *scripts[TRANSFORMS_MAX]; /* of the transforms that have one */
-    struct buf values;                      /* of the event at hand */
-    struct buf objects[2][2];               /* properties and context, to and fro */
+    struct counter *counters[TRANSFORMS_MAX];
+    uint32_t done[TRANSFORMS_MAX]; /* events of the batch at hand */
+    struct buf values;             /* of the event at hand */
+    struct buf objects[2][2];      /* properties and context, to and fro */
     unsigned turns[2];
     struct value fields[FIELD_PATHS_MAX];
 };
 
-struct stage_transform *stage_transform_new(const struct domain_set *domains)
+void stage_transform_labels(const struct transform *transform, char to[STAGE_TRANSFORM_LABELS_MAX])
 {
+    snprintf(to, STAGE_TRANSFORM_LABELS_MAX, "transform=\"%.*s\"", SLICE_ARG(transform->name));
+}
+
+struct stage_transform *stage_transform_new(const struct domain_set *domains, struct metrics *metrics)
+{
+    char labels[STAGE_TRANSFORM_LABELS_MAX];
     if (!domains || !domains->transform_count)
         return NULL;
     struct stage_transform *stage = calloc(1, sizeof *stage);
@@ -33,6 +42,9 @@ struct stage_transform *stage_transform_new(const struct domain_set *domains)
     stage->domains = domains;
     for (size_t i = 0; i < domains->transform_count; i++) {
         const struct transform *transform = &domains->transforms[i];
+        stage_transform_labels(transform, labels);
+        stage->counters[i] = metrics_counter(metrics, STAGE_TRANSFORM_EVENTS,
+                                             "Events that a transform was for and did not refuse.", labels);
         if (transform->lua.n &&
             script_new(transform->lua, transform->lua_name, transform->lua_line, &stage->scripts[i], NULL) != OK)
             abort(); /* the configuration has run it already */
@@ -183,9 +195,11 @@ static bool apply(struct stage_transform *stage, struct process_batch *batch, ui
     field_plan_fill(transform->fields, &batch->events[i], batch->arena, stage->fields);
     if (transform->where && !value_is_true(expr_eval(transform->where, stage->fields, batch->arena)))
         return true;
-    if (transform->lua.n)
-        return run_script(stage, batch, i, which);
-    return make_wish(stage, batch, i, transform, &wish) && grant(stage, batch, i, transform, &wish);
+    const bool done = transform->lua.n
+                          ? run_script(stage, batch, i, which)
+                          : make_wish(stage, batch, i, transform, &wish) && grant(stage, batch, i, transform, &wish);
+    stage->done[which] += done;
+    return done;
 }
 
 static bool is_in(struct slice s, const struct buf *buffer)
@@ -226,5 +240,9 @@ enum status stage_transform_run(void *self, struct process_batch *batch, struct 
     (void)err;
     for (size_t n = 0; n < batch->live_count; n++)
         transform_event(stage, batch, batch->live[n]);
+    for (size_t t = 0; t < stage->domains->transform_count; t++) {
+        counter_add(stage->counters[t], stage->done[t]);
+        stage->done[t] = 0;
+    }
     return OK;
 }

@@ -13,6 +13,7 @@ static struct domain_set *domains;
 static struct stage_transform *stage;
 static struct process_batch batch;
 static struct arena arena;
+static struct metrics *metrics;
 
 static void use(const char *transforms)
 {
@@ -26,7 +27,7 @@ static void use(const char *transforms)
     assert_int_equal(disk_replace(sim.world.disk, "/c/domains/web.yaml", text.p, text.n, &err), OK);
     if (domain_set_load("/c", &sim.world, &domains, &problems, &err) != OK)
         fail_msg("%s%s", problems_text(&problems), err.text);
-    stage = stage_transform_new(domains);
+    stage = stage_transform_new(domains, metrics);
     buf_done(&text);
     problems_done(&problems);
 }
@@ -76,6 +77,9 @@ static void test_only_events_for_which_where_is_true_change(void **state)
     expect(buy->context, "{}");
     assert_true(batch.changed[1]);
     assert_int_equal(batch.verdicts[1], PROCESS_ACCEPTED);
+    double events;
+    assert_true(metrics_read(metrics, STAGE_TRANSFORM_EVENTS, "transform=\"price\"", &events));
+    assert_true(events == 1);
 }
 
 static void test_each_transform_sees_what_the_one_before_left(void **state)
@@ -193,6 +197,7 @@ static int begin(void **state)
     memset(&batch, 0, sizeof batch);
     arena_init(&arena, PROCESS_ARENA_BYTES);
     batch.arena = &arena;
+    metrics = metrics_new(100);
     return 0;
 }
 
@@ -200,6 +205,7 @@ static int end(void **state)
 {
     (void)state;
     stage_transform_free(stage);
+    metrics_free(metrics);
     domain_set_free(domains);
     stage = NULL;
     domains = NULL;

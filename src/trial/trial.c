@@ -6,6 +6,7 @@
 #include "base/timestamp.h"
 #include "event/event_parse.h"
 #include "process/process_task.h"
+#include "trial/coverage.h"
 #include "trial/outcome.h"
 #include "trial/trial_file.h"
 #include "trial/trial_json.h"
@@ -113,6 +114,7 @@ static bool restart(struct trial *trial, struct slice how)
     struct machine *machine = &trial->machine;
     struct error err = { 0 };
     outcome_read(&trial->outcome, machine);
+    coverage_add_life(trial->options->coverage, machine->metrics);
     if (slice_equal(how, SLICE("stop")))
         machine_down(machine);
     if (slice_equal(how, SLICE("power")))
@@ -221,19 +223,16 @@ static bool run_case(struct trial *trial, struct fy_node *one)
     return right && (!expected || expect(trial, expected));
 }
 
-static void note_hits(struct trial *trial, bool *io_hit)
+static void note_hits(struct trial *trial)
 {
-    const struct domain_set *domains = trial->options->domains;
     if (trial->machine.journal)
         outcome_read(&trial->outcome, &trial->machine);
-    for (size_t i = 0; i < trial->outcome.count; i++)
-        for (size_t w = 0; w < domains->window_count; w++)
-            io_hit[w] |=
-                trial->outcome.rows[i].window.n && slice_equal(trial->outcome.rows[i].window, domains->windows[w].name);
+    coverage_add_rows(trial->options->coverage, &trial->outcome);
+    coverage_add_life(trial->options->coverage, trial->machine.metrics);
 }
 
 static void one_case(const struct trial_options *options, struct trial_result *result, struct fy_node *one,
-                     struct world *clock, trial_report *report, void *self, bool *io_hit)
+                     struct world *clock, trial_report *report, void *self)
 {
     struct trial *trial = calloc(1, sizeof *trial);
     if (!trial)
@@ -244,7 +243,7 @@ static void one_case(const struct trial_options *options, struct trial_result *r
     buf_init(&trial->difference, DIFFERENCE_BYTES_MAX);
     arena_init(&trial->arena, ARENA_BYTES_MAX);
     result->passed = run_case(trial, one);
-    note_hits(trial, io_hit);
+    note_hits(trial);
     result->difference = buf_slice(&trial->difference);
     event_parser_free(trial->parser);
     machine_done(&trial->machine);
@@ -263,7 +262,7 @@ static bool contains(struct slice text, const char *part)
 }
 
 enum status trial_run(const struct trial_options *options, const char *file, struct slice text, struct world *clock,
-                      trial_report *report, void *self, bool *io_hit, struct problems *problems, struct error *err)
+                      trial_report *report, void *self, struct problems *problems, struct error *err)
 {
     struct yaml_file yaml = { .name = file, .text = text, .problems = problems };
     struct fy_document *document = yaml_parse(&yaml);
@@ -279,7 +278,7 @@ enum status trial_run(const struct trial_options *options, const char *file, str
     while (cases && (one = yaml_follow(fy_node_sequence_iterate(cases, &at))) != NULL) {
         struct trial_result result = { .file = file, .line = yaml_line(&yaml, yaml_position(one)) + 1 };
         if (yaml_scalar(yaml_member(one, "case"), &result.name) && contains(result.name, options->only))
-            one_case(options, &result, one, clock, report, self, io_hit);
+            one_case(options, &result, one, clock, report, self);
     }
     fy_document_destroy(document);
     return OK;

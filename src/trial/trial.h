@@ -6,12 +6,14 @@
 #include "base/error.h"
 #include "config/domain.h"
 
+struct coverage;
 struct problems;
 struct world;
 
 struct trial_options {
     const struct domain_set *domains;
-    const char *only; /* a part of the names of the cases to run; NULL: all */
+    const char *only;          /* a part of the names of the cases to run; NULL: all */
+    struct coverage *coverage; /* gets what the cases hit */
 };
 
 struct trial_result {
@@ -26,9 +28,8 @@ struct trial_result {
 /* The result's texts live until it returns. */
 typedef void trial_report(void *self, const struct trial_result *result);
 
-/* Runs the cases of one file. io_hit: a flag for each of the domains' windows, set when a case had a result of it or an
- * event that was late for it. ERR_INVALID: the file has mistakes, they are in problems; then no case ran. clock: for
+/* Runs the cases of one file. ERR_INVALID: the file has mistakes, they are in problems; then no case ran. clock: for
  * how long cases took. */
 MUST_CHECK enum status trial_run(const struct trial_options *options, const char *file, struct slice text,
-                                 struct world *clock, trial_report *report, void *self, bool *io_hit,
-                                 struct problems *problems, struct error *err);
+                                 struct world *clock, trial_report *report, void *self, struct problems *problems,
+                                 struct error *err);

@@ -1,0 +1,115 @@
+/* Of windows by their results: key and measures stand in each row in the order of their declaration. Of transforms by
+ * the counters that they have in /metrics, too. */
+#include "trial/coverage.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/json_scan.h"
+#include "process/stage_transform.h"
+
+#define NAME_BYTES_MAX 512
+
+struct window_hits {
+    bool counted;
+    bool keys[WINDOW_KEYS_MAX], measures[WINDOW_MEASURES_MAX]; /* had a value */
+};
+
+struct coverage {
+    const struct domain_set *domains;
+    struct window_hits windows[WINDOWS_MAX];
+    bool transforms[TRANSFORMS_MAX];
+};
+
+struct coverage *coverage_new(const struct domain_set *domains)
+{
+    struct coverage *coverage = calloc(1, sizeof *coverage);
+    if (!coverage)
+        abort();
+    coverage->domains = domains;
+    return coverage;
+}
+
+void coverage_free(struct coverage *coverage)
+{
+    free(coverage);
+}
+
+/* ---- hits ---- */
+
+static bool has_value(const struct window_measure *measure, struct slice value)
+{
+    const bool counts = measure && (measure->kind == MEASURE_COUNT || measure->kind == MEASURE_DISTINCT);
+    return !json_is_null(value) && !(counts && slice_equal(value, SLICE("0"))) && !slice_equal(value, SLICE("[]"));
+}
+
+static void note_columns(const struct window *window, struct slice row, struct window_hits *hits)
+{
+    struct slice key, measures;
+    struct json_walk walk;
+    if (!json_find(row, "key", &key) || !json_find(row, "measures", &measures))
+        return;
+    json_walk_begin(&walk, key);
+    for (size_t i = 0; json_walk_next(&walk) && i < window->key_count; i++)
+        hits->keys[i] |= has_value(NULL, walk.value);
+    json_walk_begin(&walk, measures);
+    for (size_t i = 0; json_walk_next(&walk) && i < window->measure_count; i++)
+        hits->measures[i] |= has_value(&window->measures[i], walk.value);
+}
+
+void coverage_add_rows(struct coverage *coverage, const struct outcome *outcome)
+{
+    const struct domain_set *domains = coverage->domains;
+    for (size_t i = 0; i < outcome->count; i++) {
+        const struct outcome_row *row = &outcome->rows[i];
+        for (size_t w = 0; row->window.n && w < domains->window_count; w++)
+            if (slice_equal(row->window, domains->windows[w].name)) {
+                coverage->windows[w].counted = true;
+                note_columns(&domains->windows[w], buf_slice(&row->json), &coverage->windows[w]);
+            }
+    }
+}
+
+void coverage_add_life(struct coverage *coverage, struct metrics *metrics)
+{
+    for (size_t i = 0; metrics && i < coverage->domains->transform_count; i++) {
+        char labels[STAGE_TRANSFORM_LABELS_MAX];
+        double events;
+        stage_transform_labels(&coverage->domains->transforms[i], labels);
+        coverage->transforms[i] |= metrics_read(metrics, STAGE_TRANSFORM_EVENTS, labels, &events) && events > 0;
+    }
+}
+
+/* ---- what was never hit ---- */
+
+static void never_column(const struct window *window, struct slice column, coverage_visit *visit, void *self)
+{
+    char name[NAME_BYTES_MAX];
+    snprintf(name, sizeof name, "%.*s.%.*s", SLICE_ARG(window->name), SLICE_ARG(column));
+    visit(self, COVERAGE_COLUMN, slice_from(name));
+}
+
+static void never_of_window(const struct window *window, const struct window_hits *hits, coverage_visit *visit,
+                            void *self)
+{
+    if (!hits->counted) {
+        visit(self, COVERAGE_WINDOW, window->name);
+        return;
+    }
+    for (size_t i = 0; i < window->key_count; i++)
+        if (!hits->keys[i])
+            never_column(window, window->keys[i].name, visit, self);
+    for (size_t i = 0; i < window->measure_count; i++)
+        if (!hits->measures[i])
+            never_column(window, window->measures[i].name, visit, self);
+}
+
+void coverage_never(const struct coverage *coverage, coverage_visit *visit, void *self)
+{
+    const struct domain_set *domains = coverage->domains;
+    for (size_t i = 0; i < domains->window_count; i++)
+        never_of_window(&domains->windows[i], &coverage->windows[i], visit, self);
+    for (size_t i = 0; i < domains->transform_count; i++)
+        if (!coverage->transforms[i])
+            visit(self, COVERAGE_TRANSFORM, domains->transforms[i].name);
+}
