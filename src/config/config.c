@@ -182,6 +182,7 @@ static void apply_list(struct loader *loader, struct slice path, struct fy_node 
     struct place place;
     struct fy_node *item;
     void *at = NULL;
+    buf_init(&text, OPTION_TEXT_MAX + 1);
     if (!locate(loader, path, key, &place))
         return;
     const struct option *option = option_find(place.table, place.key);
@@ -189,7 +190,6 @@ static void apply_list(struct loader *loader, struct slice path, struct fy_node 
         yaml_problem_at(&loader->file, key, "this setting takes one value, not a list or a group");
         return;
     }
-    buf_init(&text, OPTION_TEXT_MAX + 1);
     while ((item = fy_node_sequence_iterate(value, &at)) != NULL) {
         struct slice one;
         item = yaml_follow(item);

@@ -79,6 +79,13 @@ static void test_a_time_without_a_unit_is_refused(void **state)
     expect_text("like 250ms, 10s, 5m, 24h or 7d");
 }
 
+static void test_a_list_where_one_value_may_stand_is_told(void **state)
+{
+    (void)state;
+    assert_int_equal(apply("log.level: [debug]\nno_such: [1]\n"), 2);
+    expect_text("test.yaml:1:1: this setting takes one value, not a list or a group");
+}
+
 static void test_empty_files_are_fine(void **state)
 {
     (void)state;
@@ -102,6 +109,7 @@ int main(void)
         cmocka_unit_test(test_broken_yaml_and_repeated_keys_are_errors_with_their_place),
         cmocka_unit_test(test_a_misspelt_group_is_named_once_with_the_right_one),
         cmocka_unit_test(test_a_time_without_a_unit_is_refused),
+        cmocka_unit_test(test_a_list_where_one_value_may_stand_is_told),
         cmocka_unit_test(test_empty_files_are_fine),
     };
     return cmocka_run_group_tests(tests, NULL, end);
