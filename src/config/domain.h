@@ -93,6 +93,7 @@ struct transform {
 
 struct domain {
     struct slice name, description, file;
+    const struct generate_domain *generate; /* for `weir generate`; NULL: nothing was said */
 };
 
 struct domain_set {

@@ -12,6 +12,7 @@ struct reading {
     struct event_type type;
     struct field_plan *plan;
     struct event_field fields[EVENT_FIELDS_MAX]; /* as they stand in the file */
+    struct fy_node *as[EVENT_FIELDS_MAX];        /* generate.as of each, or NULL */
     size_t count;
     struct fy_node *rules, *rules_key;
     enum event_otherwise otherwise;
@@ -87,7 +88,9 @@ static void read_fields(struct domain_reader *reader, struct reading *reading, s
         }
         struct event_field *field = &reading->fields[reading->count];
         *field = (struct event_field){ .otherwise = reading->otherwise };
-        if (domain_read_field(reader, role, item, field) && is_new(reader, reading, item, field->name))
+        struct fy_node **as = &reading->as[reading->count];
+        *as = NULL;
+        if (domain_read_field(reader, role, item, field, as) && is_new(reader, reading, item, field->name))
             reading->count++;
     }
 }
@@ -116,6 +119,11 @@ static void read_rules(struct domain_reader *reader, void *object, struct fy_nod
     reading->rules_key = key;
 }
 
+static void read_generate(struct domain_reader *reader, void *object, struct fy_node *key, struct fy_node *value)
+{
+    domain_read_generate_type(reader, key, value, &((struct reading *)object)->type.weight);
+}
+
 static const struct domain_key EVENT_KEYS[] = {
     [KEY_NAME] = { "name", "purchase", "The event_type; a letter, then letters, digits and _; unique; required.",
                    read_name, SHAPE_TEXT, .required = true },
@@ -136,6 +144,7 @@ static const struct domain_key EVENT_KEYS[] = {
       read_on_failure, SHAPE_CHOICE },
     { "description", "TEXT", "For people.", read_description, SHAPE_TEXT },
     { "deprecated", "TEXT", "It goes away: what to use instead.", read_deprecated, SHAPE_TEXT },
+    { "generate", "{weight: 5}", "How `weir generate` makes it.", read_generate, SHAPE_LEVEL, &DOMAIN_GENERATE_TYPE },
 };
 const struct domain_level DOMAIN_EVENT_TYPE = { "event_types[]", EVENT_KEYS, COUNT_OF(EVENT_KEYS) };
 
@@ -257,6 +266,44 @@ static void add_fields(struct domain_reader *reader, struct reading *reading, st
             add_cents(reader, reading, &fields[i], item);
 }
 
+static const struct event_field *field_named(const struct event_type *type, struct slice name)
+{
+    for (size_t i = 0; i < type->field_count; i++)
+        if (slice_equal(type->fields[i].name, name))
+            return &type->fields[i];
+    return NULL;
+}
+
+/* What a value goes by must be there, and not go by it in turn. */
+static void check_by(struct domain_reader *reader, const struct reading *reading, struct fy_node *item,
+                     const struct event_field *field)
+{
+    const struct event_field *at = field;
+    for (size_t i = 0; at && at->generate && at->generate->by == GENERATE_BY_FIELD; i++) {
+        if (i == reading->type.field_count) {
+            yaml_problem_at(&reader->file, item, "%.*s: generate.by goes in a ring", SLICE_ARG(field->name));
+            return;
+        }
+        struct slice name = at->generate->by_name;
+        at = field_named(&reading->type, name);
+        if (!at && i == 0)
+            yaml_problem_at(&reader->file, item, "%.*s: generate.by is event, visit, visitor or a field; %.*s is none",
+                            SLICE_ARG(field->name), SLICE_ARG(name));
+    }
+}
+
+/* How fields are made of others: now that all are known. */
+static void read_generated(struct domain_reader *reader, struct reading *reading, struct fy_node *item)
+{
+    const struct event_type *type = &reading->type;
+    for (size_t i = 0; i < reading->count && type->fields; i++) {
+        check_by(reader, reading, item, field_named(type, reading->fields[i].name));
+        struct generate_field *hint = (struct generate_field *)reading->fields[i].generate; /* still being read */
+        if (reading->as[i])
+            (void)!domain_expr(reader, reading->as[i], reading->as[i], TYPE_ANY, reading->plan, &hint->as);
+    }
+}
+
 /* Fields and rules take it over, wherever it stands among the keys. What is wrong with it is told in its turn. */
 static void take_otherwise_early(struct fy_node *item, struct reading *reading)
 {
@@ -278,6 +325,7 @@ static void read_whole(struct domain_reader *reader, struct reading *reading, st
     if (!seen[KEY_NAME])
         yaml_problem_at(&reader->file, item, "an event type needs a name");
     add_fields(reader, reading, item);
+    read_generated(reader, reading, item);
     add_rules(reader, reading);
     if (reading->full)
         yaml_problem_at(&reader->file, item, "an event type looks at no more than %d fields, its rules included",

@@ -49,7 +49,7 @@ const char *event_otherwise_name(enum event_otherwise otherwise)
 /* min, max and default wait, as their nodes, until the kind is known. */
 struct reading {
     struct event_field *field;
-    struct fy_node *min, *max, *default_value;
+    struct fy_node *min, *max, *default_value, *as;
 };
 
 /* ---- keys ---- */
@@ -189,6 +189,12 @@ static void read_on_failure(struct domain_reader *reader, void *object, struct f
     domain_read_otherwise(reader, key, value, &((struct reading *)object)->field->otherwise);
 }
 
+static void read_generate(struct domain_reader *reader, void *object, struct fy_node *key, struct fy_node *value)
+{
+    struct reading *reading = object;
+    domain_read_generate_field(reader, key, value, &reading->field->generate, &reading->as);
+}
+
 static const struct domain_key FIELD_KEYS[] = {
     [KEY_NAME] = { "name", "amount", "In properties; a letter, then letters, digits and _; required.", read_name,
                    SHAPE_TEXT, .required = true },
@@ -212,6 +218,8 @@ static const struct domain_key FIELD_KEYS[] = {
       SHAPE_CHOICE },
     { "description", "TEXT", "For people.", read_description, SHAPE_TEXT },
     { "deprecated", "TEXT", "It goes away: what to use instead.", read_deprecated, SHAPE_TEXT },
+    { "generate", "{by: visitor}", "How `weir generate` makes it.", read_generate, SHAPE_LEVEL,
+      &DOMAIN_GENERATE_FIELD },
 };
 const struct domain_level DOMAIN_EVENT_FIELD = { "event_types[].attributes[]", FIELD_KEYS, COUNT_OF(FIELD_KEYS) };
 
@@ -368,7 +376,7 @@ static void check_of_text(struct domain_reader *reader, const struct event_field
 }
 
 bool domain_read_field(struct domain_reader *reader, enum event_role role, struct fy_node *item,
-                       struct event_field *out)
+                       struct event_field *out, struct fy_node **out_as)
 {
     struct fy_node *seen[DOMAIN_KEYS_MAX] = { 0 };
     struct reading reading = { .field = out };
@@ -388,5 +396,6 @@ bool domain_read_field(struct domain_reader *reader, enum event_role role, struc
     check_of_text(reader, out, seen);
     check_bounds(reader, &reading);
     check_default(reader, &reading);
+    *out_as = reading.as;
     return out->name.n > 0;
 }

@@ -110,6 +110,13 @@ static void read_event_types(struct domain_reader *reader, void *object, struct 
     read_list(reader, key, value, "event types", domain_read_event_type);
 }
 
+static void read_generate(struct domain_reader *reader, void *object, struct fy_node *key, struct fy_node *value)
+{
+    (void)object;
+    reader->generate_key = key;
+    reader->generate = value;
+}
+
 static const struct domain_key TOP_KEYS[] = {
     { "domain", "NAME", "The domain's name; required, one file each.", read_domain_name, SHAPE_NAME, .required = true },
     { "description", "TEXT", "For people.", read_description, SHAPE_TEXT },
@@ -122,6 +129,8 @@ static const struct domain_key TOP_KEYS[] = {
       SHAPE_LEVELS, &DOMAIN_TRANSFORM },
     { "event_types", "[…]", "What the events are, and what is in them.", read_event_types, SHAPE_LEVELS,
       &DOMAIN_EVENT_TYPE },
+    { "generate", "{session: […]}", "How `weir generate` makes this domain's events.", read_generate, SHAPE_LEVEL,
+      &DOMAIN_GENERATE },
 };
 static const struct domain_key SESSIONS_KEYS[] = {
     { "gap", "30m", "A visit ends when its visitor does nothing for so long; 1s to 7d.", read_gap, SHAPE_DURATION },
@@ -153,6 +162,8 @@ void domain_read_file(struct domain_reader *reader)
     if (root && fy_node_is_mapping(root)) {
         take_name_early(reader, root);
         domain_read_level(reader, &DOMAIN_TOP, root, root, reader->domain, seen);
+        if (reader->generate_key)
+            domain_read_generate(reader, reader->generate_key, reader->generate);
         if (!seen[0])
             yaml_problem(&reader->file, 0, 1, "the domain's name is missing: `domain: NAME`");
     } else if (!reader->file.count) {
@@ -163,9 +174,11 @@ void domain_read_file(struct domain_reader *reader)
 
 bool domain_key_at(size_t index, struct domain_key_help *out)
 {
-    static const struct domain_level *const LEVELS[] = { &DOMAIN_TOP,         &DOMAIN_SESSIONS,  &DOMAIN_TIME,
-                                                         &DOMAIN_WINDOW,      &DOMAIN_TRANSFORM, &DOMAIN_EVENT_TYPE,
-                                                         &DOMAIN_EVENT_FIELD, &DOMAIN_EVENT_RULE };
+    static const struct domain_level *const LEVELS[] = {
+        &DOMAIN_TOP,       &DOMAIN_SESSIONS,      &DOMAIN_TIME,          &DOMAIN_WINDOW,
+        &DOMAIN_TRANSFORM, &DOMAIN_EVENT_TYPE,    &DOMAIN_EVENT_FIELD,   &DOMAIN_EVENT_RULE,
+        &DOMAIN_GENERATE,  &DOMAIN_GENERATE_STEP, &DOMAIN_GENERATE_TYPE, &DOMAIN_GENERATE_FIELD
+    };
     static _Thread_local char path[64];
     for (size_t i = 0; i < COUNT_OF(LEVELS); i++) {
         if (index >= LEVELS[i]->count) {

@@ -26,7 +26,8 @@ struct domain_reader {
     struct domain_build *build;
     const char *directory; /* of the domain's file: scripts lie beside it */
     struct world *world;
-    struct domain *domain; /* the one that this file describes */
+    struct domain *domain;                   /* the one that this file describes */
+    struct fy_node *generate_key, *generate; /* of the file: read last */
 };
 
 /* What editors are told of a value (config/schema.c); the reader checks everything else. */
@@ -40,8 +41,9 @@ enum domain_shape {
     SHAPE_EXPRESSIONS, /* a group: each value is one */
     SHAPE_COLUMNS,     /* a list of expressions, each with a name or without */
     SHAPE_TEXTS,
-    SHAPE_LEVEL,           /* a group with the keys of `level` */
-    SHAPE_LEVELS,          /* a list of those */
+    SHAPE_LEVEL,  /* a group with the keys of `level` */
+    SHAPE_LEVELS, /* a list of those */
+    SHAPE_NAME_OR_NAMES,
     SHAPE_NAMES_OR_LEVELS, /* a list of those, or of their names alone */
 };
 
@@ -64,7 +66,8 @@ struct domain_level {
 #define DOMAIN_KEYS_MAX 24 /* of a level */
 
 extern const struct domain_level DOMAIN_TOP, DOMAIN_SESSIONS, DOMAIN_TIME, DOMAIN_WINDOW, DOMAIN_TRANSFORM,
-    DOMAIN_EVENT_TYPE, DOMAIN_EVENT_FIELD, DOMAIN_EVENT_RULE;
+    DOMAIN_EVENT_TYPE, DOMAIN_EVENT_FIELD, DOMAIN_EVENT_RULE, DOMAIN_GENERATE, DOMAIN_GENERATE_STEP,
+    DOMAIN_GENERATE_TYPE, DOMAIN_GENERATE_FIELD;
 
 /* Reads a group of keys. seen (NULL or DOMAIN_KEYS_MAX places) gets the node of each key that is there, by its row. */
 void domain_read_level(struct domain_reader *reader, const struct domain_level *level, struct fy_node *group,
@@ -95,9 +98,16 @@ const char *domain_closest(struct slice name, const char *const *names, size_t c
 void domain_read_window(struct domain_reader *reader, struct fy_node *item);
 void domain_read_transform(struct domain_reader *reader, struct fy_node *item);
 void domain_read_event_type(struct domain_reader *reader, struct fy_node *item);
-/* domain_field.c: an attribute, dimension or metric into *out; false: nothing of it is usable. */
+/* domain_field.c: an attribute, dimension or metric into *out; false: nothing of it is usable. *out_as: generate.as, to
+ * be read when all fields are known, or NULL. */
 MUST_CHECK bool domain_read_field(struct domain_reader *reader, enum event_role role, struct fy_node *item,
-                                  struct event_field *out);
+                                  struct event_field *out, struct fy_node **out_as);
+/* domain_generate.c: the groups `generate` of a domain (when its event types are known), an event type, a field. */
+void domain_read_generate(struct domain_reader *reader, struct fy_node *key, struct fy_node *value);
+void domain_read_generate_type(struct domain_reader *reader, struct fy_node *key, struct fy_node *value,
+                               const double **out_weight);
+void domain_read_generate_field(struct domain_reader *reader, struct fy_node *key, struct fy_node *value,
+                                const struct generate_field **out, struct fy_node **out_as);
 /* [A-Za-z_][A-Za-z0-9_]*: as Avro, SQL and languages want it. */
 MUST_CHECK bool domain_identifier(struct domain_reader *reader, struct fy_node *key, struct fy_node *value,
                                   struct slice *out);

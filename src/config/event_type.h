@@ -5,6 +5,7 @@
  * one groups by (few values), a metric is a number. Money comes as `19.99` (a number, or its text) and is kept beside
  * it as whole cents in `NAME_cents`. */
 #pragma once
+#include "config/generate_hint.h"
 #include "expr/expr.h"
 
 #define EVENT_TYPES_MAX 256 /* in all domains together */
@@ -54,9 +55,10 @@ struct event_field {
     struct event_bound min, max;
     const struct slice *choices; /* `values`; choice_count 0: any */
     size_t choice_count;
-    struct slice pattern;       /* as of `matches` in expressions; empty: any */
-    struct slice default_value; /* as JSON, set where the field is absent or null; empty: none */
-    size_t cents_place;         /* of money: where the plan has properties.NAME_cents */
+    struct slice pattern;                  /* as of `matches` in expressions; empty: any */
+    struct slice default_value;            /* as JSON, set where the field is absent or null; empty: none */
+    size_t cents_place;                    /* of money: where the plan has properties.NAME_cents */
+    const struct generate_field *generate; /* for `weir generate` (generate_hint.h); NULL: nothing was said */
 };
 
 struct event_rule {
@@ -76,6 +78,7 @@ struct event_type {
     enum event_otherwise unknown; /* when strict: what becomes of an event with one */
     /* Place i is properties.NAME of field i; behind them the NAME_cents of money and what the rules look at. */
     const struct field_plan *plan;
+    const double *weight; /* for `weir generate`; NULL: nothing was said */
 };
 
 /* "integer", "metric", "email" …: as one writes them. */

@@ -201,6 +201,9 @@ static void add_shape(struct buf *out, const struct domain_key *key)
         add_level(out, key->level);
         buf_add_text(out, "}");
         return;
+    case SHAPE_NAME_OR_NAMES:
+        buf_add_text(out, ",\"anyOf\":[{\"type\":\"string\"},{\"type\":\"array\",\"items\":{\"type\":\"string\"}}]");
+        return;
     case SHAPE_NAMES_OR_LEVELS:
         buf_add_text(out, ",\"type\":\"array\",\"items\":{\"anyOf\":[{\"type\":\"string\"},{");
         add_level(out, key->level);
