@@ -25,7 +25,8 @@ ALLOWED = {
     "serve": {"base", "world", "event", "http", "journal", "catalog", "process", "store", "replay"},
     "trial": {"base", "world", "config", "event", "journal", "process"},  # the real stream in virtual time, for `weir test`
     "schema": {"base", "world", "config", "event", "expr", "store"},  # what follows from the event types, as text
-    "cli": {"base", "world", "config", "event", "expr", "catalog", "trial", "schema", "avro"},
+    "generate": {"base", "config", "event", "expr"},  # events of a domain's types, for `weir generate`
+    "cli": {"base", "world", "config", "event", "expr", "catalog", "trial", "schema", "avro", "generate"},
     "app": {"base", "world", "config", "event", "expr", "http", "journal", "catalog", "olap", "ingest", "process", "store", "deliver", "replay", "retention", "schema", "serve", "cli"},
 }
 # Of another stage only these headers may be used.

@@ -113,6 +113,16 @@ bool args_read_duration(const char *text, int64_t *out_ms)
     return true;
 }
 
+static bool read_percent(const char *text, double *out_percent)
+{
+    static const struct unit UNITS[] = { { "", 1 }, { "%", 1 } };
+    double value;
+    if (!read_with_unit(text, UNITS, COUNT_OF(UNITS), &value) || value > 100)
+        return false;
+    *out_percent = value;
+    return true;
+}
+
 /* value_name "a|b|c": is text one of them? */
 static bool is_choice(const char *choices, const char *text)
 {
@@ -161,6 +171,9 @@ static bool store(const struct arg *arg, const char *text, void *values, const c
         *(double *)to = real;
         return true;
     }
+    case ARG_KIND_PERCENT:
+        *out_wanted = "a percentage from 0 to 100 such as 0.1%";
+        return read_percent(text, to);
     case ARG_KIND_BYTES:
         *out_wanted = "a size such as 64K, 10MB or 1GiB";
         return args_read_bytes(text, (uint64_t *)to) && in_range(arg, (double)*(uint64_t *)to);
@@ -220,6 +233,7 @@ static size_t value_size(enum arg_kind kind)
     case ARG_KIND_DURATION:
         return sizeof(int64_t);
     case ARG_KIND_REAL:
+    case ARG_KIND_PERCENT:
         return sizeof(double);
     case ARG_KIND_BYTES:
         return sizeof(uint64_t);

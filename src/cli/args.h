@@ -26,6 +26,7 @@ enum arg_kind {
     ARG_KIND_TEXT,     /* const char *; NULL when not given and without default */
     ARG_KIND_INTEGER,  /* int64_t within min..max; digits may be grouped: 1_000_000 */
     ARG_KIND_REAL,     /* double */
+    ARG_KIND_PERCENT,  /* double from 0 to 100; 0.1% or 0.1 */
     ARG_KIND_BYTES,    /* uint64_t; 64K, 10MB, 1GiB: powers of 1024 */
     ARG_KIND_DURATION, /* int64_t milliseconds; 250ms, 30s, 5m, 2h, 7d; a bare number is seconds */
     ARG_KIND_FLAG,     /* bool */
@@ -82,6 +83,11 @@ struct arg {
 #define ARG_REAL(type, member, long_name, short_letter, value, fallback, help_text)                                    \
     {                                                                                                                  \
         .name = long_name, .letter = short_letter, .kind = ARG_KIND_REAL, .value_name = value,                         \
+        .offset = ARG_OFFSET(type, member, double), .default_text = fallback, .help = help_text                        \
+    }
+#define ARG_PERCENT(type, member, long_name, short_letter, value, fallback, help_text)                                 \
+    {                                                                                                                  \
+        .name = long_name, .letter = short_letter, .kind = ARG_KIND_PERCENT, .value_name = value,                      \
         .offset = ARG_OFFSET(type, member, double), .default_text = fallback, .help = help_text                        \
     }
 #define ARG_BYTES(type, member, long_name, short_letter, value, fallback, help_text)                                   \

@@ -9,7 +9,7 @@ struct values {
     const char *url, *format;
     int64_t rate, wait_ms;
     uint64_t size_bytes;
-    double share;
+    double share, faults;
     bool json;
     struct args_texts sets;
     struct args_rest files;
@@ -22,6 +22,7 @@ static const struct arg ARGS[] = {
     ARG_DURATION(struct values, wait_ms, "wait", 0, "TIME", "2s", "how long"),
     ARG_BYTES(struct values, size_bytes, "size", 0, "SIZE", "64K", "how large"),
     ARG_REAL(struct values, share, "share", 0, "P", "0.5", "how many"),
+    ARG_PERCENT(struct values, faults, "faults", 0, "PERCENT", "0.5%", "how many are wrong"),
     ARG_FLAG(struct values, json, "json", 'j', "JSON"),
     ARG_TEXTS(struct values, sets, "set", 0, "FIELD=VALUE", "change"),
     ARG_REST(struct values, files, "FILE", 1, 2, "what"),
@@ -55,6 +56,7 @@ static void test_defaults_hold_where_nothing_is_given(void **state)
     assert_int_equal(values.wait_ms, 2000);
     assert_int_equal(values.size_bytes, 65536);
     assert_true(values.share > 0.49 && values.share < 0.51);
+    assert_true(values.faults > 0.49 && values.faults < 0.51);
     assert_false(values.json);
     assert_int_equal(values.files.count, 1);
 }

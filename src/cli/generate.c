@@ -10,35 +10,36 @@
 #include "base/timestamp.h"
 #include "cli/args.h"
 #include "cli/commands.h"
+#include "cli/generate.h"
 #include "cli/synth.h"
 #include "cli/synth_faults.h"
 #include "cli/term.h"
+#include "config/generate_hint.h"
 #include "world/world.h"
 
 #define DAY_MS INT64_C(86400000)
 #define WARM_UP_MS INT64_C(1800000)
-
-struct generate_options {
-    int64_t events, seed, visitors, days;
-    double rate, growth, surge, faults;
-    const char *tenant, *start, *until;
-    bool live, progress;
-};
+#define SHOP_VISITORS 5000
 
 static const struct arg ARGS[] = {
+    ARG_TEXT(struct generate_options, domain, "domain", 0, "NAME", NULL,
+             "events of this domain's declared types, as its file says; unless said, a small shop that is built in"),
+    ARG_TEXT(struct generate_options, config, "config", 'c', "DIR", "config", "directory with domains/"),
     ARG_INTEGER(struct generate_options, events, "events", 'n', "N", "0", 0, 1000000000000,
-                "how many; 0: until --days are over, or for ever"),
+                "how many; 0: until --days or --for are over, or for ever"),
+    ARG_INTEGER(struct generate_options, count, "count", 0, "N", "0", 0, 1000000000000, "the same as --events"),
     ARG_REAL(struct generate_options, rate, "rate", 'r', "N", "5", "mean events a second, in the events' own time"),
     ARG_INTEGER(struct generate_options, seed, "seed", 's', "N", "1", 0, INT64_MAX,
                 "the same seed gives the same bytes"),
-    ARG_INTEGER(struct generate_options, visitors, "visitors", 0, "N", "5000", 1, 16000000,
-                "how many people there are"),
+    ARG_INTEGER(struct generate_options, visitors, "visitors", 0, "N", "0", 0, GENERATE_VISITORS_MAX,
+                "how many people (or devices) there are; 0: 5000, with --domain as its file says, or by the rate"),
     ARG_TEXT(struct generate_options, tenant, "tenant", 't', "NAME", "demo_tenant",
              "customer_id of the events; empty: leave it out"),
     ARG_TEXT(struct generate_options, start, "start", 0, "TIME", NULL,
              "time of the first event; 2026-01-05T00:00:00Z unless said, with --live now"),
     ARG_INTEGER(struct generate_options, days, "days", 'd', "N", "0", 0, 36500,
                 "stop after so many days of event time; with --live: history up to now, first"),
+    ARG_DURATION(struct generate_options, for_ms, "for", 0, "TIME", "0", "as --days, but 10m, 2h, 7d"),
     ARG_TEXT(struct generate_options, until, "until", 'u', "TIME", NULL,
              "history: it ends then (or: now), and begins --days before, or at --start"),
     ARG_FLAG(struct generate_options, live, "live", 'l',
@@ -48,20 +49,36 @@ static const struct arg ARGS[] = {
              "events a second more at the end: a campaign that began three hours before"),
     ARG_REAL(struct generate_options, faults, "faults", 0, "PERCENT", "0",
              "events that are broken on their way, or sent twice"),
+    ARG_PERCENT(struct generate_options, bad, "bad", 0, "PERCENT", "0",
+                "with --domain: events that break what is declared, each saying how in its context"),
+    ARG_PERCENT(struct generate_options, late, "late", 0, "PERCENT", "0",
+                "with --domain: events that are sent a minute to an hour after they happened"),
+    ARG_PERCENT(struct generate_options, duplicates, "duplicates", 0, "PERCENT", "0",
+                "with --domain: events that are sent again within a minute"),
+    ARG_TEXT(struct generate_options, output, "output", 'o', "FILE", NULL, "write there, not to standard output"),
     ARG_FLAG(struct generate_options, progress, "progress", 0, "a bar on standard error, where that is a terminal"),
+    ARG_FLAG(struct generate_options, json, "json", 0,
+             "with --domain: what was made as one JSON object at the end, on standard error"),
+    ARG_FLAG(struct generate_options, quiet, "quiet", 'q', "with --domain: nothing is said at the end"),
 };
 
 static const struct args_command GENERATE = {
     .name = "generate",
     .summary = "make believable events",
-    .description = "Writes the traffic of a small shop as NDJSON: visitors who return, sessions that browse, search, "
-                   "fill a cart, buy or\n"
-                   "leave, with the rhythm of days and weeks and a long tail of products. Not random noise, and the "
-                   "same for the same seed.",
+    .description =
+        "Writes the traffic of a small shop as NDJSON: visitors who return, sessions that browse, search, "
+        "fill a cart, buy or\n"
+        "leave, with the rhythm of days and weeks and a long tail of products. Not random noise, and the "
+        "same for the same seed.\n"
+        "With --domain the events are those that the domain's file declares (docs/generate.md): right in every "
+        "field, but for\n"
+        "the share that --bad breaks.",
     .examples = "  weir generate --events 100000 --seed 7 > events.ndjson\n"
                 "  weir generate --days 7 --rate 2 | weir send -\n"
                 "  weir generate --until now --days 30 --growth 8 --faults 0.5 --progress | weir send - --quiet\n"
-                "  weir generate --live --rate 50 | weir send -\n",
+                "  weir generate --live --rate 50 | weir send -\n"
+                "  weir generate --domain web --rate 5000 --for 10m --seed 7 --bad 0.1% --late 1% --duplicates 1% > "
+                "events.ndjson\n",
     .args = ARGS,
     .arg_count = COUNT_OF(ARGS),
 };
@@ -94,17 +111,12 @@ static bool wait_for(int64_t at_ms, struct buf *out)
     }
 }
 
-/* Event time. What happens between start and from is not written, so that people are in the shop already. */
-struct stretch {
-    int64_t start_ms, from_ms, end_ms;
-};
-
 static struct synth *make_synth(const struct generate_options *options, int64_t start_ms, int64_t end_ms)
 {
     struct synth_options synth_options = {
         .seed = (uint64_t)options->seed,
         .customer_id = options->tenant,
-        .visitors = (uint32_t)options->visitors,
+        .visitors = options->visitors ? (uint32_t)options->visitors : SHOP_VISITORS,
         .events_per_s = options->rate,
         .start_ms = start_ms,
         .end_ms = end_ms,
@@ -126,7 +138,7 @@ static void draw(struct term_progress *progress, int64_t start_ms, int64_t at_ms
     term_progress_draw(progress, (uint64_t)(at_ms - start_ms), detail, world_mono_us(world_real()));
 }
 
-static int run(const struct generate_options *options, const struct stretch *stretch)
+static int run(const struct generate_options *options, const struct generate_stretch *stretch)
 {
     int64_t start_ms = stretch->start_ms, end_ms = stretch->end_ms;
     struct synth *synth = make_synth(options, start_ms, end_ms);
@@ -169,13 +181,20 @@ static const char *wrong_with(const struct generate_options *options)
         return "--growth is a percentage above -90 and up to 1000, --faults one from 0 to 100";
     if (options->live && options->until)
         return "--live or --until? history ends where live traffic begins: run one after the other";
-    if (!options->events && !options->days && !options->live && !options->until)
-        return "how many? --events N, --days N, --until TIME or --live";
+    if (options->days && options->for_ms)
+        return "--days or --for? They say the same";
+    if (!options->events && !options->days && !options->for_ms && !options->live && !options->until)
+        return "how many? --events N, --for TIME, --days N, --until TIME or --live";
+    if (options->domain && (options->growth != 0 || options->surge > 0 || options->faults > 0))
+        return "--growth, --surge and --faults are of the shop that is built in; with --domain say --bad, --late, "
+               "--duplicates";
+    if (!options->domain && (options->bad > 0 || options->late > 0 || options->duplicates > 0 || options->output))
+        return "--bad, --late, --duplicates and --output want --domain NAME";
     return NULL;
 }
 
 /* EX_OK, or EX_USAGE: said why. */
-static int find_stretch(const struct generate_options *options, struct stretch *out)
+static int find_stretch(const struct generate_options *options, struct generate_stretch *out)
 {
     const char *start = options->start ? options->start : "2026-01-05T00:00:00Z";
     int64_t now_ms = world_wall_ms(world_real()), from_ms, end_ms = INT64_MAX;
@@ -186,15 +205,18 @@ static int find_stretch(const struct generate_options *options, struct stretch *
     else if (options->until && !timestamp_parse(slice_from(options->until), &end_ms))
         return args_usage_error(&GENERATE, "--until '%s' is neither now nor a time like 2026-01-05T00:00:00Z",
                                 options->until);
-    if (options->until && options->days)
-        from_ms = end_ms - options->days * DAY_MS;
+    int64_t length_ms = options->for_ms ? options->for_ms : options->days * DAY_MS;
+    if (options->until && length_ms)
+        from_ms = end_ms - length_ms;
     else if (options->live && (options->days || !options->start))
         from_ms = now_ms - options->days * DAY_MS;
-    else if (options->days)
-        end_ms = from_ms + options->days * DAY_MS;
+    else if (length_ms)
+        end_ms = from_ms + length_ms;
+    if (options->live && options->for_ms)
+        end_ms = from_ms + options->for_ms;
     if (end_ms <= from_ms)
         return args_usage_error(&GENERATE, "--start '%s' is not before --until", start);
-    *out = (struct stretch){ options->live ? from_ms - WARM_UP_MS : from_ms, from_ms, end_ms };
+    *out = (struct generate_stretch){ options->live ? from_ms - WARM_UP_MS : from_ms, from_ms, end_ms };
     return EX_OK;
 }
 
@@ -204,10 +226,14 @@ int command_generate(int argc, char **argv)
     int exit_code;
     if (!args_parse(&GENERATE, argc, argv, &options, &exit_code))
         return exit_code;
+    if (options.count)
+        options.events = options.count;
     const char *wrong = wrong_with(&options);
     if (wrong)
         return args_usage_error(&GENERATE, "%s", wrong);
-    struct stretch stretch = { 0 };
+    struct generate_stretch stretch = { 0 };
     exit_code = find_stretch(&options, &stretch);
-    return exit_code == EX_OK ? run(&options, &stretch) : exit_code;
+    if (exit_code != EX_OK)
+        return exit_code;
+    return options.domain ? generate_domain(&options, &stretch) : run(&options, &stretch);
 }

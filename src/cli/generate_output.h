@@ -1,0 +1,14 @@
+/* Where generated lines go. One owner, one thread. */
+#pragma once
+#include "base/buf.h"
+#include "base/error.h"
+
+struct generate_output {
+    /* Takes all lines and resets the buffer. False: whoever reads has gone, or it failed (close tells). */
+    bool (*write)(struct generate_output *output, struct buf *lines);
+    /* OK: everything that was written is there. Frees the output. */
+    enum status (*close)(struct generate_output *output, struct error *err);
+};
+
+/* path NULL: standard output; a reader of it that goes away is no error. */
+MUST_CHECK enum status generate_output_file(const char *path, struct generate_output **out, struct error *err);
