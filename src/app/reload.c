@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "base/log.h"
+#include "config/sink_check.h"
 #include "world/world.h"
 
 void reload_init(struct reload *reload, const struct config_request *request, struct config *live,
@@ -51,6 +52,8 @@ static bool read_files(struct reload *reload, bool shared, struct domain_set **o
     enum status domains = domain_set_load(reload->request.directory, world_real(), out_domains, &problems, &of_domains);
     if (s == OK && domains == OK)
         domains = event_types_check_key(*out_domains, &reload->fresh->settings, shared, &of_domains);
+    if (s == OK && domains == OK)
+        s = sinks_check(reload->fresh, *out_domains, &problems, &err);
     if (s != OK || domains != OK)
         refuse(&problems, s != OK ? err.text : of_domains.text);
     problems_done(&problems);

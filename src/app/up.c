@@ -14,6 +14,7 @@
 #include "cli/args.h"
 #include "cli/commands.h"
 #include "cli/term.h"
+#include "config/sink_check.h"
 #include "world/world.h"
 
 struct up_options {
@@ -104,6 +105,8 @@ static bool load(const struct role_command *what, const struct config_request *r
     enum status domains = domain_set_load(request->directory, world_real(), out_domains, &problems, &of_domains);
     if (s == OK && domains == OK && (what->roles & APP_PROCESS))
         domains = event_types_check_key(*out_domains, &config->settings, what->roles != APP_ALL, &of_domains);
+    if (s == OK && domains == OK)
+        s = sinks_check(config, *out_domains, &problems, &err);
     if (s != OK || domains != OK)
         fprintf(stderr, "%s", problems_text(&problems));
     if (s != OK)

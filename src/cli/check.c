@@ -10,6 +10,7 @@
 #include "cli/term.h"
 #include "config/config.h"
 #include "config/schema.h"
+#include "config/sink_check.h"
 #include "world/world.h"
 
 struct check_options {
@@ -103,7 +104,9 @@ static enum status read_all(const struct check_options *options, struct checked 
         checked->err = err;
     else if (s != OK && checked->problems.count > of_settings)
         error_set(&checked->err, s, "%zu mistakes in the configuration and the domains", checked->problems.count);
-    return s != OK ? s : of_domains;
+    if (s != OK || of_domains != OK)
+        return s != OK ? s : of_domains;
+    return sinks_check(&checked->config, checked->domains, &checked->problems, &checked->err);
 }
 
 static int print_all(const struct check_options *options, struct checked *checked, enum status s)
