@@ -44,7 +44,11 @@ enum status kafka_target_move_place(struct kafka_target *target, uint64_t positi
         if (error)
             rd_kafka_error_destroy(error);
         error = rd_kafka_send_offsets_to_transaction(target->producer, list, group, KAFKA_ASK_MS);
-        if (!error || !rd_kafka_error_is_retriable(error) || atomic_load(target->options.stopping))
+        /* A transaction that was refused meanwhile, for its records, is in a wrong state now; who asks again hears why.
+         */
+        bool again =
+            error && (rd_kafka_error_is_retriable(error) || rd_kafka_error_code(error) == RD_KAFKA_RESP_ERR__STATE);
+        if (!again || atomic_load(target->options.stopping))
             break;
     }
     rd_kafka_consumer_group_metadata_destroy(group);
