@@ -148,6 +148,16 @@ static bool refuse_change(const struct judging *judging, enum amend_result resul
 
 /* ---- what is wrong ---- */
 
+/* An amount may come as whole cents already: under the name that they are kept under, and without the other. */
+static enum fault check_money(struct stage_event_type *stage, const struct event_field *field, size_t i)
+{
+    struct value *cents = &stage->values[field->cents_place];
+    stage->cents_sent[i] = !is_absent(*cents);
+    if (value_is_missing(stage->values[i]) && !value_is_missing(*cents))
+        return field_check_cents(field, *cents);
+    return field_check(field, stage->values[i], cents);
+}
+
 /* Everything that is seen without the order of the steps. Money's cents are in the values afterwards: rules speak of
  * them. */
 static bool has_fault(struct stage_event_type *stage, const struct event_type *type)
@@ -155,14 +165,10 @@ static bool has_fault(struct stage_event_type *stage, const struct event_type *t
     unsigned any = 0;
     for (size_t i = 0; i < type->field_count; i++) {
         const struct event_field *field = &type->fields[i];
-        struct value cents;
-        enum fault fault = field_check(field, stage->values[i], &cents);
+        enum fault fault =
+            field->kind == EVENT_MONEY ? check_money(stage, field, i) : field_check(field, stage->values[i], NULL);
         stage->faults[i] = (uint8_t)fault;
         any |= (unsigned)fault;
-        if (field->kind == EVENT_MONEY) {
-            stage->cents_sent[i] = !is_absent(stage->values[field->cents_place]);
-            stage->values[field->cents_place] = cents;
-        }
     }
     return any || stage->unknown.p;
 }
@@ -331,7 +337,10 @@ static bool change_field(struct stage_event_type *stage, const struct judging *j
     const struct event_field *field = &judging->type->fields[i];
     const struct value value = stage->values[i];
     const bool hidden = field->pii != EVENT_PII_NONE;
-    if (value_is_missing(value) && field->default_value.n)
+    const bool is_cents = field->kind == EVENT_MONEY && stage->values[field->cents_place].kind == VALUE_INT;
+    if (value_is_missing(value) && is_cents && !hidden)
+        return true; /* it came like that */
+    if (value_is_missing(value) && field->default_value.n && !is_cents)
         return add_default(stage, judging, i);
     if (field->kind == EVENT_MONEY &&
         !add_cents(stage, judging, i, hidden ? value_null(REASON_MISSING) : stage->values[field->cents_place]))

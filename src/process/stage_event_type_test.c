@@ -115,6 +115,18 @@ static void test_money_is_kept_in_cents_beside_it(void **state)
     expect_properties("purchase", "{\"x\":1,\"amount\":0.1}", "{\"x\":1,\"amount\":0.1,\"amount_cents\":10}");
 }
 
+static void test_money_may_come_as_whole_cents(void **state)
+{
+    (void)state;
+    use(PURCHASE);
+    expect_properties("purchase", "{\"amount_cents\":1999}", "{\"amount_cents\":1999}");
+    expect_properties("purchase", "{\"amount\":null,\"amount_cents\":1}", "{\"amount\":null,\"amount_cents\":1}");
+    expect_dead("purchase", "{\"amount_cents\":19.5}", "bad_type", "properties.amount");
+    expect_dead("purchase", "{\"amount_cents\":-1}", "out_of_range", "properties.amount");
+    use("  - {name: buy, metrics: [{name: fee, type: money, default: 0.50}]}\n");
+    expect_properties("buy", "{\"fee_cents\":7}", "{\"fee_cents\":7}");
+}
+
 static void test_the_name_of_the_cents_is_the_streams(void **state)
 {
     (void)state;
@@ -122,7 +134,7 @@ static void test_the_name_of_the_cents_is_the_streams(void **state)
     expect_properties("purchase", "{\"amount_cents\":1,\"amount\":19.99}", "{\"amount_cents\":1999,\"amount\":19.99}");
     expect_properties("purchase", "{\"amount\":19.99,\"amount\\u005fcents\":null}",
                       "{\"amount\":19.99,\"amount\\u005fcents\":1999}");
-    expect_properties("gift", "{\"amount_cents\":1,\"x\":2}", "{\"x\":2}");
+    expect_properties("gift", "{\"amount_cents\":1.5,\"amount\":2}", "{\"amount_cents\":200,\"amount\":2}");
     expect_properties("gift", "{\"amount\":null}", "{\"amount\":null}");
     expect_properties("gift", "{}", "{}");
 }
@@ -364,6 +376,7 @@ int main(void)
         TEST(test_a_type_that_nobody_declares_passes_as_it_is),
         TEST(test_without_types_there_is_no_stage),
         TEST(test_money_is_kept_in_cents_beside_it),
+        TEST(test_money_may_come_as_whole_cents),
         TEST(test_the_name_of_the_cents_is_the_streams),
         TEST(test_each_fault_has_its_reason_field_and_message),
         TEST(test_the_steps_come_in_order_whatever_the_order_of_the_fields),

@@ -118,6 +118,13 @@ static enum fault check_timestamp(const struct event_field *field, struct value 
     return is_within(field, ms) ? FAULT_NONE : FAULT_OUT_OF_RANGE;
 }
 
+enum fault field_check_cents(const struct event_field *field, struct value cents)
+{
+    if (cents.kind != VALUE_INT)
+        return FAULT_BAD_TYPE;
+    return is_within(field, cents.i) ? FAULT_NONE : FAULT_OUT_OF_RANGE;
+}
+
 enum fault field_check(const struct event_field *field, struct value value, struct value *out_cents)
 {
     if (field->kind == EVENT_MONEY)

@@ -28,3 +28,5 @@ static inline bool value_is_missing(struct value value)
 
 /* out_cents: of money, what is kept in NAME_cents; null where there is none. Untouched for other kinds. */
 enum fault field_check(const struct event_field *field, struct value value, struct value *out_cents);
+/* Money that came as whole cents, in NAME_cents, without NAME. */
+enum fault field_check_cents(const struct event_field *field, struct value cents);
