@@ -8,7 +8,7 @@
 #define DRAFT "https://json-schema.org/draft/2020-12/schema"
 #define TIME_PATTERN                                                                                                   \
     "^[0-9]{4}-[0-9]{2}-[0-9]{2}([T ][0-9]{2}:[0-9]{2}(:[0-9]{2}([.][0-9]{1,9})?)?(Z|[+-][0-9]{2}(:?[0-9]{2})?)?)?$"
-#define AMOUNT_PATTERN "^[+-]?([0-9]+[.]?[0-9]*|[.][0-9]+)([eE][+-]?[0-9]+)?$"
+#define AMOUNT_PATTERN "^[ \\t\\r\\n]*[+-]?([0-9]+[.]?[0-9]*|[.][0-9]+)([eE][+-]?[0-9]+)?[ \\t\\r\\n]*$"
 #define TEXT_BYTES_MAX (1u << 20)
 
 /* `*` and `?` of a glob (expr/match.c) as an expression of ECMA's kind; everything else is taken as it is. */
@@ -144,6 +144,9 @@ static void add_properties(struct buf *out, const struct event_type *type, bool 
         json_add_string(out, type->fields[i].name);
         buf_add_char(out, ':');
         add_field(out, &type->fields[i]);
+        if (type->strict &&
+            type->fields[i].kind == EVENT_MONEY) /* the stream's own name: what is sent there is replaced */
+            buf_add_format(out, ",\"%.*s_cents\":true", SLICE_ARG(type->fields[i].name));
     }
     buf_add_char(out, '}');
     for (size_t i = 0; i < type->field_count; i++) {

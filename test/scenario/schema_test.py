@@ -74,6 +74,7 @@ MATCH = {"match_id": "0190a6d1-8c1e-7000-8000-0123456789ab", "ranked": True, "mo
 CASES = [
     ({}, None), ({"nick": "ann", "stars": 2, "prize": "19.99", "ended_at": "2026-11-26T10:00:00Z", "code": "C-1_a.[x]*", "country": "DE"}, None),
     ({"nick": None, "stars": None, "prize": None, "ended_at": 1795687200000, "ip": "::1", "birthday": "2000-01-31"}, None),
+    ({"score": 7.0, "entry": " 1e1 ", "email": "ann@example.com", "home": "https://example.com/ann", "entry_cents": 5}, None),
     ({"match_id": None}, "match_id"), ({"match_id": 7}, "match_id"), ({"ranked": "yes"}, "ranked"), ({"mode": "alone"}, "mode"), ({"score": -1}, "score"),
     ({"score": 1000001}, "score"), ({"score": 1.5}, "score"), ({"score": "7"}, "score"), ({"entry": "much"}, "entry"), ({"entry": True}, "entry"),
     ({"nick": "an"}, "nick"), ({"nick": "a" * 21}, "nick"), ({"nick": 12345}, "nick"), ({"prize": 10000.51}, "prize"), ({"accuracy": 1.1}, "accuracy"),
@@ -82,14 +83,19 @@ CASES = [
 ]
 
 
-def test_the_json_schema_takes_what_is_right_and_nothing_else():
+def events_of_cases():
+    """Events of which the schema and the stream are asked, and whether each is right."""
     events = [{"event_type": "match_ended", "visitor_id": "v1", "properties": {**MATCH, **change}} for change, _ in CASES]
     wanted = [wrong is None for _, wrong in CASES]
     for name in MATCH:
         events.append({"event_type": "match_ended", "user_id": "u1", "properties": {k: v for k, v in MATCH.items() if k != name}})
         wanted.append(False)
     events += [{"event_type": "match_ended", "properties": MATCH}, {"event_type": "match_ended", "visitor_id": "v1"}]  # nobody, nothing
-    wanted += [False, False]
+    return events, wanted + [False, False]
+
+
+def test_the_json_schema_takes_what_is_right_and_nothing_else():
+    events, wanted = events_of_cases()
     for words in (["match_ended"], []):  # alone, and among all
         with tempfile.TemporaryDirectory() as directory:
             paths = [os.path.join(directory, name) for name in ("schema.json", "events.ndjson")]
@@ -99,6 +105,25 @@ def test_the_json_schema_takes_what_is_right_and_nothing_else():
                 f.writelines(json.dumps(e) + "\n" for e in events)
             said = oracle("json", *paths)
         assert [not s for s in said] == wanted, [(e["properties"], s) for e, s, w in zip(events, said, wanted) if w == bool(s)]
+
+
+def test_the_stream_takes_what_the_json_schema_takes():
+    events, wanted = events_of_cases()
+    weir = Weir(yaml="")
+    game = open(os.path.join(GOLDEN, "config", "domains", "game.yaml")).read()
+    with open(os.path.join(weir.config, "domains", "game.yaml"), "w") as f:  # without a key for encryption, and nothing is only tagged
+        f.write(game.replace("pii: encrypt", "pii: hash").replace(", on_failure: tag", ""))
+    try:
+        weir.start()
+        events = [{"event_id": "e%d" % i, **e} for i, e in enumerate(events)]
+        assert weir.post("/track", events, key="demo_write")[0] == 200
+        weir.settle("SELECT (SELECT count() FROM events_raw WHERE event_type = 'match_ended') + (SELECT count() FROM dead_letters)", len(events))
+        kept = {row[0] for row in weir.sql("SELECT event_id FROM events_match_ended")}
+        why = dict(weir.sql("SELECT event_id, concat(field, ': ', message) FROM dead_letters"))
+        assert [e["event_id"] in kept for e in events] == wanted, [(e, why.get(e["event_id"])) for e, w in zip(events, wanted) if (e["event_id"] in kept) != w]
+        assert weir.sql("SELECT entry_cents, country, stars, prize_cents, won FROM events_match_ended WHERE event_id = 'e0'") == [[1999, "DE", 1, 250, False]]
+    finally:
+        weir.stop()
 
 
 USE = """import { createWeir } from '@weir/browser';
