@@ -142,7 +142,8 @@ static void add_never(void *self, enum coverage_kind kind, struct slice name)
 static void say_never(const struct never *never)
 {
     static const char *const WORDS[COVERAGE_KINDS] = { "no case counts anything in", "no case has a value in",
-                                                       "no case is changed by" };
+                                                       "no case is changed by", "no case stores an event of",
+                                                       "no case breaks the rule" };
     for (int kind = 0; kind < COVERAGE_KINDS; kind++)
         if (never->lists[kind].n)
             printf("%s%s: %.*s%s\n", term_style(stdout, TERM_YELLOW), WORDS[kind],
@@ -156,11 +157,13 @@ static void say_sum(const struct run *run, const struct coverage *coverage, int6
         buf_init(&never.lists[kind], NEVER_BYTES_MAX);
     coverage_never(coverage, add_never, &never);
     if (never.json)
-        printf("{\"passed\":%zu,\"failed\":%zu,\"took_us\":%" PRId64 ",\"windows_never_counted\":[%.*s],"
-               "\"columns_never_filled\":[%.*s],\"transforms_never_used\":[%.*s]}\n",
-               run->passed, run->failed, took_us, SLICE_ARG(buf_slice(&never.lists[COVERAGE_WINDOW])),
-               SLICE_ARG(buf_slice(&never.lists[COVERAGE_COLUMN])),
-               SLICE_ARG(buf_slice(&never.lists[COVERAGE_TRANSFORM])));
+        printf(
+            "{\"passed\":%zu,\"failed\":%zu,\"took_us\":%" PRId64 ",\"windows_never_counted\":[%.*s],"
+            "\"columns_never_filled\":[%.*s],\"transforms_never_used\":[%.*s],"
+            "\"event_types_never_stored\":[%.*s],\"rules_never_broken\":[%.*s]}\n",
+            run->passed, run->failed, took_us, SLICE_ARG(buf_slice(&never.lists[COVERAGE_WINDOW])),
+            SLICE_ARG(buf_slice(&never.lists[COVERAGE_COLUMN])), SLICE_ARG(buf_slice(&never.lists[COVERAGE_TRANSFORM])),
+            SLICE_ARG(buf_slice(&never.lists[COVERAGE_EVENT_TYPE])), SLICE_ARG(buf_slice(&never.lists[COVERAGE_RULE])));
     else
         printf("%s%zu passed, %zu failed%s in %.2f s\n", term_style(stdout, run->failed ? TERM_RED : TERM_GREEN),
                run->passed, run->failed, term_style(stdout, TERM_PLAIN), (double)took_us / 1e6);

@@ -1,5 +1,7 @@
 /* Of windows by their results: key and measures stand in each row in the order of their declaration. Of transforms by
- * the counters that they have in /metrics, too. */
+ * the counters that they have in /metrics, too. Of rules by what is said of an event that breaks one: in its dead
+ * letter
+ * ("TYPE breaks the rule …", the rule is the field), or in context.weir_faults ("RULE: rule_failed"). */
 #include "trial/coverage.h"
 
 #include <stdio.h>
@@ -15,10 +17,15 @@ struct window_hits {
     bool keys[WINDOW_KEYS_MAX], measures[WINDOW_MEASURES_MAX]; /* had a value */
 };
 
+struct type_hits {
+    bool stored, rules[EVENT_RULES_MAX]; /* broken */
+};
+
 struct coverage {
     const struct domain_set *domains;
     struct window_hits windows[WINDOWS_MAX];
     bool transforms[TRANSFORMS_MAX];
+    struct type_hits types[EVENT_TYPES_MAX];
 };
 
 struct coverage *coverage_new(const struct domain_set *domains)
@@ -57,11 +64,51 @@ static void note_columns(const struct window *window, struct slice row, struct w
         hits->measures[i] |= has_value(&window->measures[i], walk.value);
 }
 
+/* A text without its quotes; names have nothing that would be escaped. */
+static struct slice member(struct slice row, const char *name)
+{
+    struct slice value;
+    return json_find(row, name, &value) && value.n >= 2 ? slice_of(value.p + 1, value.n - 2) : SLICE("");
+}
+
+static void note_event(struct coverage *coverage, struct slice row)
+{
+    const struct event_type *type = event_type_find(coverage->domains, member(row, "event_type"));
+    struct slice context, faults;
+    if (!type)
+        return;
+    struct type_hits *hits = &coverage->types[type - coverage->domains->event_types];
+    hits->stored = true;
+    if (!json_find(row, "context", &context) || !json_find(context, "weir_faults", &faults))
+        return;
+    for (size_t r = 0; r < type->rule_count; r++) {
+        char fault[EVENT_IDENTIFIER_MAX + 32];
+        snprintf(fault, sizeof fault, "\"%.*s: rule_failed\"", SLICE_ARG(type->rules[r].name));
+        hits->rules[r] |= memmem(faults.p, faults.n, fault, strlen(fault)) != NULL;
+    }
+}
+
+static void note_letter(struct coverage *coverage, struct slice row)
+{
+    const struct slice message = member(row, "message"), rule = member(row, "field");
+    const char *space = message.n ? memchr(message.p, ' ', message.n) : NULL;
+    if (!space || !slice_equal(member(row, "reason"), SLICE("rule_failed")))
+        return;
+    const struct event_type *type =
+        event_type_find(coverage->domains, slice_of(message.p, (size_t)(space - message.p)));
+    for (size_t r = 0; type && r < type->rule_count; r++)
+        coverage->types[type - coverage->domains->event_types].rules[r] |= slice_equal(type->rules[r].name, rule);
+}
+
 void coverage_add_rows(struct coverage *coverage, const struct outcome *outcome)
 {
     const struct domain_set *domains = coverage->domains;
     for (size_t i = 0; i < outcome->count; i++) {
         const struct outcome_row *row = &outcome->rows[i];
+        if (row->table == OUTCOME_EVENTS)
+            note_event(coverage, buf_slice(&row->json));
+        else if (row->table == OUTCOME_DEAD)
+            note_letter(coverage, buf_slice(&row->json));
         for (size_t w = 0; row->window.n && w < domains->window_count; w++)
             if (slice_equal(row->window, domains->windows[w].name)) {
                 coverage->windows[w].counted = true;
@@ -82,11 +129,11 @@ void coverage_add_life(struct coverage *coverage, struct metrics *metrics)
 
 /* ---- what was never hit ---- */
 
-static void never_column(const struct window *window, struct slice column, coverage_visit *visit, void *self)
+static void never_part(enum coverage_kind kind, struct slice of, struct slice part, coverage_visit *visit, void *self)
 {
     char name[NAME_BYTES_MAX];
-    snprintf(name, sizeof name, "%.*s.%.*s", SLICE_ARG(window->name), SLICE_ARG(column));
-    visit(self, COVERAGE_COLUMN, slice_from(name));
+    snprintf(name, sizeof name, "%.*s.%.*s", SLICE_ARG(of), SLICE_ARG(part));
+    visit(self, kind, slice_from(name));
 }
 
 static void never_of_window(const struct window *window, const struct window_hits *hits, coverage_visit *visit,
@@ -98,10 +145,20 @@ static void never_of_window(const struct window *window, const struct window_hit
     }
     for (size_t i = 0; i < window->key_count; i++)
         if (!hits->keys[i])
-            never_column(window, window->keys[i].name, visit, self);
+            never_part(COVERAGE_COLUMN, window->name, window->keys[i].name, visit, self);
     for (size_t i = 0; i < window->measure_count; i++)
         if (!hits->measures[i])
-            never_column(window, window->measures[i].name, visit, self);
+            never_part(COVERAGE_COLUMN, window->name, window->measures[i].name, visit, self);
+}
+
+static void never_of_type(const struct event_type *type, const struct type_hits *hits, coverage_visit *visit,
+                          void *self)
+{
+    if (!hits->stored)
+        visit(self, COVERAGE_EVENT_TYPE, type->name);
+    for (size_t r = 0; r < type->rule_count; r++)
+        if (!hits->rules[r])
+            never_part(COVERAGE_RULE, type->name, type->rules[r].name, visit, self);
 }
 
 void coverage_never(const struct coverage *coverage, coverage_visit *visit, void *self)
@@ -112,4 +169,6 @@ void coverage_never(const struct coverage *coverage, coverage_visit *visit, void
     for (size_t i = 0; i < domains->transform_count; i++)
         if (!coverage->transforms[i])
             visit(self, COVERAGE_TRANSFORM, domains->transforms[i].name);
+    for (size_t i = 0; i < domains->event_type_count; i++)
+        never_of_type(&domains->event_types[i], &coverage->types[i], visit, self);
 }
