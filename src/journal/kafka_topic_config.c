@@ -5,6 +5,9 @@
 
 #include "base/log.h"
 #include "journal/kafka.h"
+#include "world/world.h"
+
+#define AGAIN_WAIT_MS 50
 
 static const char *value_of(const rd_kafka_ConfigResource_t *resource, const char *name)
 {
@@ -46,16 +49,22 @@ static enum status judge(const struct kafka *kafka, enum kafka_lane lane, const 
     return OK;
 }
 
-static enum status read_answer(const struct kafka *kafka, enum kafka_lane lane, rd_kafka_event_t *event, int copies,
-                               struct error *err)
+/* *out is the event's. */
+static rd_kafka_resp_err_t read_answer(rd_kafka_event_t *event, const rd_kafka_ConfigResource_t **out)
 {
     rd_kafka_resp_err_t code = event ? rd_kafka_event_error(event) : RD_KAFKA_RESP_ERR__TIMED_OUT;
-    const rd_kafka_ConfigResource_t **resources = NULL;
-    size_t n = 0;
-    if (!code)
-        resources = rd_kafka_DescribeConfigs_result_resources(rd_kafka_event_DescribeConfigs_result(event), &n);
-    if (!code)
-        code = n ? rd_kafka_ConfigResource_error(resources[0]) : RD_KAFKA_RESP_ERR__FAIL;
+    if (code)
+        return code;
+    size_t n;
+    const rd_kafka_ConfigResource_t **resources =
+        rd_kafka_DescribeConfigs_result_resources(rd_kafka_event_DescribeConfigs_result(event), &n);
+    *out = n ? resources[0] : NULL;
+    return n ? rd_kafka_ConfigResource_error(resources[0]) : RD_KAFKA_RESP_ERR__FAIL;
+}
+
+static enum status decide(const struct kafka *kafka, enum kafka_lane lane, rd_kafka_resp_err_t code,
+                          const rd_kafka_ConfigResource_t *resource, int copies, struct error *err)
+{
     if (code == RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED) {
         log_warn("kafka.topic_unchecked", "topic=%s the right DescribeConfigs is missing: its settings are believed",
                  kafka->topics[lane]);
@@ -63,10 +72,10 @@ static enum status read_answer(const struct kafka *kafka, enum kafka_lane lane, 
     }
     if (code)
         return kafka_error(err, code, "ask for the settings of topic %s", kafka->topics[lane]);
-    return judge(kafka, lane, resources[0], copies, err);
+    return judge(kafka, lane, resource, copies, err);
 }
 
-enum status kafka_topic_config_check(struct kafka *kafka, enum kafka_lane lane, int copies, struct error *err)
+static rd_kafka_event_t *ask(struct kafka *kafka, enum kafka_lane lane)
 {
     char why[200];
     rd_kafka_ConfigResource_t *resource = rd_kafka_ConfigResource_new(RD_KAFKA_RESOURCE_TOPIC, kafka->topics[lane]);
@@ -75,11 +84,28 @@ enum status kafka_topic_config_check(struct kafka *kafka, enum kafka_lane lane, 
     rd_kafka_queue_t *queue = rd_kafka_queue_new(kafka->probe);
     rd_kafka_DescribeConfigs(kafka->probe, &resource, 1, options, queue);
     rd_kafka_event_t *event = rd_kafka_queue_poll(queue, KAFKA_WAIT_MS * 2);
-    enum status s = read_answer(kafka, lane, event, copies, err);
-    if (event)
-        rd_kafka_event_destroy(event);
     rd_kafka_queue_destroy(queue);
     rd_kafka_AdminOptions_destroy(options);
     rd_kafka_ConfigResource_destroy(resource);
+    return event;
+}
+
+enum status kafka_topic_config_check(struct kafka *kafka, enum kafka_lane lane, int copies, struct error *err)
+{
+    int64_t end_us = world_mono_us(kafka->world) + KAFKA_WAIT_MS * 1000LL;
+    rd_kafka_event_t *event = ask(kafka, lane);
+    const rd_kafka_ConfigResource_t *resource = NULL;
+    rd_kafka_resp_err_t code;
+    /* Another process has just made the topic, and not every broker has heard of it; or the one that was asked died. */
+    while ((code = read_answer(event, &resource)) && kafka_status(code) == ERR_RETRY &&
+           world_mono_us(kafka->world) < end_us) {
+        if (event)
+            rd_kafka_event_destroy(event);
+        rd_kafka_poll(kafka->probe, AGAIN_WAIT_MS);
+        event = ask(kafka, lane);
+    }
+    enum status s = decide(kafka, lane, code, resource, copies, err);
+    if (event)
+        rd_kafka_event_destroy(event);
     return s;
 }
