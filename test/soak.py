@@ -16,24 +16,6 @@ BROKERS = 3
 RECOVERY_MAX_S = 60
 
 
-class PacedLoad(Load):
-    """About a thousand events a second, so that all of them can be compared at the end."""
-
-    def __init__(self, weir, key):
-        self.last_s, self.gap_s = time.time(), 0
-        super().__init__(weir, key)
-        post = weir.post
-
-        def paced(*words):
-            answer = post(*words)
-            if answer[0] == 200:
-                self.gap_s, self.last_s = max(self.gap_s, time.time() - self.last_s), time.time()
-            time.sleep(0.2)
-            return answer
-
-        weir.post = paced
-
-
 class Soak:
     def __init__(self, seed, kafka, weir):
         self.dice, self.kafka, self.weir, self.counts = random.Random(seed), kafka, weir, collections.Counter()
@@ -124,7 +106,7 @@ def main(minutes):
     began, slowest = time.time(), (0, "nothing")
     with Kafka(BROKERS, proxied=True) as kafka, Weir(yaml=kafka.yaml("journal.partitions: 4\n")) as weir:
         key = weir.tenant("soak")
-        load, soak = PacedLoad(weir, key["write_key"]), Soak(seed, kafka, weir)
+        load, soak = Load(weir, key["write_key"], pause=0.2), Soak(seed, kafka, weir)
         began = time.time()
         while time.time() - began < minutes * 60:
             time.sleep(soak.dice.uniform(0.5, 3))

@@ -7,10 +7,13 @@ KILLS = int(os.environ.get("WEIR_KILLS", "10"))
 
 
 class Load:
-    """Four senders with ids of their own; a batch without an answer is sent again, as a client library does."""
+    """Four senders with ids of their own; a batch without an answer is sent again, as a client library does. pause: between two batches, where
+    all of them are to be compared after minutes."""
 
-    def __init__(self, weir, key):
+    def __init__(self, weir, key, pause=0, timeout=5):
         self.weir, self.key, self.acknowledged, self.lock, self.ended = weir, key, set(), threading.Lock(), threading.Event()
+        self.pause, self.timeout = pause, timeout
+        self.refused, self.last_s, self.gap_s = 0, time.time(), 0  # 503s; the last 200; the longest time between two
         self.threads = [threading.Thread(target=self.run, daemon=True) for _ in range(4)]
         for thread in self.threads:
             thread.start()
@@ -21,17 +24,28 @@ class Load:
             body = [{"event_id": i, "visitor_id": "v" + i[:2], "event_type": "t" + i[0], "event_name": "n", "properties": {"page": "/" + i[:1]}} for i in ids]
             while True:
                 try:
-                    status, answer = self.weir.post("/track", body, self.key, 5)
+                    status, answer = self.weir.post("/track", body, self.key, self.timeout)
                     if status == 200:
                         assert answer["accepted"] == 50, answer
                         with self.lock:
                             self.acknowledged.update(ids)
+                            self.gap_s, self.last_s = max(self.gap_s, time.time() - self.last_s), time.time()
                         break
+                    self.refused += status == 503
                 except (OSError, ValueError, json.JSONDecodeError):
                     pass
                 if self.ended.is_set():
                     break
                 time.sleep(0.02)
+            time.sleep(self.pause)
+
+    def longest_gap_s(self, during):
+        """The longest time without an answer while `during` is done, also one that has not ended then."""
+        with self.lock:
+            self.gap_s, self.last_s = 0, time.time()
+        during()
+        with self.lock:
+            return max(self.gap_s, time.time() - self.last_s)
 
     def stop(self):
         self.ended.set()

@@ -1,5 +1,6 @@
-"""Kafka as the journal, with real brokers: the port's contract, the data files end to end, kill -9 of weir, brokers gone and back."""
-import glob, json, os, subprocess, threading, time
+"""Kafka as the journal, with real brokers: the port's contract, the data files end to end, kill -9 of weir, the broker gone and back (three brokers:
+roles_test.py)."""
+import glob, json, os, subprocess, time
 
 from crash_test import Load, check
 from data_test import DATA, check_tenant, send_file
@@ -73,65 +74,3 @@ def test_weir_killed_and_the_broker_gone_and_back_lose_and_double_nothing():
         note = check(weir, key["read_key"], load.acknowledged)
         assert weir.stop() == 0
         return note
-
-
-class Gaps(threading.Thread):
-    """One event after the other: how long senders had to wait at most since `begin`, and whether any was refused."""
-
-    def __init__(self, weir, key):
-        super().__init__(daemon=True)
-        self.weir, self.key, self.ended, self.last, self.longest, self.refused = weir, key, False, time.time(), 0, 0
-        self.start()
-
-    def begin(self):
-        self.longest = self.refused = 0
-
-    def run(self):
-        while not self.ended:
-            try:
-                status = self.weir.post("/track", {"visitor_id": "gap", "event_type": "gap", "event_name": "n"}, self.key, 30)[0]
-                self.refused += status == 503
-                if status == 200:
-                    self.longest, self.last = max(self.longest, time.time() - self.last), time.time()
-            except (OSError, ValueError):
-                pass
-            time.sleep(0.02)
-
-
-def test_three_brokers_one_killed_two_killed_and_weir_lose_and_double_nothing():
-    if not os.environ.get("WEIR_LONG"):
-        raise Skip("takes two minutes: WEIR_LONG=1 test/run_scenarios.py three_brokers")
-    with Kafka(3) as kafka, Weir(yaml=kafka.yaml()) as weir:
-        key, other = weir.tenant("crash"), weir.tenant("gaps")
-        load, gaps = Load(weir, key["write_key"]), Gaps(weir, other["write_key"])
-        time.sleep(2)
-        gaps.begin()
-        kafka.kill(1)
-        time.sleep(6)
-        one_killed_s = max(gaps.longest, time.time() - gaps.last)
-        kafka.again(1)
-        time.sleep(2)
-        weir.kill9()
-        weir.start()
-        time.sleep(2)
-        gaps.begin()
-        kafka.kill(2)
-        kafka.kill(3)
-        end = time.time() + 40
-        while gaps.refused == 0 and time.time() < end:
-            time.sleep(0.1)
-        assert gaps.refused, "two of three are gone and nobody was told 503"
-        kafka.again(2)
-        kafka.again(3)
-        end = time.time() + 40
-        while time.time() - gaps.last > 1 and time.time() < end:
-            time.sleep(0.1)
-        assert time.time() - gaps.last < 5, "all brokers are back and nothing is taken"
-        time.sleep(2)
-        gaps.ended = True
-        load.stop()
-        gaps.join(30)
-        assert len(load.acknowledged) > 500, "only %d acknowledged" % len(load.acknowledged)
-        note = check(weir, key["read_key"], load.acknowledged)
-        assert weir.stop() == 0
-        return "%s; one broker killed: senders waited %.1f s at most" % (note, one_killed_s)

@@ -3,7 +3,7 @@ import json, os, random, signal, threading, time, urllib.request
 
 from crash_test import Load, check
 from data_test import DATA, check_tenant, send_file
-from kafka import shared
+from kafka import Kafka, shared
 from roles import Role, Roles
 from scenarios import Skip
 from weir import Weir
@@ -35,7 +35,7 @@ def wait_until_known(weir, key, seconds=5):
 
 
 class Kills(threading.Thread):
-    """kill -9 of one process after the other, and up again at once."""
+    """kill -9 of one process after the other, each time a random one, and up again."""
 
     def __init__(self, roles, pause=0.5):
         super().__init__(daemon=True)
@@ -48,15 +48,40 @@ class Kills(threading.Thread):
                 role = random.choice(self.roles)
                 role.kill9()
                 self.count += 1
-                role.start()
+                self.again(role)
         except BaseException as e:
             self.problem = e
+
+    def again(self, role):
+        """As a supervisor does: who ends because a broker died while it started (74, 75) is started again."""
+        for _ in range(5):
+            try:
+                return role.start()
+            except AssertionError:
+                if role.process.returncode not in (74, 75):
+                    raise
+        raise AssertionError("five starts failed: " + role.log_text()[-2000:])
 
     def stop(self):
         self.ended.set()
         self.join(90)
+        assert not self.is_alive(), "the last one that was killed is not back after 90 s"
         assert not self.problem, self.problem
         return self.count
+
+
+class Broker:
+    """One of several, as Kills takes it: away for long enough that the others choose new leaders."""
+
+    def __init__(self, kafka, number):
+        self.kafka, self.number = kafka, number
+
+    def kill9(self):
+        self.kafka.kill(self.number)
+        time.sleep(4)
+
+    def start(self):
+        self.kafka.again(self.number)
 
 
 def send_until_taken(weir, path, body, key, seconds=60):
@@ -72,24 +97,72 @@ def send_until_taken(weir, path, body, key, seconds=60):
         time.sleep(0.05)
 
 
+def seeded():
+    seed = int(os.environ.get("WEIR_SEED", random.randrange(1 << 30)))
+    random.seed(seed)
+    return seed
+
+
+def send_and_check(weir, expected, keys, *kills):
+    """The data files, while what is in kills happens; how often it did."""
+    for name, e in expected.items():
+        assert send_file(weir, name, keys[name]["write_key"], batch=200, post=send_until_taken) == e["events"]
+    counts = [kill.stop() for kill in kills]
+    for name, e in expected.items():
+        check_tenant(weir, keys[name]["read_key"], e)
+    return counts
+
+
 def test_the_data_files_give_what_is_expected_through_two_ingest_and_two_process_killed_at_random():
     if not os.path.isdir(DATA):
         raise Skip("the data files are not here")
-    expected = json.load(open(os.path.join(DATA, "expected.json")))
-    seed = int(os.environ.get("WEIR_SEED", random.randrange(1 << 30)))
-    random.seed(seed)
+    expected, seed = json.load(open(os.path.join(DATA, "expected.json"))), seeded()
     with Roles(shared().yaml("journal.partitions: 4\n"), ingest=2, process=2) as weir:
         keys = {name: weir.tenant(name) for name in expected}
         for name in expected:
             wait_until_known(weir, keys[name]["write_key"])
-        kills = Kills(weir.all())
-        for name, e in expected.items():
-            assert send_file(weir, name, keys[name]["write_key"], post=send_until_taken) == e["events"]
-        count = kills.stop()
-        for name, e in expected.items():
-            check_tenant(weir, keys[name]["read_key"], e)
+        counts = send_and_check(weir, expected, keys, Kills(weir.all()))
         assert weir.stop() == 0
-    return "seed %d: %d kills" % (seed, count)
+    return "seed %d: %d kills" % (seed, *counts)
+
+
+def test_the_data_files_through_three_brokers_which_are_killed_too_one_and_two_at_once():
+    if not os.environ.get("WEIR_LONG"):
+        raise Skip("takes two minutes: WEIR_LONG=1 test/run_scenarios.py three_brokers")
+    expected, seed = json.load(open(os.path.join(DATA, "expected.json"))), seeded()
+    with Kafka(3) as kafka, Roles(kafka.yaml("journal.partitions: 4\n"), ingest=2, process=2) as weir:
+        keys = {name: weir.tenant(name) for name in (*expected, "load")}
+        for key in keys.values():
+            wait_until_known(weir, key["write_key"])
+        load = Load(weir, keys["load"]["write_key"], pause=0.2, timeout=30)
+        one_away_s = load.longest_gap_s(lambda: away(kafka, 1, seconds=6))
+        two_away(kafka, weir, load, keys["load"]["read_key"])
+        load.stop()
+        counts = send_and_check(weir, expected, keys, Kills(weir.all()), Kills([Broker(kafka, number) for number in (1, 2, 3)], pause=2))
+        note = check(weir, keys["load"]["read_key"], load.acknowledged)
+        assert weir.stop() == 0
+    return "seed %d: %d kills of processes, %d of brokers; %s; one broker away: senders waited %.1f s at most" % (seed, *counts, note, one_away_s)
+
+
+def away(kafka, *brokers, seconds=0, meanwhile=lambda: None):
+    for broker in brokers:
+        kafka.kill(broker)
+    time.sleep(seconds)
+    meanwhile()
+    for broker in brokers:
+        kafka.again(broker)
+
+
+def two_away(kafka, weir, load, read):
+    """Of three: nothing is taken that one copy alone would have; what is stored is answered; and all goes on by itself when they are back."""
+    def refused_and_answered():
+        before = load.refused
+        await_true(lambda: load.refused > before)
+        assert int(weir.one("SELECT count() FROM events_raw", read)) > 0
+
+    away(kafka, 2, 3, meanwhile=refused_and_answered)
+    back_s = time.time()
+    await_true(lambda: load.last_s > back_s)
 
 
 def await_true(what, seconds=40):
