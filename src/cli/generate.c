@@ -77,7 +77,7 @@ static const struct args_command GENERATE = {
                 "  weir generate --days 7 --rate 2 | weir send -\n"
                 "  weir generate --until now --days 30 --growth 8 --faults 0.5 --progress | weir send - --quiet\n"
                 "  weir generate --live --rate 50 | weir send -\n"
-                "  weir generate --domain web --rate 5000 --for 10m --seed 7 --bad 0.1% --late 1% --duplicates 1% > "
+                "  weir generate --domain shop --rate 5000 --for 10m --seed 7 --bad 0.1% --late 1% --duplicates 1% > "
                 "events.ndjson\n",
     .args = ARGS,
     .arg_count = COUNT_OF(ARGS),
