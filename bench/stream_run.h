@@ -1,6 +1,7 @@
 /* The processes of stream_bench: one that writes the events, one that runs the task, and what they share. Only
  * stream_bench.c includes this. */
 #pragma once
+#include <assert.h>
 #include <pthread.h>
 #include <sys/resource.h>
 #include <unistd.h>
@@ -8,9 +9,8 @@
 #include "base/log.h"
 #include "base/metrics.h"
 #include "base/role.h"
+#include "bench/bench_domain.h"
 #include "bench/stream_events.h"
-#include "config/domain.h"
-#include "config/problems.h"
 #include "journal/journal.h"
 #include "process/process_task.h"
 #include "process/state/kv.h"
@@ -217,37 +217,15 @@ struct stream_task {
     struct role_thread *thread;
 };
 
-static struct domain_set *load_domains(const struct stream_options *options)
-{
-    static char path[DISK_PATH_MAX], file[DISK_PATH_MAX + 16];
-    struct domain_set *domains = NULL;
-    struct error err;
-    struct problems problems;
-    snprintf(path, sizeof path, "%s/config/domains", options->dir);
-    must(disk_make_dirs(world_real()->disk, path, &err), &err, "make the configuration");
-    snprintf(file, sizeof file, "%s/bench.yaml", path);
-    FILE *to = fopen(file, "w");
-    if (!to || fprintf(to, "domain: bench\ntime: {out_of_orderness: 1s}\n%s", options->of->domain) < 0 ||
-        fclose(to) != 0) {
-        fprintf(stderr, "stream_bench: %s cannot be written\n", file);
-        exit(1);
-    }
-    snprintf(path, sizeof path, "%s/config", options->dir);
-    problems_init(&problems, false);
-    enum status s = domain_set_load(path, world_real(), &domains, &problems, &err);
-    if (problems.count > 0)
-        fprintf(stderr, "%s\n", problems_text(&problems));
-    must(s, &err, "load the windows");
-    problems_done(&problems);
-    return domains;
-}
-
 static void stream_task_start(struct stream_task *of, const struct stream_options *options)
 {
     struct error err;
     static char path[DISK_PATH_MAX];
+    char domain[2048];
     snprintf(path, sizeof path, "%s/state", options->dir);
-    of->domains = load_domains(options);
+    int n = snprintf(domain, sizeof domain, "domain: bench\ntime: {out_of_orderness: 1s}\n%s", options->of->domain);
+    assert((size_t)n < sizeof domain);
+    must(bench_domain_load(options->dir, domain, &of->domains, &err), &err, "load the windows");
     stream_journal_open(&of->journal, options->dir);
     const struct kv_pool_options pool = { .maps = 1 };
     of->pool = kv_pool_new(&pool);

@@ -18,9 +18,8 @@
 #include "base/log.h"
 #include "base/metrics.h"
 #include "base/role.h"
+#include "bench/bench_domain.h"
 #include "bench/peers/race_journal.h"
-#include "config/domain.h"
-#include "config/problems.h"
 #include "process/process_task.h"
 #include "process/state/kv.h"
 #include "world/disk.h"
@@ -113,35 +112,20 @@ static void report(const struct race_instant *half, uint64_t half_events, uint64
 
 /* ---- tasks ---- */
 
-static struct domain_set *load_domains(const struct race_options *options)
+static struct domain_set *load_domain(const struct race_options *options)
 {
-    static char path[DISK_PATH_MAX], file[DISK_PATH_MAX + 16];
     static const char *const BY_CAMPAIGN =
-        "{name: race, size: %lldms, by: [{campaign: event_name}], where: event_type == 'view', measures: {n: count()}, "
-        "emit: close}";
-    static const char *const BY_USER = "{name: race, size: %lldms, by: [visitor_id], where: event_type != 'closing', "
-                                       "measures: {n: count()}, emit: close}";
+        "by: [{campaign: event_name}], where: event_type == 'view', measures: {n: count()}";
+    static const char *const BY_USER = "by: [visitor_id], where: event_type != 'closing', measures: {n: count()}";
+    char text[512];
     struct domain_set *domains = NULL;
     struct error err;
-    struct problems problems;
-    snprintf(path, sizeof path, "%s/config/domains", options->dir);
-    must(disk_make_dirs(world_real()->disk, path, &err), &err, "make the configuration");
-    snprintf(file, sizeof file, "%s/race.yaml", path);
-    FILE *to = fopen(file, "w");
-    if (!to)
-        fail(file, "cannot be written");
-    fprintf(to, "domain: race\ntime: {out_of_orderness: %llums}\nsessions: {enabled: false}\nwindows:\n- ",
-            (unsigned long long)options->disorder_ms);
-    fprintf(to, options->workload->by_campaign ? BY_CAMPAIGN : BY_USER, (long long)options->workload->window_ms);
-    if (fclose(to) != 0)
-        fail(file, "cannot be written");
-    snprintf(path, sizeof path, "%s/config", options->dir);
-    problems_init(&problems, false);
-    enum status s = domain_set_load(path, world_real(), &domains, &problems, &err);
-    if (problems.count > 0)
-        fprintf(stderr, "%s\n", problems_text(&problems));
-    must(s, &err, "load the windows");
-    problems_done(&problems);
+    snprintf(text, sizeof text,
+             "domain: race\ntime: {out_of_orderness: %llums}\nsessions: {enabled: false}\n"
+             "windows:\n- {name: race, size: %lldms, emit: close, %s}\n",
+             (unsigned long long)options->disorder_ms, (long long)options->workload->window_ms,
+             options->workload->by_campaign ? BY_CAMPAIGN : BY_USER);
+    must(bench_domain_load(options->dir, text, &domains, &err), &err, "load the window");
     return domains;
 }
 
@@ -177,7 +161,7 @@ static void start(struct race_tasks *of, const struct race_options *options)
     struct error err;
     static char path[DISK_PATH_MAX];
     snprintf(path, sizeof path, "%s/state", options->dir);
-    of->domains = load_domains(options);
+    of->domains = load_domain(options);
     open_journal(of, options);
     const struct kv_pool_options pool = { .maps = (uint16_t)options->partitions };
     of->pool = kv_pool_new(&pool);
