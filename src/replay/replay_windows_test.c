@@ -89,31 +89,40 @@ static uint64_t expected_results(const struct past *past, int64_t from_ms, int64
     return results;
 }
 
+/* The columns of a result in the engine, in their order. */
+struct window_row {
+    struct slice tenant, placement, window, kind, key, measures;
+    uint64_t definition, generation, events;
+    int64_t start_ms, end_ms;
+};
+
+static struct window_row take_window_row(struct slice *rows)
+{
+    struct window_row row = { 0 };
+    assert_true(row_take_text(rows, &row.tenant) && row_take_text(rows, &row.placement) &&
+                row_take_text(rows, &row.window) && row_take(rows, &row.definition, 8) &&
+                row_take(rows, &row.generation, 8) && row_take_text(rows, &row.kind) &&
+                row_take(rows, &row.start_ms, 8) && row_take(rows, &row.end_ms, 8) && row_take_text(rows, &row.key) &&
+                row_take_text(rows, &row.measures) && row_take(rows, &row.events, 8));
+    return row;
+}
+
 static void check_rows(const struct past *past, struct slice rows, int64_t from_ms, int64_t to_ms)
 {
-    struct slice tenant = { 0 }, placement = { 0 }, window = { 0 }, kind, key = { 0 }, measures = { 0 };
-    uint64_t definition = 0, generation = 0, events = 0;
-    int64_t start_ms = 0, end_ms = 0;
-    unsigned number = 0;
-    char want[64];
     while (rows.n) {
-        assert_true(row_take_text(&rows, &tenant) && row_take_text(&rows, &placement) &&
-                    row_take_text(&rows, &window) && row_take(&rows, &definition, 8) &&
-                    row_take(&rows, &generation, 8) && row_take_text(&rows, &kind) && row_take(&rows, &start_ms, 8) &&
-                    row_take(&rows, &end_ms, 8) && row_take_text(&rows, &key) && row_take_text(&rows, &measures) &&
-                    row_take(&rows, &events, 8));
-        assert_true(slice_equal(tenant, SLICE("acme")) && slice_equal(placement, SLICE("own")) && generation == 77);
-        assert_true(start_ms >= from_ms && end_ms <= to_ms);
-        const bool busy = slice_equal(window, SLICE("busy"));
-        assert_int_equal(end_ms - start_ms, (busy ? 10 : 30) * MINUTE);
+        const struct window_row row = take_window_row(&rows);
+        assert_true(slice_equal(row.tenant, SLICE("acme")) && slice_equal(row.placement, SLICE("own")));
+        assert_int_equal(row.generation, 77);
+        assert_true(row.start_ms >= from_ms && row.end_ms <= to_ms);
+        const bool busy = slice_equal(row.window, SLICE("busy"));
+        assert_int_equal(row.end_ms - row.start_ms, (busy ? 10 : 30) * MINUTE);
         int of_key = -1;
-        if (busy) {
-            assert_int_equal(sscanf(key.p, "{\"visitor_id\":\"v%u\"}", &number), 1);
-            of_key = (int)number;
-        }
-        assert_int_equal(events, counted(past, start_ms, end_ms, of_key));
-        snprintf(want, sizeof want, "{\"n\":%llu}", (unsigned long long)events);
-        assert_true(slice_equal(measures, slice_from(want)));
+        if (busy)
+            assert_int_equal(sscanf(row.key.p, "{\"visitor_id\":\"v%d\"}", &of_key), 1);
+        assert_int_equal(row.events, counted(past, row.start_ms, row.end_ms, of_key));
+        char want[64];
+        snprintf(want, sizeof want, "{\"n\":%llu}", (unsigned long long)row.events);
+        assert_true(slice_equal(row.measures, slice_from(want)));
     }
 }
 
@@ -255,21 +264,15 @@ static struct visits *visits_of(struct visits keys[KEYS], struct slice key)
 
 static void take_sessions(struct visits keys[KEYS], struct slice rows)
 {
-    struct slice tenant, placement, window, kind = { 0 }, key = { 0 }, measures;
-    uint64_t definition, generation, events = 0;
-    int64_t start_ms = 0, end_ms = 0;
     while (rows.n) {
-        assert_true(row_take_text(&rows, &tenant) && row_take_text(&rows, &placement) &&
-                    row_take_text(&rows, &window) && row_take(&rows, &definition, 8) &&
-                    row_take(&rows, &generation, 8) && row_take_text(&rows, &kind) && row_take(&rows, &start_ms, 8) &&
-                    row_take(&rows, &end_ms, 8) && row_take_text(&rows, &key) && row_take_text(&rows, &measures) &&
-                    row_take(&rows, &events, 8));
-        struct visits *visits = visits_of(keys, key);
+        const struct window_row row = take_window_row(&rows);
+        struct visits *visits = visits_of(keys, row.key);
         struct visit *visit = visits->all;
-        while (visit < visits->all + visits->count && visit->begins_ms != start_ms)
+        while (visit < visits->all + visits->count && visit->begins_ms != row.start_ms)
             visit++;
         assert_true(visit < visits->all + visits->count && !visit->written);
-        assert_true(visit->ends_ms == end_ms && visit->events == events && slice_equal(kind, SLICE("session")));
+        assert_true(visit->ends_ms == row.end_ms && visit->events == row.events);
+        assert_true(slice_equal(row.kind, SLICE("session")));
         visit->written = true;
     }
 }
