@@ -1,9 +1,9 @@
 """Windows, sessions and late events against SQL over the very events: random domains and random streams, by seed, in the real engine.
 WEIR_SEED=n repeats one, WEIR_SEEDS=n runs so many; else as many as fit into WEIR_SECONDS (40)."""
-import base64, collections, http.client, json, os, random, shutil, tempfile, threading, time
+import base64, collections, http.client, json, os, random, threading, time
 
 from random_stream import H, M, S, Stream, Window
-from weir import ROOT, Weir
+from weir import Weir
 
 KEPT = [2422]  # seeds that failed once; 2422: sums of one window told a clock that the sums of the next were behind
 ROWS = 10000
@@ -74,12 +74,7 @@ class Case:
 
 
 def weir_of(case):
-    weir = Weir(yaml="journal.partitions: %d\nprocess.checkpoint_interval: %s\n" % (case.partitions, case.checkpoint))
-    shutil.rmtree(os.path.join(weir.config, "domains"))
-    os.mkdir(os.path.join(weir.config, "domains"))
-    with open(os.path.join(weir.config, "domains", "random.yaml"), "w") as f:
-        f.write(case.domain())
-    return weir
+    return Weir(yaml="journal.partitions: %d\nprocess.checkpoint_interval: %s\n" % (case.partitions, case.checkpoint), domain=case.domain())
 
 
 def send(case, weir, keys):
@@ -265,7 +260,6 @@ def run(seed):
         raise AssertionError("seed %d (again: WEIR_SEED=%d python3 test/run_scenarios.py differential): %s\n%s" % (seed, seed, e, case.says())) from e
     finally:
         weir.close()
-        shutil.rmtree(weir.config, ignore_errors=True)
 
 
 def test_random_domains_on_random_streams_equal_sql_over_events_raw():

@@ -1,5 +1,5 @@
 """Dead letters from the refusal to the replay that counts: through the command line, against the real binary."""
-import json, os, tempfile, time
+import json, time
 
 from weir import Weir
 
@@ -74,15 +74,7 @@ def test_replayed_twice_counts_once_also_for_events_without_an_id():
 
 
 def test_a_letter_of_the_stream_is_readable_json_and_its_replay_counts_when_the_transform_is_mended():
-    config = {"domain": SCRIPT}
-    with Weir(yaml="") as base:
-        os.makedirs(os.path.join(base.config, "domains"), exist_ok=True)
-    path = os.path.join(base.config, "domains", "letters.yaml")
-    with open(path, "w") as f:
-        f.write(config["domain"])
-    data = tempfile.mkdtemp(prefix="weir-test-")
-    os.chmod(data, 0o755)
-    with Weir(data=data, config=base.config) as weir:
+    with Weir(domain=SCRIPT) as weir:
         order = event(1, event_type="order", properties={"n": 1}, user_id="u", timestamp="2026-01-02T03:04:05.678Z")
         assert weir.post("/track", order)[1]["accepted"] == 1
         weir.settle("SELECT count() FROM dead_letters WHERE stage = 'transform'", 1)
@@ -92,9 +84,9 @@ def test_a_letter_of_the_stream_is_readable_json_and_its_replay_counts_when_the_
         letters(weir, "replay", letter["id"], "--json")  # still refused, now a second letter
         weir.settle("SELECT count() FROM dead_letters", 2)
         assert int(weir.one("SELECT count() FROM events_raw")) == 0
-    with open(path, "w") as f:
-        f.write(config["domain"].replace("17", "'order'"))
-    with Weir(data=data, config=base.config) as weir:
+        assert weir.stop() == 0
+        weir.declare(SCRIPT.replace("17", "'order'"))
+        weir.start()
         for _ in range(2):
             letters(weir, "replay", "--stage", "transform")
         weir.settle("SELECT count() FROM events_raw WHERE event_id = 'e-1' AND user_id = 'u' AND timestamp = '2026-01-02 03:04:05.678'", 1)

@@ -1,9 +1,10 @@
 """History again: `weir replay` on real history against SQL over the very events; twice; through kill -9; beside live traffic; late events."""
-import json, os, shutil, tempfile, threading, time
+import json, os, threading, time
 
 from data_test import DATA, send_file
 from scenarios import Skip
-from weir import ROOT, Weir
+from session_sql import WINDOWS as SESSION_WINDOWS, sessions_differ
+from weir import Weir
 
 EARLY = """
 domain: early
@@ -57,40 +58,15 @@ FULL JOIN
 ON events.start = results.start AND events.k = results.k WHERE events.n != results.n"""
 TABLES = [{"window": "by_hour", "size": "1 HOUR", "key": "event_type", "name": "type"},
           {"window": "by_visitor_day", "size": "1 DAY", "key": "visitor_id", "name": "visitor_id"}]
-# Sessions by sort and cut that a replay must show: they begin in its range, and are over where live ones may go on. Those that are not shown so.
-SESSIONS_DIFFER = """
-SELECT count() FROM
-  (SELECT k, min(timestamp) AS start, max(timestamp) AS end, count() AS n FROM
-     (SELECT k, timestamp, sum(begins) OVER (PARTITION BY k ORDER BY timestamp, event_id) AS number FROM
-        (SELECT %(key)s AS k, timestamp, event_id, dateDiff('millisecond', lagInFrame(timestamp, 1, toDateTime64(0, 3, 'UTC')) OVER
-           (PARTITION BY %(key)s ORDER BY timestamp, event_id ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW), timestamp) > %(gap)d AS begins
-         FROM events_raw))
-   GROUP BY k, number HAVING start >= '%(from)s' AND start < '%(to)s' AND end < toDateTime64('%(to)s', 3, 'UTC') + %(over_s)d - INTERVAL %(gap)d MILLISECOND) AS events
-LEFT JOIN
-  (SELECT window_start AS start, window_end AS end, JSONExtractString(key, '%(name)s') AS k, event_count AS n FROM windows WHERE window = '%(window)s') AS results
-ON events.start = results.start AND events.k = results.k WHERE events.n != results.n OR events.end != results.end"""
-SESSIONS = [{"window": "visits", "gap": 1800000, "key": "visitor_id", "name": "visitor_id"},
-            {"window": "type_busy", "gap": 600000, "key": "event_type", "name": "type"}]
+# Sessions that a replay must show: they begin in its range, and are over where live ones may go on.
+SESSIONS_DIFFER = sessions_differ("LEFT", sessions="HAVING start >= '%(from)s' AND start < '%(to)s' "
+                                  "AND end < toDateTime64('%(to)s', 3, 'UTC') + %(over_s)d - INTERVAL %(gap)d MILLISECOND")
 # Each event is in one session that is shown, or late and not replayed: 0.
 UNBALANCED = """SELECT toInt64((SELECT sum(event_count) FROM windows WHERE window = 'type_busy'))
   + toInt64((SELECT sum(event_count) FROM late_events WHERE window = 'type_busy' AND NOT replayed)) - toInt64((SELECT count() FROM events_raw))"""
 # Everything that the view shows of a range, as one number.
 FINGERPRINT = """SELECT sum(cityHash64(window, definition, window_start, window_end, key, measures, event_count, revision, is_final)) FROM windows
 WHERE window IN ('by_hour', 'by_visitor_day', 'sliding', 'visits', 'type_busy')"""
-
-
-def declare(config, text):
-    with open(os.path.join(config, "domains", "proof.yaml"), "w") as f:
-        f.write(text)
-
-
-def with_domain(text):
-    config = tempfile.mkdtemp(prefix="weir-conf-")
-    shutil.copytree(os.path.join(ROOT, "config"), config, dirs_exist_ok=True)
-    shutil.rmtree(os.path.join(config, "domains"))
-    os.mkdir(os.path.join(config, "domains"))
-    declare(config, text)
-    return Weir(config=config)
 
 
 def plain(text):
@@ -109,7 +85,7 @@ def exact(weir, read, report):
         assert int(weir.one(DIFFERENT % {**table, **bounds}, read)) == 0, table
         assert int(weir.one("SELECT count() FROM windows WHERE window = '%s' AND window_end <= '%s'" % (table["window"], bounds["to"]), read)) > 0
     assert int(weir.one(SLIDING_DIFFERS % bounds, read)) == 0
-    sessions_exact(weir, read, report, SESSIONS)
+    sessions_exact(weir, read, report, SESSION_WINDOWS)
 
 
 def sessions_exact(weir, read, report, windows, over_s=1800):
@@ -130,7 +106,7 @@ def parts_of_live_sessions(weir, keys):
     cut = cut.replace(" ", "T") + "Z"
     for start, end in (("2015-03-01", "2015-03-20"), ("2015-03-20", "2016-01-01"), ("2013-06-01", "2015-03-10T12:34:56.789Z"), ("2010-01-01", cut), (cut, "2018-01-01")):
         done = replay(weir, write, "--from", start, "--to", end, "--window", "type_busy")
-        sessions_exact(weir, read, done, SESSIONS[1:], 10**8)
+        sessions_exact(weir, read, done, SESSION_WINDOWS[1:], 10**8)
         late.append(done["late_events"])
     assert max(late) > 0, late
     assert int(weir.one("SELECT count() FROM late_events WHERE window = 'type_busy' AND key = ''", read)) == 0
@@ -141,7 +117,7 @@ def history(name):
     if not os.path.isdir(DATA):
         raise Skip("the data files are not here")
     expected = json.load(open(os.path.join(DATA, "expected.json")))[name]
-    weir = with_domain(EARLY).start()
+    weir = Weir(domain=EARLY).start()
     keys = weir.tenant(name)
     assert send_file(weir, name, keys["write_key"]) == expected["events"]
     weir.settle("SELECT count() FROM events_raw", expected["events"], keys["read_key"])
@@ -153,7 +129,7 @@ def history(name):
     assert sum(t["late"] for t in tasks) == late > 0 and sum(t["dead"] for t in tasks) == 0, (late, tasks)
     assert all(0 < t["commit_seconds"] < 30 for t in tasks if t["commits"]), tasks
     assert weir.stop() == 0
-    declare(weir.config, LATER)
+    weir.declare(LATER)
     return weir.start(), keys, expected
 
 
@@ -206,7 +182,6 @@ def test_history_is_counted_into_windows_declared_afterwards_twice_and_late_even
         assert weir.stop() == 0
     finally:
         weir.close()
-        shutil.rmtree(weir.config, ignore_errors=True)
     return "%d events into %d results, %d late ones told as replayed" % (first["events"], first["results"], first["late_events"])
 
 
@@ -264,5 +239,4 @@ def test_a_replay_cut_off_by_kill_9_has_shown_nothing_and_one_beside_live_traffi
         assert weir.stop() == 0
     finally:
         weir.close()
-        shutil.rmtree(weir.config, ignore_errors=True)
     return "killed after %s events; %d live events meanwhile" % (killed_at, sent[0])

@@ -1,10 +1,12 @@
 """Windows against SQL over the very events: on 27 years of real history, in arrival order, and through kill -9 under load."""
-import json, os, random, shutil, tempfile, time
+import json, os, random, time
 
+from by_seed import by_seed
 from crash_test import Load, check
 from data_test import DATA, send_file
 from scenarios import Skip
-from weir import ROOT, Weir
+from session_sql import WINDOWS as SESSION_WINDOWS, sessions_differ
+from weir import Weir
 
 DOMAIN = """
 domain: proof
@@ -39,34 +41,12 @@ FULL JOIN
 ON events.start = results.start AND events.k = results.k WHERE events.n != results.n"""
 WINDOWS = [{"window": "by_hour", "size": "1 HOUR", "key": "event_type", "name": "type"},
            {"window": "by_visitor_day", "size": "1 DAY", "key": "visitor_id", "name": "visitor_id"}]
-# The same for sessions: a new one begins where the pause before an event is longer than the gap.
-SESSIONS_DIFFER = """
-SELECT count() FROM
-  (SELECT k, min(timestamp) AS start, max(timestamp) AS end, count() AS n FROM
-     (SELECT k, timestamp, sum(begins) OVER (PARTITION BY k ORDER BY timestamp, event_id) AS number FROM
-        (SELECT %(key)s AS k, timestamp, event_id, dateDiff('millisecond', lagInFrame(timestamp, 1, toDateTime64(0, 3, 'UTC')) OVER
-           (PARTITION BY %(key)s ORDER BY timestamp, event_id ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW), timestamp) > %(gap)d AS begins
-         FROM events_raw WHERE event_id NOT IN (SELECT event_id FROM late_events WHERE window = '%(window)s')))
-   GROUP BY k, number) AS events
-FULL JOIN
-  (SELECT window_start AS start, window_end AS end, JSONExtractString(key, '%(name)s') AS k, event_count AS n FROM windows WHERE window = '%(window)s') AS results
-ON events.start = results.start AND events.k = results.k WHERE events.n != results.n OR events.end != results.end"""
-SESSIONS = [{"window": "visits", "gap": 1800000, "key": "visitor_id", "name": "visitor_id"},
-            {"window": "type_busy", "gap": 600000, "key": "event_type", "name": "type"}]
-
-
-def with_domain():
-    config = tempfile.mkdtemp(prefix="weir-conf-")
-    shutil.copytree(os.path.join(ROOT, "config"), config, dirs_exist_ok=True)
-    shutil.rmtree(os.path.join(config, "domains"))
-    os.mkdir(os.path.join(config, "domains"))
-    with open(os.path.join(config, "domains", "proof.yaml"), "w") as f:
-        f.write(DOMAIN)
-    return Weir(config=config)
+# The same for sessions.
+SESSIONS_DIFFER = sessions_differ("FULL", events="WHERE event_id NOT IN (SELECT event_id FROM late_events WHERE window = '%(window)s')")
 
 
 def compare(weir, events, read):
-    for window in WINDOWS + SESSIONS:
+    for window in WINDOWS + SESSION_WINDOWS:
         counted = "SELECT (SELECT sum(event_count) FROM windows WHERE window = '%(window)s') + (SELECT count() FROM late_events WHERE window = '%(window)s')" % window
         weir.settle(counted, events, read)
         weir.settle((SESSIONS_DIFFER if "gap" in window else DIFFERENT) % window, 0, read, 20)
@@ -76,7 +56,7 @@ def test_windows_over_27_years_in_arrival_order_equal_sql_and_counted_and_late_a
     if not os.path.isdir(DATA):
         raise Skip("the data files are not here")
     expected, late, late_visits = json.load(open(os.path.join(DATA, "expected.json"))), {}, {}
-    weir = with_domain().start()
+    weir = Weir(domain=DOMAIN).start()
     try:
         keys = {name: weir.tenant(name) for name in expected}
         for name, e in expected.items():
@@ -95,14 +75,12 @@ def test_windows_over_27_years_in_arrival_order_equal_sql_and_counted_and_late_a
         assert weir.stop() == 0
     finally:
         weir.close()
-        shutil.rmtree(weir.config, ignore_errors=True)
     return "late by the hour: " + ", ".join("%s %d" % pair for pair in late.items())
 
 
+@by_seed
 def test_windows_are_exact_through_kill_9_under_load():
-    seed = int(os.environ.get("WEIR_SEED", random.randrange(1 << 30)))
-    random.seed(seed)
-    weir = with_domain().start()
+    weir = Weir(domain=DOMAIN).start()
     try:
         tenant = weir.tenant("crash")
         load = Load(weir, tenant["write_key"])
@@ -117,5 +95,4 @@ def test_windows_are_exact_through_kill_9_under_load():
         assert weir.stop() == 0
     finally:
         weir.close()
-        shutil.rmtree(weir.config, ignore_errors=True)
-    return "seed %d: %s" % (seed, note)
+    return note

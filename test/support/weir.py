@@ -12,7 +12,8 @@ def free_port():
 
 
 class Weir:
-    def __init__(self, data=None, config=None, env="dev", yaml=None, extra=(), build="build"):
+    def __init__(self, data=None, config=None, env="dev", yaml=None, domain=None, extra=(), build="build"):
+        """yaml: settings on top of the project's own; domain: text of the only domain. Then `config` is a copy of the project's."""
         self.binary = os.path.join(ROOT, build, "weir")
         self.own_data = data is None
         self.data = data or tempfile.mkdtemp(prefix="weir-test-")
@@ -20,14 +21,23 @@ class Weir:
             os.chmod(self.data, 0o755)
         self.env, self.extra = env, list(extra)
         self.config = config or os.path.join(ROOT, "config")
-        if yaml is not None:  # settings on top of the project's own
+        if yaml is not None or domain is not None:
             self.config = tempfile.mkdtemp(prefix="weir-conf-")
             shutil.copytree(os.path.join(ROOT, "config"), self.config, dirs_exist_ok=True)
             with open(os.path.join(self.config, "environments", self.env + ".yaml"), "w") as f:
-                f.write("demo_tenant: true\ningest.host: 127.0.0.1\njournal.disk_reserve: 64 MiB\n" + yaml)
+                f.write("demo_tenant: true\ningest.host: 127.0.0.1\njournal.disk_reserve: 64 MiB\n" + (yaml or ""))
+        if domain is not None:
+            shutil.rmtree(os.path.join(self.config, "domains"))
+            os.mkdir(os.path.join(self.config, "domains"))
+            self.declare(domain)
         self.ingest_port, self.api_port, self.olap_port = free_port(), free_port(), free_port()
         self.log = self.data.rstrip("/") + ".log"
         self.process, self.environment = None, {}
+
+    def declare(self, domain):
+        """Takes effect at the next start."""
+        with open(os.path.join(self.config, "domains", "of_test.yaml"), "w") as f:
+            f.write(domain)
 
     def command(self):
         return [self.binary, "up", "--config", self.config, "--env", self.env, "--data", self.data, "--ingest-port", str(self.ingest_port),
