@@ -7,7 +7,7 @@ from weir import SHARED, Weir
 DATA = os.path.join(SHARED, "data")
 
 
-def send_file(weir, name, key, batch=1000, post=Weir.post):
+def send_file(weir, name, key, batch=1000, post=Weir.post, wanted=lambda line: True):
     accepted, lines = 0, []
 
     def flush():
@@ -16,7 +16,7 @@ def send_file(weir, name, key, batch=1000, post=Weir.post):
         return answer["accepted"]
 
     with lzma.open(os.path.join(DATA, name + ".ndjson.xz"), "rt") as file:
-        for line in file:
+        for line in filter(wanted, file):
             lines.append(line)
             if len(lines) == batch:
                 accepted += flush()
