@@ -2,11 +2,12 @@
 """Runs the scenarios: every function test_* of every test/scenario/*_test.py (and test/clients/*_test.py) against the built binary, and every test
 of test/browser/*_test.mjs in a browser.
 usage: test/run_scenarios.py [NAME…]     a part of a file's or function's name; none: all.  Ends with `N passed, N failed`."""
-import importlib.util, inspect, os, re, subprocess, sys, time, traceback
+import importlib.util, inspect, os, re, signal, subprocess, sys, time, traceback
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(HERE, "support"))
 sys.path.insert(0, os.path.join(HERE, "scenario"))  # a scenario may use another one's helpers
+from scratch import scratch  # noqa: E402
 
 
 class Skip(Exception):
@@ -40,7 +41,12 @@ def install_browser_tests():
 def run_browser_file(path, pattern):
     """A file of node's test runner: yields (name, seconds, what went wrong or None)."""
     command = ["node", "--test", "--test-reporter=tap"] + (["--test-name-pattern=" + pattern] if pattern else []) + [path]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=1200)
+    left = None
+    try:
+        with scratch():
+            done = subprocess.run(command, capture_output=True, text=True, timeout=1200)
+    except AssertionError as e:
+        left = str(e)
     found = 0
     blocks = re.split(r"(?m)^ *# Subtest: ", done.stdout)[1:]
     for block in blocks:
@@ -52,6 +58,8 @@ def run_browser_file(path, pattern):
         yield verdict.group(2), float(took.group(1)) / 1000 if took else 0, None if verdict.group(1) == "ok" else block
     if done.returncode != 0 and (not found or "\nnot ok" in done.stdout and not re.search(r"(?m)^ *not ok \d+ - (?!.*_test\.mjs)", done.stdout)):
         yield os.path.basename(path), 0, done.stdout[-3000:] + done.stderr[-3000:]
+    if left:
+        yield os.path.basename(path), 0, left
 
 
 def run_browser(words):
@@ -73,6 +81,7 @@ def run_browser(words):
 
 
 def main(words):
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # what is open is closed, and removed
     passed = failed = skipped = 0
     files = [os.path.join(HERE, d, f) for d in ("scenario", "clients") if os.path.isdir(os.path.join(HERE, d))
              for f in sorted(os.listdir(os.path.join(HERE, d))) if f.endswith("_test.py")]
@@ -87,7 +96,8 @@ def main(words):
                 continue
             began = time.time()
             try:
-                note = function()
+                with scratch():
+                    note = function()
                 passed += 1
                 print("ok    %-10s %s (%.1f s)%s" % (name, test[5:].replace("_", " "), time.time() - began, ": %s" % note if note else ""), flush=True)
             except Exception as e:  # any failure of a test is told and counted

@@ -10,6 +10,7 @@ sys.path[:0] = [os.path.join(HERE, "support"), os.path.join(HERE, "scenario")]
 from crash_test import Load, check  # noqa: E402
 from kafka import Kafka  # noqa: E402
 from proxy import ADD_OFFSETS, ADD_PARTITIONS, END_TRANSACTION, OFFSET_COMMIT, PRODUCE  # noqa: E402
+from scratch import scratch  # noqa: E402
 from weir import Weir  # noqa: E402
 
 BROKERS = 3
@@ -104,7 +105,7 @@ def main(minutes):
     seed = int(os.environ.get("SEED") or random.randrange(1 << 30))
     print("soak: %g minutes, SEED=%d" % (minutes, seed), flush=True)
     began, slowest = time.time(), (0, "nothing")
-    with Kafka(BROKERS, proxied=True) as kafka, Weir(yaml=kafka.yaml("journal.partitions: 4\n")) as weir:
+    with scratch(), Kafka(BROKERS, proxied=True) as kafka, Weir(yaml=kafka.yaml("journal.partitions: 4\n")) as weir:
         key = weir.tenant("soak")
         load, soak = Load(weir, key["write_key"], pause=0.2), Soak(seed, kafka, weir)
         began = time.time()
@@ -127,4 +128,4 @@ if __name__ == "__main__":
     try:
         main(float(sys.argv[1]) if len(sys.argv) > 1 else 10)
     except AssertionError as e:
-        sys.exit("soak: FAILED: %s" % e)
+        sys.exit("soak: FAILED: %s" % "\n".join([str(e), *getattr(e, "__notes__", [])]))

@@ -199,7 +199,6 @@ def browser(url):
     finally:
         process.terminate()
         process.wait(20)
-        shutil.rmtree(profile, ignore_errors=True)
 
 
 def in_the_browser(strategy):
@@ -208,20 +207,17 @@ def in_the_browser(strategy):
     pages = tempfile.mkdtemp(prefix="weir-pages-")
     shutil.copytree(os.path.join(DEPS, "node_modules", "@segment", "analytics-next", "dist", "umd"), pages, dirs_exist_ok=True)
     shutil.copy(os.path.join(HERE, "segment_browser.html"), pages)
-    try:
-        with Weir() as weir, served(pages) as site:
-            key = weir.tenant("shop")
-            query = urllib.parse.urlencode({"key": key["write_key"], "weir": weir.ingest(""), "strategy": strategy})
-            with browser("%s/segment_browser.html?%s" % (site, query)):
-                weir.settle("SELECT count() FROM events_raw", 56, key["read_key"])
-            types = [row[0] for row in weir.sql("SELECT DISTINCT event_type FROM events_raw ORDER BY event_type", key["read_key"])]
-            assert types == EXPECTED, types
-            row = weir.sql("SELECT user_id, visitor_id != '', JSONExtractFloat(properties, 'amount') FROM events_raw WHERE event_name = 'Order Completed'", key["read_key"])[0]
-            assert row == ["user-1", 1, 19.99], row
-            assert int(weir.one("SELECT count() FROM dead_letters", key["read_key"])) == 0
-            return "56 events"
-    finally:
-        shutil.rmtree(pages, ignore_errors=True)
+    with Weir() as weir, served(pages) as site:
+        key = weir.tenant("shop")
+        query = urllib.parse.urlencode({"key": key["write_key"], "weir": weir.ingest(""), "strategy": strategy})
+        with browser("%s/segment_browser.html?%s" % (site, query)):
+            weir.settle("SELECT count() FROM events_raw", 56, key["read_key"])
+        types = [row[0] for row in weir.sql("SELECT DISTINCT event_type FROM events_raw ORDER BY event_type", key["read_key"])]
+        assert types == EXPECTED, types
+        row = weir.sql("SELECT user_id, visitor_id != '', JSONExtractFloat(properties, 'amount') FROM events_raw WHERE event_name = 'Order Completed'", key["read_key"])[0]
+        assert row == ["user-1", 1, 19.99], row
+        assert int(weir.one("SELECT count() FROM dead_letters", key["read_key"])) == 0
+        return "56 events"
 
 
 def test_segment_analytics_next_in_chromium():

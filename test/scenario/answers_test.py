@@ -157,9 +157,10 @@ def test_live_feed_shows_an_accepted_event_at_once():
 
 def test_weir_send_and_sql_work_on_files():
     with Weir() as weir:
-        with tempfile.NamedTemporaryFile("wb", suffix=".ndjson.gz", delete=False) as f:
+        with tempfile.NamedTemporaryFile("wb", suffix=".ndjson.gz") as f:
             f.write(gzip.compress(b"\n".join(json.dumps(dict(SAMPLE, event_id="s%d" % i)).encode() for i in range(1234))))
-        done = weir.cli("send", f.name, "--url", weir.ingest(""), "--json")
+            f.flush()
+            done = weir.cli("send", f.name, "--url", weir.ingest(""), "--json")
         assert done.returncode == 0, done.stdout + done.stderr
         result = json.loads(done.stdout)
         assert result["accepted"] == 1234 and result["rejected"] == 0, result

@@ -26,7 +26,7 @@ def test_full_disk_answers_503_with_retry_after_loses_nothing_and_goes_on_by_its
     with small_disk(400) as disk:
         weir = Weir(data=os.path.join(disk, "data") if os.makedirs(os.path.join(disk, "data")) is None else None,
                     yaml="journal: {segment_size: 4 MiB, retention_size: 8 MiB, disk_reserve: 8 MiB}\n")
-        weir.log = tempfile.mktemp(prefix="weir-log-")
+        weir.log = tempfile.mktemp(suffix=".log")
         with weir:
             acknowledged = 0
             status, answer = weir.post("/track", [event(i) for i in range(100)])
@@ -60,7 +60,6 @@ def test_full_disk_answers_503_with_retry_after_loses_nothing_and_goes_on_by_its
             weir.settle("SELECT count() FROM events_raw", acknowledged)
             weir.settle("SELECT sum(event_count) FROM events_hourly", acknowledged)
             assert weir.stop() == 0
-        os.remove(weir.log)
     return "%d acknowledged" % acknowledged
 
 
@@ -128,7 +127,7 @@ def test_missing_engine_library_is_one_clear_line():
 
 def test_unwritable_data_directory_is_one_clear_line():
     weir = Weir(data="/proc/weir-cannot-be-here")
-    weir.log = tempfile.mktemp(prefix="weir-log-")
+    weir.log = tempfile.mktemp(suffix=".log")
     done = subprocess.run(weir.command(), cwd=ROOT, capture_output=True, text=True, timeout=20)
     assert done.returncode in (73, 74, 78), (done.returncode, done.stderr)
     assert "/proc/weir-cannot-be-here" in done.stderr, done.stderr

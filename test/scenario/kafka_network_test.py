@@ -1,25 +1,23 @@
 """Kafka on bad days that kill nobody: a slow broker, lost packets, cut connections, answers that are lost in the middle of a transaction, a broker that stands
 still. Always under load; always every event that was answered 200 is stored once, and all goes on by itself."""
-import contextlib, random, signal, threading, time
+import contextlib, functools, random, signal, threading, time
 
 from crash_test import Load, check
-from kafka import Kafka
+from kafka import lasting
 from kafka_test import Gaps
 from proxy import ADD_OFFSETS, ADD_PARTITIONS, END_TRANSACTION, OFFSET_COMMIT, PRODUCE
 from weir import Weir
 
-_brokers = []
+
+@functools.cache
+def behind_a_proxy():
+    return lasting(proxied=True)
 
 
 @contextlib.contextmanager
 def under_load(least=100):
     """A weir whose broker is behind a proxy, and senders. At the end: the network is well, and everything is there once."""
-    if not _brokers:
-        import atexit
-        kafka = Kafka(proxied=True)
-        atexit.register(kafka.__exit__)
-        _brokers.append(kafka.start())
-    kafka = _brokers[0]
+    kafka = behind_a_proxy()
     proxy = kafka.proxies[0]
     with Weir(yaml=kafka.yaml()) as weir:
         key = weir.tenant("network")

@@ -1,8 +1,8 @@
 """Kafka with TLS, passwords and rights: what is right works, and each thing that is wrong is one clear error at start, soon, which names what to do."""
-import os, re, subprocess, tempfile
+import functools, os, re, subprocess, tempfile
 from concurrent.futures import ThreadPoolExecutor
 
-from kafka import SCRIPT, Kafka, shared
+from kafka import SCRIPT, lasting, shared
 from roles import Role, Roles
 from roles_test import await_true, wait_until_known
 from weir import Weir
@@ -21,31 +21,26 @@ ROLE_RIGHTS = [
     ("serve", "Write", [(TOPIC, "output"), (TOPIC, "catalog"), (ID, "")]),
     ("serve", "Read", [(TOPIC, "output"), (TOPIC, "catalog"), (GROUP, "")]),
 ]
-_secure = []
 
 
+@functools.cache
 def secure():
     """One broker with TLS and users for all tests here. Each user has all rights that docs/kafka.md names for `weir up` but the one it is named for,
     or what it names for a role."""
-    if not _secure:
-        import atexit
-        kafka = Kafka(users=["%s:pw-of-%s" % (user, user) for user in [*USERS, *sorted({right[0] for right in ROLE_RIGHTS})]])
-        atexit.register(kafka.__exit__)
-        kafka.start()
-        rights = [([user for user in USERS if user not in ("no-rights", without)], operation, [(kind, "t")]) for kind, operation, without in (
-                  (TOPIC, "Create", ""), (TOPIC, "Describe", ""), (TOPIC, "Read", "no-read"), (TOPIC, "Write", "no-write"), (GROUP, "Read", "no-group"),
-                  (ID, "Write", "no-id"))]
-        rights += [([user], operation, [(kind, "%s.%s" % (ROLES, name)) for kind, name in on]) for user, operation, on in ROLE_RIGHTS]
+    kafka = lasting(users=["%s:pw-of-%s" % (user, user) for user in [*USERS, *sorted({right[0] for right in ROLE_RIGHTS})]])
+    rights = [([user for user in USERS if user not in ("no-rights", without)], operation, [(kind, "t")]) for kind, operation, without in (
+              (TOPIC, "Create", ""), (TOPIC, "Describe", ""), (TOPIC, "Read", "no-read"), (TOPIC, "Write", "no-write"), (GROUP, "Read", "no-group"),
+              (ID, "Write", "no-id"))]
+    rights += [([user], operation, [(kind, "%s.%s" % (ROLES, name)) for kind, name in on]) for user, operation, on in ROLE_RIGHTS]
 
-        def allow(right):
-            users, operation, on = right
-            words = ["--add", "--operation", operation, "--resource-pattern-type", "prefixed", *(w for pair in on for w in pair)]
-            kafka.tool("org.apache.kafka.tools.AclCommand", *words, *(w for user in users for w in ("--allow-principal", "User:" + user)))
+    def allow(right):
+        users, operation, on = right
+        words = ["--add", "--operation", operation, "--resource-pattern-type", "prefixed", *(w for pair in on for w in pair)]
+        kafka.tool("org.apache.kafka.tools.AclCommand", *words, *(w for user in users for w in ("--allow-principal", "User:" + user)))
 
-        with ThreadPoolExecutor(2) as pool:
-            list(pool.map(allow, rights))
-        _secure.append(kafka)
-    return _secure[0]
+    with ThreadPoolExecutor(2) as pool:
+        list(pool.map(allow, rights))
+    return kafka
 
 
 def settings(user="weir", mechanism="PLAIN", more="", ca=None):

@@ -44,7 +44,7 @@ class Engine:
         self.own = data is None
         self.data = data or tempfile.mkdtemp(prefix="weir-olap-")
         self.port, self.extra, self.process = port or free_port(), list(extra), None
-        self.log = tempfile.mktemp(prefix="weir-olap-log-")
+        self.log = tempfile.mktemp(prefix="weir-olap-", suffix=".log")
 
     def spawn(self):
         self.process = subprocess.Popen([BINARY, "olap", "--data", self.data + "/olap", "--port", str(self.port), "--slots", "16", *self.extra],
@@ -109,8 +109,6 @@ class Engine:
         self.kill()
         if self.own:
             shutil.rmtree(self.data, ignore_errors=True)
-        if os.path.exists(self.log):
-            os.unlink(self.log)
 
 
 def fill(engine):

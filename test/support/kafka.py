@@ -1,21 +1,22 @@
 """Real brokers of a test's own, by tools/kafka/kafka.sh."""
-import atexit, os, shutil, subprocess, tempfile, uuid
+import atexit, functools, os, shutil, subprocess, tempfile, uuid
 
 from proxy import Proxy
 from weir import ROOT
 
 SCRIPT = os.path.join(ROOT, "tools", "kafka", "kafka.sh")
+OUTSIDE = tempfile.gettempdir()  # of any test's own files (scratch.py)
 
 
 class Kafka:
-    def __init__(self, brokers=1, users=(), proxied=False):
+    def __init__(self, brokers=1, users=(), proxied=False, within=None):
         """users: NAME:PASSWORD…; then `address` is the listener of TLS and passwords. proxied: clients come through `proxies`, one a broker."""
         self.users, self.proxies = users, [Proxy() for _ in range(brokers)] if proxied else []
-        self.brokers, self.directory, self.address = brokers, tempfile.mkdtemp(prefix="weir-kafka-"), None
+        self.brokers, self.directory, self.address = brokers, tempfile.mkdtemp(prefix="weir-kafka-", dir=within), None
 
     def run(self, *words, timeout=300):
         done = subprocess.run([SCRIPT, words[0], self.directory, *map(str, words[1:])], capture_output=True, text=True, timeout=timeout,
-                              env={**os.environ, **({"KAFKA_PROXY": ",".join(str(p.port) for p in self.proxies)} if self.proxies else {})})
+                              env={**os.environ, "TMPDIR": self.directory, **({"KAFKA_PROXY": ",".join(str(p.port) for p in self.proxies)} if self.proxies else {})})
         assert done.returncode == 0, done.stdout + done.stderr
         return done.stdout.strip()
 
@@ -66,13 +67,14 @@ class Kafka:
             shutil.rmtree(self.directory, ignore_errors=True)
 
 
-_shared = []
+def lasting(**options):
+    """Brokers for more than one test: they end with the process."""
+    kafka = Kafka(**options, within=OUTSIDE)
+    atexit.register(kafka.__exit__)
+    return kafka.start()
 
 
+@functools.cache
 def shared():
-    """One broker for all tests that leave it alone; ends with the process."""
-    if not _shared:
-        kafka = Kafka()
-        atexit.register(kafka.__exit__)
-        _shared.append(kafka.start())
-    return _shared[0]
+    """One broker for all tests that leave it alone."""
+    return lasting()
