@@ -1,7 +1,7 @@
 """What somebody does in the first minutes: the sample event by curl, the verify query, keys, quotas, verdicts, dead letters, gzip, TLS."""
 import gzip, json, os, ssl, subprocess, tempfile, time, urllib.request
 
-from weir import ROOT, Weir
+from weir import Weir
 
 SAMPLE = {"customer_id": "demo_tenant", "visitor_id": "test_123", "session_id": "session_456", "event_type": "page_view",
           "event_name": "Homepage View", "properties": {"page": "/", "title": "Home"}}

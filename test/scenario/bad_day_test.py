@@ -2,7 +2,7 @@
 import contextlib, json, os, re, shutil, socket, subprocess, tempfile, threading, time, uuid
 
 from scenarios import Skip
-from weir import ROOT, Weir, free_port
+from weir import Weir
 
 
 def event(i, tenant="demo_tenant", **more):
@@ -24,10 +24,8 @@ def small_disk(mib):
 
 def test_full_disk_answers_503_with_retry_after_loses_nothing_and_goes_on_by_itself():
     with small_disk(400) as disk:
-        weir = Weir(data=os.path.join(disk, "data") if os.makedirs(os.path.join(disk, "data")) is None else None,
-                    yaml="journal: {segment_size: 4 MiB, retention_size: 8 MiB, disk_reserve: 8 MiB}\n")
-        weir.log = tempfile.mktemp(suffix=".log")
-        with weir:
+        os.mkdir(os.path.join(disk, "data"))
+        with Weir(data=os.path.join(disk, "data"), yaml="journal: {segment_size: 4 MiB, retention_size: 8 MiB, disk_reserve: 8 MiB}\n") as weir:
             acknowledged = 0
             status, answer = weir.post("/track", [event(i) for i in range(100)])
             assert (status, answer["accepted"]) == (200, 100)
@@ -66,10 +64,7 @@ def test_full_disk_answers_503_with_retry_after_loses_nothing_and_goes_on_by_its
 def test_second_weir_on_the_same_directory_is_refused_with_the_reason():
     with Weir() as weir:
         other = Weir(data=weir.data)
-        done = subprocess.run(other.command(), cwd=ROOT, capture_output=True, text=True, timeout=20)
-        text = done.stdout + done.stderr
-        assert done.returncode in (69, 73, 75, 78), (done.returncode, text)
-        assert weir.data in text and "another weir" in text.lower(), text
+        other.refused(75, "another weir (process %d) runs on %s" % (weir.process.pid, weir.data))
         assert weir.post("/track", [event(1)])[0] == 200
 
 
@@ -77,60 +72,33 @@ def test_taken_port_is_one_clear_line():
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
+        port = taken.getsockname()[1]
         for which in ("ingest_port", "api_port", "olap_port"):
             weir = Weir()
-            setattr(weir, which, taken.getsockname()[1])
-            try:
-                done = subprocess.run(weir.command(), cwd=ROOT, capture_output=True, text=True, timeout=30)
-            finally:
-                weir.close()
-            text = done.stdout + done.stderr
-            assert done.returncode in (69, 71, 73, 75, 78), (which, done.returncode, text)
-            assert str(taken.getsockname()[1]) in text and "taken" in text and "--" + which.replace("_", "-") in text, (which, text)
+            setattr(weir, which, port)
+            weir.refused(69, str(port), "taken", "--" + which.replace("_", "-"))
 
 
 def test_engine_port_taken_by_another_weirs_engine_is_one_clear_line():
     with Weir() as first:  # its engine answers pings, as our own would
         other = Weir()
         other.olap_port = first.olap_port
-        try:
-            done = subprocess.run(other.command(), cwd=ROOT, capture_output=True, text=True, timeout=40)
-        finally:
-            other.close()
-        text = done.stdout + done.stderr
-        assert done.returncode == 69 and "port %d on 127.0.0.1 is taken" % first.olap_port in text and "--olap-port" in text, (done.returncode, text[-1500:])
+        text = other.refused(69, "port %d on 127.0.0.1 is taken" % first.olap_port, "--olap-port", wait=40)
         assert text.count("engine.prepare_failed") <= 3, text[-1500:]
         assert first.post("/track", [event(1)])[0] == 200
 
 
 def test_typo_in_the_yaml_names_file_line_column_and_the_right_key():
-    weir = Weir(yaml="jurnal:\n  partitions: 3\n")
-    try:
-        done = subprocess.run(weir.command(), cwd=ROOT, capture_output=True, text=True, timeout=20)
-    finally:
-        weir.close()
-    text = done.stdout + done.stderr
-    assert done.returncode == 78, (done.returncode, text)
-    assert "dev.yaml:" in text and "jurnal" in text and "did you mean journal" in text, text
+    text = Weir(yaml="jurnal:\n  partitions: 3\n").refused(78, "jurnal", "did you mean journal")
+    assert re.search(r"dev\.yaml:\d+:\d+", text), text
 
 
 def test_missing_engine_library_is_one_clear_line():
-    weir = Weir(yaml="olap: {library: /nowhere/libchdb.so}\n")
-    try:
-        done = subprocess.run(weir.command(), cwd=ROOT, capture_output=True, text=True, timeout=20)
-    finally:
-        weir.close()
-    text = done.stdout + done.stderr
-    assert done.returncode in (69, 72, 78), (done.returncode, text)
-    assert "/nowhere/libchdb.so" in text and "make setup" in text, text
+    Weir(yaml="olap: {library: /nowhere/libchdb.so}\n").refused(69, "/nowhere/libchdb.so", "make setup")
 
 
 def test_unwritable_data_directory_is_one_clear_line():
-    weir = Weir(data="/proc/weir-cannot-be-here")
-    weir.log = tempfile.mktemp(suffix=".log")
-    done = subprocess.run(weir.command(), cwd=ROOT, capture_output=True, text=True, timeout=20)
-    assert done.returncode in (73, 74, 78), (done.returncode, done.stderr)
-    assert "/proc/weir-cannot-be-here" in done.stderr, done.stderr
+    Weir(data="/proc/weir-cannot-be-here").refused(73, "/proc/weir-cannot-be-here")
 
 
 def test_sigterm_under_load_drains_and_exits_0():
@@ -171,9 +139,7 @@ def test_data_directory_of_another_partition_count_is_refused_with_the_reason():
     try:
         weir.start()
         weir.stop()
-        other = Weir(data=weir.data, yaml="journal: {partitions: 5}\n")
-        done = subprocess.run(other.command(), cwd=ROOT, capture_output=True, text=True, timeout=20)
-        assert done.returncode == 78 and "partitions" in done.stderr, (done.returncode, done.stderr)
+        Weir(data=weir.data, yaml="journal: {partitions: 5}\n").refused(78, "partitions")
     finally:
         weir.close()
 

@@ -21,22 +21,13 @@ def test_the_journal_keeps_its_contract_on_a_real_broker():
 
 
 def test_what_cannot_work_is_refused_with_one_clear_error():
-    def refused(yaml, *words):
-        weir = Weir(yaml=yaml).spawn()
-        try:
-            assert weir.process.wait(60) != 0
-            text = weir.log_text()
-            assert all(word in text for word in words), text[-2000:]
-        finally:
-            weir.close()
-
-    refused("journal.backend: kafka\n", "kafka.brokers")
-    refused("journal.backend: kafka\nkafka.brokers: 127.0.0.1:1\n", "no broker of 127.0.0.1:1 answers")
-    refused(shared().yaml(copies=3), "fewer brokers than kafka.replication")
+    Weir(yaml="journal.backend: kafka\n").refused(78, "kafka.brokers")
+    Weir(yaml="journal.backend: kafka\nkafka.brokers: 127.0.0.1:1\n").refused(74, "no broker of 127.0.0.1:1 answers")
+    Weir(yaml=shared().yaml(copies=3)).refused(78, "fewer brokers than kafka.replication")
     yaml = shared().yaml()
     with Weir(yaml=yaml + "journal.partitions: 2\n"):
         pass
-    refused(yaml + "journal.partitions: 3\n", "has 2 partitions", "journal.partitions says 3")
+    Weir(yaml=yaml + "journal.partitions: 3\n").refused(78, "has 2 partitions", "journal.partitions says 3")
 
 
 def test_the_data_files_give_what_is_expected_through_kafka_also_across_kill_9():

@@ -1,5 +1,5 @@
 """The engine's process by itself, our SQL guard absent: what is left when the first wall falls, and how it lives and dies."""
-import base64, fcntl, glob, hashlib, hmac, os, re, shutil, signal, socket, struct, subprocess, sys, tempfile, threading, time
+import base64, fcntl, glob, hashlib, hmac, os, re, shutil, socket, struct, subprocess, sys, tempfile, threading, time
 import urllib.error, urllib.parse, urllib.request
 
 from scenarios import Skip

@@ -263,8 +263,8 @@ def test_without_serve_events_are_taken_in_and_a_second_serve_is_refused():
             assert late.stop() == 0
         finally:
             late.close()
-        refused(Role("serve", weir.config), "the tenants of this journal belong to the data directory")
-        refused(weir.ingests[0].twin(), "another weir (process %d) runs on" % weir.ingests[0].process.pid)
+        Role("serve", weir.config).refused(78, "the tenants of this journal belong to the data directory")
+        weir.ingests[0].twin().refused(75, "another weir (process %d) runs on" % weir.ingests[0].process.pid)
         weir.serve.start()
         weir.settle("SELECT count() FROM events_raw", 2, key["read_key"])
         assert weir.stop() == 0
@@ -273,13 +273,4 @@ def test_without_serve_events_are_taken_in_and_a_second_serve_is_refused():
 def test_a_role_alone_on_a_journal_of_its_own_is_refused():
     weir = Weir(yaml="")
     for role in ("ingest", "process", "serve"):
-        refused(Role(role, weir.config), "weir %s is one of several and needs journal.backend: kafka" % role)
-
-
-def refused(role, words):
-    role.spawn()
-    try:
-        assert role.process.wait(30) != 0
-        assert words in role.log_text(), role.log_text()[-2000:]
-    finally:
-        role.close()
+        Role(role, weir.config).refused(78, "weir %s is one of several and needs journal.backend: kafka" % role)

@@ -1,7 +1,7 @@
 """weir in roles: `weir ingest`, `weir process` and `weir serve` as processes of their own, on one journal. Spoken to as a Weir is."""
-import contextlib, itertools, os, shutil, signal, subprocess, tempfile, time
+import contextlib, itertools, os, shutil, signal, time
 
-from weir import ROOT, Weir, free_port
+from weir import Weir, free_port
 
 
 class Role(Weir):

@@ -31,7 +31,7 @@ class Weir:
             os.mkdir(os.path.join(self.config, "domains"))
             self.declare(domain)
         self.ingest_port, self.api_port, self.olap_port = free_port(), free_port(), free_port()
-        self.log = self.data.rstrip("/") + ".log"
+        self.log = (self.data if self.own_data else tempfile.mktemp(prefix="weir-test-")) + ".log"
         self.process, self.environment = None, {}
 
     def declare(self, domain):
@@ -61,6 +61,17 @@ class Weir:
                     return self
             time.sleep(0.02)
         raise AssertionError("not ready in %d s: %s" % (wait, self.log_text()[-2000:]))
+
+    def refused(self, code, *words, wait=30):
+        """It ends by itself, soon, with that exit code and all the words; is closed then. What it said."""
+        self.spawn()
+        try:
+            assert self.process.wait(wait) == code, (self.process.returncode, self.log_text()[-2000:])
+            text = self.log_text()
+            assert all(word in text for word in words), text[-2000:]
+            return text
+        finally:
+            self.close()
 
     def log_text(self):
         with open(self.log, errors="replace") as f:
