@@ -46,6 +46,7 @@ struct olap {
     int alive_fd, ping_fd;
     int nice;                      /* of its session */
     bool ever_ready, ready_before; /* before: when the child that runs now was started */
+    bool ping_said;                /* the question has gone out on ping_fd */
     int64_t started_us, ping_sent_us, next_ping_us, start_at_us;
     struct retry retry;
     struct error words;
@@ -154,27 +155,34 @@ static void child_ended(struct olap *olap, struct world *world, int status)
              (long long)(olap->start_at_us - world_mono_us(world)) / 1000);
 }
 
-static void ping_send(struct olap *olap, int64_t now_us)
+/* Nothing here waits: a listener whose queue is full lets a connection hang for minutes, on loopback too. */
+static void ping_begin(struct olap *olap, int64_t now_us)
 {
-    static const char REQUEST[] = "GET /ping HTTP/1.0\r\nHost: localhost\r\n\r\n";
     struct sockaddr_in address = { .sin_family = AF_INET,
                                    .sin_port = htons(olap->options.port),
                                    .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
     olap->next_ping_us = now_us + PING_EVERY_US;
     olap->ping_sent_us = now_us;
-    olap->ping_fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    olap->ping_said = false;
+    olap->ping_fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     if (olap->ping_fd < 0)
         return;
-    /* On loopback a connection is made or refused at once. */
-    if (connect(olap->ping_fd, (const struct sockaddr *)&address, sizeof address) != 0 ||
-        send(olap->ping_fd, REQUEST, sizeof REQUEST - 1, MSG_NOSIGNAL | MSG_DONTWAIT) < 0)
+    if (connect(olap->ping_fd, (const struct sockaddr *)&address, sizeof address) != 0 && errno != EINPROGRESS)
         ping_close(olap);
 }
 
-static void ping_receive(struct olap *olap, int64_t now_us)
+/* The question, once there is a connection, then the answer. */
+static void ping_go_on(struct olap *olap, int64_t now_us)
 {
+    static const char REQUEST[] = "GET /ping HTTP/1.0\r\nHost: localhost\r\n\r\n";
     char answer[64];
-    ssize_t n = recv(olap->ping_fd, answer, sizeof answer, MSG_DONTWAIT);
+    ssize_t n = 0;
+    if (!olap->ping_said) {
+        n = send(olap->ping_fd, REQUEST, sizeof REQUEST - 1, MSG_NOSIGNAL);
+        olap->ping_said = n > 0;
+    }
+    if (olap->ping_said)
+        n = recv(olap->ping_fd, answer, sizeof answer, 0);
     if (n < 0 && (errno == EAGAIN || errno == EINTR) && now_us - olap->ping_sent_us < PING_TIMEOUT_US)
         return;
     ping_close(olap);
@@ -188,9 +196,9 @@ static void ping_receive(struct olap *olap, int64_t now_us)
 static void step_starting(struct olap *olap, int64_t now_us, int64_t *wake_us)
 {
     if (olap->ping_fd < 0 && now_us >= olap->next_ping_us)
-        ping_send(olap, now_us);
+        ping_begin(olap, now_us);
     if (olap->ping_fd >= 0)
-        ping_receive(olap, now_us);
+        ping_go_on(olap, now_us);
     if (now_us - olap->started_us > START_TIMEOUT_US)
         kill(olap->pid, SIGKILL); /* it hangs; its end is seen by the next step */
     *wake_us = now_us + (olap->ping_fd >= 0 ? 1000 : PING_EVERY_US);

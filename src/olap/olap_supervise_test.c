@@ -1,5 +1,6 @@
 /* The supervisor starts this very binary; main() below plays the engine in the way that the data directory's name asks
  * for. */
+#include <errno.h>
 #include <netinet/in.h>
 #include <poll.h>
 #include <signal.h>
@@ -95,6 +96,19 @@ static void test_one_that_ignores_sigterm_is_killed(void **state)
     assert_true(world_mono_us(world_real()) - began_us >= 250000);
 }
 
+/* Connections to it hang: nobody may wait for one, who has signals to look after. */
+static void test_one_whose_queue_is_full_holds_nobody_up(void **state)
+{
+    (void)state;
+    struct world *world = world_real();
+    struct olap *olap = start("full");
+    int64_t began_us = world_mono_us(world);
+    assert_false(step_until(olap, OLAP_READY, 2500));
+    assert_true(world_mono_us(world) - began_us < 10000000);
+    assert_int_equal(olap_state(olap), OLAP_STARTING);
+    olap_stop(olap);
+}
+
 /* "/autogroup-97 nice 10"; "" where the kernel has no such thing. */
 static void autogroup_of(int pid, char *out, size_t size)
 {
@@ -165,6 +179,18 @@ static int answer_one(int listener)
     return 0;
 }
 
+/* Takes no connection, and has as many as it can have. */
+static int fill_queue(const struct sockaddr_in *address)
+{
+    for (int i = 0; i < 8; i++) {
+        int fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
+        if (fd < 0 || (connect(fd, (const struct sockaddr *)address, sizeof *address) != 0 && errno != EINPROGRESS))
+            return EX_OSERR;
+    }
+    for (;;)
+        pause();
+}
+
 static int play_engine(const char *behaviour, const char *port)
 {
     struct sockaddr_in address = { .sin_family = AF_INET,
@@ -180,6 +206,8 @@ static int play_engine(const char *behaviour, const char *port)
     setsockopt(listener, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one);
     if (bind(listener, (const struct sockaddr *)&address, sizeof address) != 0 || listen(listener, 8) != 0)
         return EX_OSERR;
+    if (strcmp(behaviour, "full") == 0)
+        return listen(listener, 0) == 0 ? fill_queue(&address) : EX_OSERR;
     answer_one(listener);
     if (strcmp(behaviour, "serve-then-die") == 0)
         return EX_SOFTWARE;
@@ -196,6 +224,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(test_one_that_dies_is_started_again),
         cmocka_unit_test(test_a_first_start_without_hope_is_not_repeated),
         cmocka_unit_test(test_one_that_ignores_sigterm_is_killed),
+        cmocka_unit_test(test_one_whose_queue_is_full_holds_nobody_up),
         cmocka_unit_test(test_it_gives_way_alone_and_not_with_its_parent),
         cmocka_unit_test(test_a_missing_library_is_told_with_the_way_out),
     };

@@ -71,7 +71,7 @@ def test_second_weir_on_the_same_directory_is_refused_with_the_reason():
 def test_taken_port_is_one_clear_line():
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
-        taken.listen()
+        taken.listen(0)  # a connection more than it takes hangs
         port = taken.getsockname()[1]
         for which in ("ingest_port", "api_port", "olap_port"):
             weir = Weir()
