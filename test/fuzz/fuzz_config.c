@@ -23,14 +23,16 @@ static void put(struct world *world, const char *path, const void *bytes, size_t
 /* What the settings are must be what their rows allow: each can be written down and read again. */
 static void expect_settings(const struct config *config, bool told)
 {
-    static struct settings again;
+    static struct settings settings;
+    static struct sink_settings sink;
+    struct config_row row;
     struct error err;
-    for (size_t i = 0; i < SETTINGS.count; i++) {
+    for (size_t i = 0; config_row(config, i, &row); i++) {
         char text[OPTION_TEXT_MAX + 1];
-        option_format(&SETTINGS.rows[i], &config->settings, text, sizeof text);
-        expect(told || strstr(text, SECRET) == NULL || config->origins[i].secret);
-        expect(option_set(&SETTINGS.rows[i], &again, slice_from(text), &err) == OK);
-        config_format(config, i, text, sizeof text);
+        option_format(row.option, row.values, text, sizeof text);
+        expect(told || strstr(text, SECRET) == NULL || row.origin->secret);
+        expect(option_set(row.option, row.sink ? (void *)&sink : &settings, slice_from(text), &err) == OK);
+        config_format(&row, text, sizeof text);
         expect(told || strstr(text, SECRET) == NULL);
     }
 }
