@@ -308,12 +308,11 @@ void oracle_check(struct oracle *oracle, struct machine *rig, const int64_t *up_
 
 void oracle_check_metrics(struct oracle *oracle, struct machine *rig, const char *when)
 {
-    double accepted = stream_rig_metric(rig, "weir_events_processed_total") -
-                      stream_rig_metric(rig, "weir_duplicates_total") -
-                      stream_rig_metric(rig, "weir_dead_letters_total");
+    double accepted = stream_rig_metric(rig, "events_processed_total") - stream_rig_metric(rig, "duplicates_total") -
+                      stream_rig_metric(rig, "dead_letters_total");
     for (size_t w = 0; w < oracle->window_count; w++) {
         char start[80];
-        snprintf(start, sizeof start, "weir_window_events_total{window=\"%s\"", oracle->windows[w].name);
+        snprintf(start, sizeof start, "window_events_total{window=\"%s\"", oracle->windows[w].name);
         double told = stream_rig_metric(rig, start);
         if (told != accepted)
             fail_msg("%s: %s: counted + late + filtered is %.0f, accepted are %.0f", when, oracle->windows[w].name,
