@@ -219,6 +219,35 @@ static void test_a_scan_keeps_to_its_bounds_and_stops_when_told(void **state)
     assert_int_equal(check.seen, 0);
 }
 
+/* Nothing that happens to the map afterwards shows in it, nor is it lost when all of that is on disk. */
+static void test_a_view_stands_still_while_the_map_goes_on(void **state)
+{
+    (void)state;
+    static uint64_t then[KEYS], now[KEYS];
+    char from[8], to[8];
+    unsigned keys[KEYS];
+    struct kv_view *view;
+    for (unsigned i = 0; i < KEYS; i++)
+        keys[i] = i;
+    put_numbers(keys, KEYS / 2, 5);
+    memcpy(then, model, sizeof model);
+    assert_int_equal(backend->view_open(map, &view, &err), OK);
+    put_numbers(keys, KEYS, 6);
+    delete_keys(10, 40, true);
+    sync_map(1);
+    memcpy(now, model, sizeof model);
+    memcpy(model, then, sizeof model);
+    struct check check = { 20, 0, 7 }; /* in pieces */
+    assert_int_equal(backend->view_scan(map, view, key_of(20, from), key_of(99999, to), check_visit, &check, &err), OK);
+    assert_int_equal(check.seen, 7);
+    check.stop_after = 0;
+    assert_int_equal(backend->view_scan(map, view, key_of(27, from), key_of(99999, to), check_visit, &check, &err), OK);
+    assert_int_equal(check.seen, KEYS / 2 - 20);
+    backend->view_close(map, view);
+    memcpy(model, now, sizeof model);
+    expect_as_model();
+}
+
 static void test_fresh_forgets_everything_and_begins_another_life(void **state)
 {
     (void)state;
@@ -447,6 +476,7 @@ int main(int argc, char **argv)
 #define WITH_MAP(test) cmocka_unit_test_setup_teardown(test, make_dir, close_it)
         WITH_MAP(test_random_changes_are_there_in_order_also_after_reopening),
         WITH_MAP(test_a_scan_keeps_to_its_bounds_and_stops_when_told),
+        WITH_MAP(test_a_view_stands_still_while_the_map_goes_on),
         WITH_MAP(test_fresh_forgets_everything_and_begins_another_life),
         WITH_MAP(test_a_flipped_bit_is_found_or_harmless_never_served),
         WITH_MAP(test_a_missing_or_cut_file_is_found),

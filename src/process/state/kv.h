@@ -17,6 +17,7 @@
 #include "base/slice.h"
 
 struct kv_pool;
+struct kv_view;
 struct world;
 
 #define KV_KEY_MAX 1024
@@ -69,6 +70,14 @@ struct kv_backend {
     /* Visits from <= key < to in order until visit says false. The map must not be changed meanwhile. */
     enum status (*scan)(struct kv *, struct slice from, struct slice to,
                         bool (*visit)(void *self, struct slice key, struct slice value), void *self, struct error *);
+
+    /* What the map holds now, for view_scan until view_close, whatever is written meanwhile: so that all of it can be
+     * copied in pieces. One at a time; it is closed before the map. ERR_FULL: too much for this backend. */
+    enum status (*view_open)(struct kv *, struct kv_view **out, struct error *);
+    enum status (*view_scan)(struct kv *, struct kv_view *, struct slice from, struct slice to,
+                             bool (*visit)(void *self, struct slice key, struct slice value), void *self,
+                             struct error *);
+    void (*view_close)(struct kv *, struct kv_view *); /* NULL is fine */
 
     /* Carries out the changes in order, all or none. Puts and deletes ascending by key, ranges before them: unsorted
      * input costs a multiple. About a MiB at a time is well. ERR_RETRY: too much is on its way to the disk, nothing was

@@ -12,6 +12,7 @@
 
 #define RECORD_BYTES_MAX (64u << 20)
 #define REWRITE_SLACK_BYTES (256u << 10)
+#define VIEW_BYTES_MAX (1u << 30)
 
 static struct kv_disk *disk_of(struct kv *kv)
 {
@@ -274,6 +275,62 @@ static enum status disk_map_scan(struct kv *kv, struct slice from, struct slice 
     return s;
 }
 
+/* A view is a copy: what this backend is for is small. */
+struct kv_view {
+    struct buf bytes; /* u32 lengths of key and value, then both; ascending by key */
+};
+
+static void disk_view_close(struct kv *kv, struct kv_view *view)
+{
+    (void)kv;
+    if (!view)
+        return;
+    buf_done(&view->bytes);
+    free(view);
+}
+
+static enum status disk_view_open(struct kv *kv, struct kv_view **out, struct error *err)
+{
+    struct kv_disk *map = disk_of(kv);
+    struct kv_view *view = calloc(1, sizeof *view);
+    enum status s = view ? OK : error_set(err, ERR_FULL, "out of memory");
+    if (view)
+        buf_init(&view->bytes, VIEW_BYTES_MAX);
+    for (size_t i = 0; i < map->count && s == OK; i++) {
+        const struct kv_entry *entry = map->entries[i];
+        const uint32_t lengths[2] = { entry->key_n, entry->value_n };
+        buf_add(&view->bytes, lengths, sizeof lengths);
+        buf_add_slice(&view->bytes, kv_entry_key(entry));
+        s = kv_disk_value(map, entry, &view->bytes, err);
+    }
+    if (s == OK)
+        *out = view;
+    else
+        disk_view_close(kv, view);
+    return s;
+}
+
+static enum status disk_view_scan(struct kv *kv, struct kv_view *view, struct slice from, struct slice to,
+                                  bool (*visit)(void *self, struct slice key, struct slice value), void *self,
+                                  struct error *err)
+{
+    uint32_t lengths[2];
+    bool more = true;
+    (void)kv, (void)err;
+    for (struct slice rest = buf_slice(&view->bytes); rest.n && more;) {
+        memcpy(lengths, rest.p, sizeof lengths);
+        struct slice key = slice_of(rest.p + sizeof lengths, lengths[0]);
+        rest = slice_after(rest, sizeof lengths + lengths[0]);
+        struct slice value = slice_of(rest.p, lengths[1]);
+        rest = slice_after(rest, lengths[1]);
+        if (kv_compare(key, to) >= 0)
+            break;
+        if (kv_compare(key, from) >= 0)
+            more = visit(self, key, value);
+    }
+    return OK;
+}
+
 /* ---- writing ---- */
 
 static void apply_changes(struct kv_disk *map, const struct kv_change *changes, size_t count, uint64_t body_offset)
@@ -363,6 +420,9 @@ const struct kv_backend kv_disk = {
     .get = disk_map_get,
     .get_many = disk_map_get_many,
     .scan = disk_map_scan,
+    .view_open = disk_view_open,
+    .view_scan = disk_view_scan,
+    .view_close = disk_view_close,
     .write = disk_map_write,
     .sync = disk_map_sync,
     .synced = disk_map_synced,

@@ -305,14 +305,13 @@ static enum status rocksdb_map_get_many(struct kv *kv, const struct slice *keys,
     return s;
 }
 
-static enum status rocksdb_map_scan(struct kv *kv, struct slice from, struct slice to,
-                                    bool (*visit)(void *self, struct slice key, struct slice value), void *self,
-                                    struct error *err)
+static enum status scan_by(struct kv_rocksdb *map, rocksdb_readoptions_t *how, struct slice from, struct slice to,
+                           bool (*visit)(void *self, struct slice key, struct slice value), void *self,
+                           struct error *err)
 {
-    struct kv_rocksdb *map = rocksdb_of(kv);
     char *text = NULL;
-    rocksdb_readoptions_set_iterate_upper_bound(map->scan, to.p, to.n);
-    rocksdb_iterator_t *at = rocksdb_create_iterator(map->db, map->scan);
+    rocksdb_readoptions_set_iterate_upper_bound(how, to.p, to.n);
+    rocksdb_iterator_t *at = rocksdb_create_iterator(map->db, how);
     bool more = true;
     for (rocksdb_iter_seek(at, from.p, from.n); more && rocksdb_iter_valid(at); rocksdb_iter_next(at)) {
         size_t key_n, value_n;
@@ -322,6 +321,48 @@ static enum status rocksdb_map_scan(struct kv *kv, struct slice from, struct sli
     rocksdb_iter_get_error(at, &text);
     rocksdb_iter_destroy(at);
     return text ? refuse(err, text, "read") : OK;
+}
+
+static enum status rocksdb_map_scan(struct kv *kv, struct slice from, struct slice to,
+                                    bool (*visit)(void *self, struct slice key, struct slice value), void *self,
+                                    struct error *err)
+{
+    return scan_by(rocksdb_of(kv), rocksdb_of(kv)->scan, from, to, visit, self, err);
+}
+
+/* What a view shows is kept by RocksDB until it is closed: what is overwritten meanwhile takes room twice. */
+struct kv_view {
+    const rocksdb_snapshot_t *snapshot;
+    rocksdb_readoptions_t *how;
+};
+
+static enum status rocksdb_view_open(struct kv *kv, struct kv_view **out, struct error *err)
+{
+    struct kv_view *view = malloc(sizeof *view);
+    if (!view)
+        return error_set(err, ERR_FULL, "out of memory");
+    view->snapshot = rocksdb_create_snapshot(rocksdb_of(kv)->db);
+    view->how = rocksdb_readoptions_create();
+    rocksdb_readoptions_set_snapshot(view->how, view->snapshot);
+    rocksdb_readoptions_set_fill_cache(view->how, 0);
+    *out = view;
+    return OK;
+}
+
+static enum status rocksdb_view_scan(struct kv *kv, struct kv_view *view, struct slice from, struct slice to,
+                                     bool (*visit)(void *self, struct slice key, struct slice value), void *self,
+                                     struct error *err)
+{
+    return scan_by(rocksdb_of(kv), view->how, from, to, visit, self, err);
+}
+
+static void rocksdb_view_close(struct kv *kv, struct kv_view *view)
+{
+    if (!view)
+        return;
+    rocksdb_readoptions_destroy(view->how);
+    rocksdb_release_snapshot(rocksdb_of(kv)->db, view->snapshot);
+    free(view);
 }
 
 /* ---- writing ---- */
@@ -419,6 +460,9 @@ const struct kv_backend kv_rocksdb = {
     .get = rocksdb_map_get,
     .get_many = rocksdb_map_get_many,
     .scan = rocksdb_map_scan,
+    .view_open = rocksdb_view_open,
+    .view_scan = rocksdb_view_scan,
+    .view_close = rocksdb_view_close,
     .write = rocksdb_map_write,
     .sync = rocksdb_map_sync,
     .synced = rocksdb_map_synced,

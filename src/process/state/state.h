@@ -26,8 +26,9 @@ enum state_id {
     STATE_KEYED = 3, /* also the first byte of its keys in the map (state_kv.h), as for all that follow */
     STATE_SESSIONS = 4,
     STATE_TIME = 5,
+    STATE_SNAPSHOT = 6, /* of no state: the base itself, in pieces (process_snapshot_record.h) */
 };
-#define STATE_IDS_END 6
+#define STATE_IDS_END 7
 
 struct state_ops {
     const char *name; /* for messages */

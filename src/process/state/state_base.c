@@ -23,7 +23,7 @@
 
 #define MANIFEST_BYTES_MAX (1u << 20)
 #define REMOVE_AT_ONCE 32
-#define NAME_BYTES 64
+#define NAME_BYTES STATE_BASE_NAME_BYTES
 
 static const char MAGIC[8] = { 'W', 'E', 'I', 'R', 'C', 'K', 'P', '1' };
 
@@ -51,6 +51,7 @@ struct state_base {
     bool tried[2], tried_none;
     uint64_t next_sequence;
     struct manifest settling; /* valid: a checkpoint has begun */
+    struct manifest pinned;   /* valid: its files are being copied */
 };
 
 struct state_base *state_base_new(const char *path, struct disk *disk, uint16_t partition, struct state *const *states,
@@ -68,6 +69,7 @@ struct state_base *state_base_new(const char *path, struct disk *disk, uint16_t 
     for (int i = 0; i < 2; i++)
         buf_init(&base->kept[i].bytes, MANIFEST_BYTES_MAX);
     buf_init(&base->settling.bytes, MANIFEST_BYTES_MAX);
+    buf_init(&base->pinned.bytes, MANIFEST_BYTES_MAX);
     return base;
 }
 
@@ -78,6 +80,7 @@ void state_base_free(struct state_base *base)
     buf_done(&base->kept[0].bytes);
     buf_done(&base->kept[1].bytes);
     buf_done(&base->settling.bytes);
+    buf_done(&base->pinned.bytes);
     free(base);
 }
 
@@ -148,9 +151,9 @@ enum status state_base_open(struct state_base *base, struct error *err)
 
 /* ---- restoring ---- */
 
-static void empty_states(struct state_base *base)
+void state_base_empty(struct state_base *base)
 {
-    base->settling.valid = false;
+    base->settling.valid = base->pinned.valid = false;
     for (size_t i = 0; i < base->state_count; i++)
         base->states[i]->ops->empty(base->states[i]);
 }
@@ -181,6 +184,40 @@ static enum status restore_states(struct state_base *base, const struct manifest
     return OK;
 }
 
+const char *state_base_path(const struct state_base *base)
+{
+    return base->path;
+}
+
+/* The map stands already: what its section says is of the map that was copied. */
+static bool is_loaded(const struct state *state)
+{
+    return state->ops->id == STATE_KV;
+}
+
+enum status state_base_adopt(struct state_base *base, struct slice bytes, uint64_t seed, struct state_point *out,
+                             struct error *err)
+{
+    struct manifest manifest = { 0 };
+    buf_init(&manifest.bytes, MANIFEST_BYTES_MAX);
+    buf_add_slice(&manifest.bytes, bytes);
+    enum status s = OK;
+    if (!manifest_check(base, &manifest) || manifest.header.seed != seed)
+        s = error_set(err, ERR_CORRUPT, "the manifest is not of this partition, or damaged");
+    for (size_t i = 0; i < base->state_count && s == OK; i++) {
+        struct slice section;
+        if (is_loaded(base->states[i]))
+            continue;
+        s = section_of(&manifest, base->states[i]->ops->id, &section)
+                ? base->states[i]->ops->restore(base->states[i], section, err)
+                : error_set(err, ERR_CORRUPT, "there is no section for %s", base->states[i]->ops->name);
+    }
+    if (s == OK)
+        *out = (struct state_point){ manifest.header.position, manifest.header.changelog_offset, true };
+    buf_done(&manifest.bytes);
+    return s;
+}
+
 /* The newest manifest that was not tried, or −1. */
 static int next_candidate(const struct state_base *base)
 {
@@ -195,7 +232,7 @@ static int next_candidate(const struct state_base *base)
 static enum status try_candidate(struct state_base *base, int i, struct state_point *out, struct error *err)
 {
     const struct manifest *manifest = &base->kept[i];
-    empty_states(base);
+    state_base_empty(base);
     base->tried[i] = true;
     enum status s = restore_states(base, manifest, err);
     if (s == OK)
@@ -229,7 +266,7 @@ enum status state_base_restore(struct state_base *base, uint64_t seed, uint64_t 
     if (base->tried_none)
         return ERR_NOT_FOUND; /* err still says why the last one failed */
     base->tried_none = true;
-    empty_states(base);
+    state_base_empty(base);
     *out = (struct state_point){ 0, 0, false };
     return OK;
 }
@@ -258,6 +295,28 @@ static enum status manifest_make(struct state_base *base, const struct header *h
     return to->full ? error_set(err, ERR_FULL, "the manifest is larger than %u bytes", MANIFEST_BYTES_MAX) : OK;
 }
 
+/* Whose file it is by its name; NULL: nobody's. */
+static struct state *owner_of(const struct state_base *base, const char *name)
+{
+    for (size_t i = 0; i < base->state_count; i++) {
+        size_t n = strlen(base->states[i]->ops->name);
+        if (strncmp(name, base->states[i]->ops->name, n) == 0 && name[n] == '-')
+            return base->states[i];
+    }
+    return NULL;
+}
+
+bool state_base_is_file_name(const struct state_base *base, const char *name)
+{
+    return owner_of(base, name) && strlen(name) < NAME_BYTES && !strchr(name, '/');
+}
+
+static bool manifest_uses(const struct manifest *manifest, const struct state *state, const char *name)
+{
+    struct slice section;
+    return manifest->valid && section_of(manifest, state->ops->id, &section) && state->ops->section_uses(section, name);
+}
+
 struct leftovers {
     struct state_base *base;
     char names[REMOVE_AT_ONCE][NAME_BYTES];
@@ -268,23 +327,12 @@ static void visit_file(void *self, const char *name)
 {
     struct leftovers *left = self;
     struct state_base *base = left->base;
-    if (left->count == REMOVE_AT_ONCE || strlen(name) >= NAME_BYTES)
+    struct state *state = owner_of(base, name);
+    if (!state || left->count == REMOVE_AT_ONCE || strlen(name) >= NAME_BYTES || state->ops->uses_file(state, name) ||
+        manifest_uses(&base->kept[0], state, name) || manifest_uses(&base->kept[1], state, name) ||
+        manifest_uses(&base->pinned, state, name))
         return;
-    for (size_t i = 0; i < base->state_count; i++) {
-        struct state *state = base->states[i];
-        size_t n = strlen(state->ops->name);
-        if (strncmp(name, state->ops->name, n) != 0 || name[n] != '-')
-            continue;
-        if (state->ops->uses_file(state, name))
-            return;
-        for (int k = 0; k < 2; k++) {
-            struct slice section;
-            if (base->kept[k].valid && section_of(&base->kept[k], state->ops->id, &section) &&
-                state->ops->section_uses(section, name))
-                return;
-        }
-        memcpy(left->names[left->count++], name, strlen(name) + 1);
-    }
+    memcpy(left->names[left->count++], name, strlen(name) + 1);
 }
 
 /* What is left over after an error is removed at a later checkpoint. */
@@ -300,6 +348,54 @@ static void remove_leftovers(struct state_base *base)
             (void)base->disk->ops->remove(base->disk, path, NULL);
     }
 }
+
+/* ---- for a copy ---- */
+
+enum status state_base_pin(struct state_base *base, struct slice *out_manifest, struct state_point *out,
+                           struct error *err)
+{
+    const struct manifest *newest = NULL;
+    for (int i = 0; i < 2; i++)
+        if (base->kept[i].valid && (!newest || base->kept[i].header.sequence > newest->header.sequence))
+            newest = &base->kept[i];
+    if (!newest)
+        return error_set(err, ERR_NOT_FOUND, "there is no checkpoint yet");
+    base->pinned.header = newest->header;
+    buf_reset(&base->pinned.bytes);
+    buf_add_slice(&base->pinned.bytes, buf_slice(&newest->bytes));
+    base->pinned.valid = true;
+    *out_manifest = buf_slice(&base->pinned.bytes);
+    *out = (struct state_point){ newest->header.position, newest->header.changelog_offset, true };
+    return OK;
+}
+
+void state_base_unpin(struct state_base *base)
+{
+    base->pinned.valid = false;
+}
+
+struct pinned_visit {
+    struct state_base *base;
+    void (*visit)(void *self, const char *name);
+    void *self;
+};
+
+static void visit_pinned(void *self, const char *name)
+{
+    struct pinned_visit *visit = self;
+    const struct state *state = owner_of(visit->base, name);
+    if (state && strlen(name) < NAME_BYTES && manifest_uses(&visit->base->pinned, state, name))
+        visit->visit(visit->self, name);
+}
+
+enum status state_base_pinned_files(struct state_base *base, void (*visit)(void *self, const char *name), void *self,
+                                    struct error *err)
+{
+    struct pinned_visit by_name = { base, visit, self };
+    return base->disk->ops->list(base->disk, base->path, visit_pinned, &by_name, err);
+}
+
+/* ---- checkpoints, as a whole ---- */
 
 bool state_base_is_settling(const struct state_base *base)
 {

@@ -10,6 +10,7 @@ struct state_base;
 struct disk;
 
 #define STATE_BASE_STATES_MAX 8
+#define STATE_BASE_NAME_BYTES 64 /* of a file, with its end */
 
 /* How far a base goes in the journal. */
 struct state_point {
@@ -37,5 +38,23 @@ MUST_CHECK enum status state_base_restore(struct state_base *base, uint64_t seed
  * nothing: the next step begins anew. */
 MUST_CHECK enum status state_base_checkpoint(struct state_base *base, uint64_t seed, struct state_point *point,
                                              uint64_t *out_keep, struct error *err);
+/* Keeps the newest checkpoint's files until unpin, whatever checkpoints follow, so that they can be copied in pieces;
+ * its manifest is valid until then. ERR_NOT_FOUND: there is no checkpoint. */
+MUST_CHECK enum status state_base_pin(struct state_base *base, struct slice *out_manifest, struct state_point *out,
+                                      struct error *err);
+void state_base_unpin(struct state_base *base);
+/* The names of the pinned files, in the partition's directory. */
+MUST_CHECK enum status state_base_pinned_files(struct state_base *base, void (*visit)(void *self, const char *name),
+                                               void *self, struct error *err);
+/* Forgets what the states hold in memory; the files stay. */
+void state_base_empty(struct state_base *base);
+/* The states become what the manifest of a copy says, whose files are in place and whose map is loaded (state_kv_load).
+ * ERR_CORRUPT, ERR_NOT_FOUND: it does not fit to what is there. */
+MUST_CHECK enum status state_base_adopt(struct state_base *base, struct slice manifest, uint64_t seed,
+                                        struct state_point *out, struct error *err);
+const char *state_base_path(const struct state_base *base);
+/* A name that one of the states may give to a file of the partition's directory. */
+bool state_base_is_file_name(const struct state_base *base, const char *name);
+
 /* A checkpoint has begun and is not there yet. */
 bool state_base_is_settling(const struct state_base *base);

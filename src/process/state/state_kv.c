@@ -22,6 +22,7 @@ struct state_kv {
     char path[DISK_PATH_MAX], damage_path[DISK_PATH_MAX];
     struct world *world;
     struct kv *map;
+    struct kv_view *view; /* NULL: none */
     bool is_new;
     uint64_t number; /* the last one given */
     bool syncing, settled;
@@ -67,6 +68,43 @@ enum status state_kv_map(struct state_kv *state, struct kv **out, struct error *
 bool state_kv_is_new(const struct state_kv *state)
 {
     return !state->map || state->is_new;
+}
+
+enum status state_kv_view_open(struct state_kv *state, struct error *err)
+{
+    struct kv *map;
+    assert(!state->view);
+    enum status s = state_kv_map(state, &map, err);
+    return s == OK ? map->backend->view_open(map, &state->view, err) : s;
+}
+
+enum status state_kv_view_scan(struct state_kv *state, struct slice from,
+                               bool (*visit)(void *self, struct slice key, struct slice value), void *self,
+                               struct error *err)
+{
+    const char first = 1, end = STATE_IDS_END; /* 0 is the backend's own */
+    if (from.n == 0)
+        from = slice_of(&first, 1);
+    enum status s =
+        state->options.backend->view_scan(state->map, state->view, from, slice_of(&end, 1), visit, self, err);
+    if (s == ERR_CORRUPT)
+        state_kv_note_damage(state);
+    return s;
+}
+
+void state_kv_view_close(struct state_kv *state)
+{
+    if (state->map)
+        state->options.backend->view_close(state->map, state->view);
+    state->view = NULL;
+}
+
+enum status state_kv_load(struct state_kv *state, const struct kv_change *rows, size_t count, struct error *err)
+{
+    struct kv *map;
+    enum status s = state_kv_map(state, &map, err);
+    state->is_new &= count == 0;
+    return s == OK ? map->backend->write(map, rows, count, true, err) : s;
 }
 
 void state_kv_note_damage(struct state_kv *state)
@@ -201,6 +239,7 @@ static enum status kv_restore(struct state *base, struct slice bytes, struct err
 static void kv_empty(struct state *base)
 {
     struct state_kv *state = kv_of(base);
+    state_kv_view_close(state);
     if (state->map)
         state->options.backend->close(state->map);
     state->map = NULL;

@@ -27,6 +27,16 @@ struct state *state_kv_state(struct state_kv *state);
 MUST_CHECK enum status state_kv_map(struct state_kv *state, struct kv **out, struct error *err);
 /* Is there anything in it, from before or written since? False saves the users a look. */
 bool state_kv_is_new(const struct state_kv *state);
+/* What the map holds now, for state_kv_view_scan until it is closed or the states are emptied; one at a time. The scan
+ * begins with the first key that is not before `from`. */
+MUST_CHECK enum status state_kv_view_open(struct state_kv *state, struct error *err);
+MUST_CHECK enum status state_kv_view_scan(struct state_kv *state, struct slice from,
+                                          bool (*visit)(void *self, struct slice key, struct slice value), void *self,
+                                          struct error *err);
+void state_kv_view_close(struct state_kv *state);
+/* Puts rows that such scans gave into the map, opened empty before the first ones. Ascending by key. */
+MUST_CHECK enum status state_kv_load(struct state_kv *state, const struct kv_change *rows, size_t count,
+                                     struct error *err);
 /* A read said ERR_CORRUPT: notes it on the disk, so that the next restore does not use the map but an older way
  * (the changelog). The caller fails the task. */
 void state_kv_note_damage(struct state_kv *state);
