@@ -32,6 +32,7 @@ static void kafka_close(struct journal *journal)
     bell_free(kafka->bell);
     bell_free(kafka->lag_bell);
     free(kafka->lags);
+    free(kafka->trims);
     free(kafka);
 }
 
@@ -101,7 +102,9 @@ static enum status kafka_open(const struct journal_options *options, struct worl
     kafka->bell = bell_new();
     kafka->lag_bell = bell_new();
     kafka->lags = calloc(options->partitions, sizeof *kafka->lags);
-    if (!kafka->lags)
+    kafka->trims = calloc(options->partitions, sizeof *kafka->trims);
+    kafka->trim_retry = (struct retry){ .first_ms = 2000, .most_ms = 600000 };
+    if (!kafka->lags || !kafka->trims)
         abort();
     static const char *const LANE_NAMES[LANES] = { "input", "changelog", "output", "catalog" };
     for (size_t i = 0; i < LANES; i++)

@@ -1,7 +1,8 @@
 /* The inside of the Kafka backend, shared by its files: kafka_client.c (handles and what librdkafka says),
  * kafka_topics.c, kafka_topic_config.c, kafka_rights.c (made and checked at start), kafka_input.c (commits without
  * marks), kafka_writer.c (commits with marks: one transaction each), kafka_marks.c (marks as a group's offsets),
- * kafka_reader.c, kafka_share.c (which process works on which partition). journal_kafka.c ties them together and draws
+ * kafka_reader.c, kafka_trim.c (what no mark needs of the changelog), kafka_share.c (which
+ * process works on which partition). journal_kafka.c ties them together and draws
  * how a commit lies in Kafka. Nobody else includes this.
  *
  * Bounds: KAFKA_WRITERS_MAX groups × partitions that this process commits for; librdkafka's own queues by
@@ -10,6 +11,7 @@
 #include <librdkafka/rdkafka.h>
 #include <stdatomic.h>
 
+#include "base/retry.h"
 #include "base/role.h"
 #include "journal/commit.h"
 #include "journal/wakers.h"
@@ -44,6 +46,12 @@ struct kafka_lag {
     _Atomic uint64_t messages, events; /* read of late */
 };
 
+/* Of one partition of LANE_CHANGELOG. */
+struct kafka_trim {
+    _Atomic uint64_t needed; /* by the mark that was committed last; JOURNAL_BEGIN: all */
+    uint64_t done;           /* of the role: before this position nothing is left */
+};
+
 struct kafka {
     struct journal journal;
     struct journal_options options;
@@ -67,7 +75,11 @@ struct kafka {
 
     struct kafka_lag *lags; /* one a partition */
     struct bell *lag_bell;
-    int64_t lag_ask_us; /* the role's */
+    int64_t lag_ask_us;       /* the role's */
+    struct kafka_trim *trims; /* one a partition */
+    int64_t trim_at_us;       /* the role's, as what follows */
+    struct retry trim_retry;
+    bool trim_refused;
 };
 
 static inline struct kafka *kafka_of(struct journal *journal)
@@ -178,6 +190,11 @@ void kafka_lag_at(struct kafka *kafka, uint16_t partition, uint64_t position);
 /* Behind the last event of the partition, as its reader counts: minus where it stands, it is the events that wait. */
 uint64_t kafka_lag_end_offset(const struct kafka *kafka, uint16_t partition);
 struct role kafka_lag_role(struct kafka *kafka);
+
+/* kafka_trim.c. needed: a commit is done that carries this mark. step: of the role that asks for ends; waits for the
+ * brokers, some seconds at most. */
+void kafka_trim_needed(struct kafka *kafka, const struct journal_mark *mark);
+void kafka_trim_step(struct kafka *kafka);
 
 /* kafka_reader.c */
 enum status kafka_reader_open(struct journal *journal, const struct journal_read_options *options,

@@ -58,6 +58,7 @@ static bool lag_step(void *self, struct world *world, int64_t *wake_us)
         if (kafka_end_within(kafka, LANE_INPUT, i, ASK_WAIT_MS, &end, &err) == OK)
             atomic_store_explicit(&lag->end, end, memory_order_relaxed);
     }
+    kafka_trim_step(kafka);
     kafka->lag_ask_us = world_mono_us(world) + ASK_EVERY_US;
     *wake_us = kafka->lag_ask_us;
     return false;

@@ -1,5 +1,6 @@
 /* The topics: made with the right settings when missing, and looked at before anything relies on them. Kafka
- * keeps the changelog for as long as it may be needed to rebuild a state elsewhere: there is no bound by time. */
+ * keeps the changelog for as long as it may be needed to rebuild a state elsewhere: there is no bound by time, what a
+ * snapshot has made needless is deleted by kafka_trim.c. Brokers delete whole segments, so these are small there. */
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
@@ -29,6 +30,8 @@ static enum status make(struct kafka *kafka, enum kafka_lane lane, struct error 
     rd_kafka_NewTopic_set_config(topic, "max.message.bytes", "33554432");
     rd_kafka_NewTopic_set_config(topic, "compression.type", "producer");
     rd_kafka_NewTopic_set_config(topic, "unclean.leader.election.enable", "false");
+    if (lane == LANE_CHANGELOG)
+        rd_kafka_NewTopic_set_config(topic, "segment.bytes", "67108864");
     if (lane == LANE_CATALOG) {
         rd_kafka_NewTopic_set_config(topic, "cleanup.policy", "compact");
         rd_kafka_NewTopic_set_config(topic, "segment.ms", "3600000");

@@ -137,6 +137,8 @@ static enum status transact(struct kafka_writer *writer, const struct journal_co
         s = end_transaction(writer, err);
     if (s == OK)
         memcpy(writer->numbers, numbers, sizeof numbers);
+    for (size_t i = 0; i < commit->mark_count && s == OK; i++)
+        kafka_trim_needed(writer->kafka, &commit->marks[i]);
     return s;
 }
 

@@ -186,6 +186,61 @@ static void test_retention_deletes_what_no_mark_needs(void **state)
     assert_int_equal(count_from(TOPIC_BIT(TOPIC_EVENTS), 0, JOURNAL_BEGIN, (unsigned)first), sent * 10 - first);
 }
 
+/* Ten records of a state's changelog, and the mark that says from where on it is needed. */
+static void send_changes(unsigned number, uint64_t needed)
+{
+    struct sent sent;
+    sent_init(&sent);
+    sent_add_chunk(&sent, TOPIC_CHANGELOG, 1, 10, 80, number);
+    sent_add_mark(&sent, "process.checkpoint", 1, needed, "");
+    sent.marks[0].topic = TOPIC_CHANGELOG;
+    sent_expect(&sent, OK);
+    sent_done(&sent);
+}
+
+/* The first record that is there; *out_position: of the `number`th chunk from there. */
+static uint64_t first_change(size_t number, uint64_t *out_position)
+{
+    struct journal_reader *reader = reader_at(TOPIC_BIT(TOPIC_CHANGELOG), 1, JOURNAL_BEGIN);
+    struct journal_batch batch;
+    uint64_t first = UINT64_MAX;
+    for (size_t seen = 0; seen <= number; seen += batch.chunk_count) {
+        assert_int_equal(read_some(reader, 1, &batch, NULL), OK);
+        assert_true(batch.chunk_count > 0);
+        if (seen == 0)
+            first = batch.chunks[0].offset;
+        if (out_position && number < seen + batch.chunk_count)
+            *out_position = batch.chunks[number - seen].position;
+    }
+    fixture.backend->reader_close(reader);
+    return first;
+}
+
+/* A far backend has no bound by time for it, so it deletes at once, a second later. */
+static void test_of_a_changelog_stays_what_its_mark_needs(void **state)
+{
+    (void)state;
+    uint64_t old, needed;
+    struct journal_batch batch;
+    struct error err;
+    for (unsigned i = 0; i < 6; i++)
+        send_changes(i * 10, JOURNAL_BEGIN);
+    assert_int_equal(first_change(1, &old), 0);
+    assert_int_equal(first_change(3, &needed), 0);
+    send_changes(60, needed);
+    for (int i = 0; fixture.far && first_change(0, NULL) != 30 && i < 100; i++) {
+        usleep(100000);
+        journal_fixture_step();
+    }
+    assert_int_equal(first_change(0, NULL), fixture.far ? 30 : 0);
+    assert_int_equal(count_from(TOPIC_BIT(TOPIC_CHANGELOG), 1, needed, 30), 40);
+    if (!fixture.far)
+        return;
+    struct journal_reader *reader = reader_at(TOPIC_BIT(TOPIC_CHANGELOG), 1, old);
+    assert_int_equal(read_some(reader, 1, &batch, &err), ERR_NOT_FOUND);
+    fixture.backend->reader_close(reader);
+}
+
 static void test_a_full_journal_refuses_input_and_takes_the_readers_progress(void **state)
 {
     (void)state;
@@ -283,6 +338,7 @@ int main(void)
         JOURNAL_TEST(test_after_drain_submits_are_closed_and_pending_ones_finish),
         JOURNAL_TEST(test_marks_move_and_can_be_dropped),
         JOURNAL_TEST(test_retention_deletes_what_no_mark_needs),
+        JOURNAL_TEST(test_of_a_changelog_stays_what_its_mark_needs),
         JOURNAL_TEST(test_a_full_journal_refuses_input_and_takes_the_readers_progress),
         JOURNAL_TEST(test_everything_is_there_after_closing_and_opening),
         JOURNAL_TEST(test_a_second_opening_is_refused_with_the_process),
