@@ -132,6 +132,7 @@ static void process_options(const struct app *app, struct process_options *out)
         out->pii_key = slice_of(app->pii_key, sizeof app->pii_key);
     out->kv_pool = app->kv_pool;
     out->catalog = app->house.catalog;
+    out->snapshots = app->journal->backend->shared; /* else the changelog is lost with the directory anyway */
 }
 
 static enum status open_tasks(struct app *app, int *exit_code, struct error *err)

@@ -148,6 +148,8 @@ void parts_process_options(const struct settings *settings, const char *state_pa
         .dedup_disk_bytes_max = (uint64_t)settings->process_dedup_bytes_max,
         .checkpoint_interval_ms = settings->process_checkpoint_interval_ms,
         .checkpoint_bytes = (uint64_t)settings->process_checkpoint_bytes,
+        .snapshot_after_bytes = (uint64_t)settings->process_snapshot_after_bytes,
+        .snapshot_piece_bytes = (uint32_t)settings->process_snapshot_piece_bytes,
         .state_memory_bytes_max = state_memory_bytes(settings) / partitions,
         .kv = &kv_rocksdb,
         .retention_days = (int32_t)settings->retention_days,

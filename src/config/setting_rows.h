@@ -5,6 +5,7 @@
 #define MINUTE (60 * SECOND)
 #define HOUR (60 * MINUTE)
 #define DAY (24 * HOUR)
+#define KIB (1LL << 10)
 #define MIB (1LL << 20)
 #define GIB (1LL << 30)
 #define TIB (1LL << 40)

@@ -139,6 +139,14 @@ static const struct option ROWS[] = {
           "load. A MiB is some 15,000 changed keys and some 10 ms of replay.",
           .reload = true),
 
+    BYTES("process.snapshot_after", process_snapshot_after_bytes, "64 MiB", MIB, TIB,
+          "With Kafka: changes of one partition's state after which the state is written whole into the changelog, and "
+          "what is older deleted; but not before they are as much as the state was the last time. Bounds the changelog "
+          "and the time in which another process takes the partition over.",
+          .reload = true),
+    BYTES("process.snapshot_piece", process_snapshot_piece_bytes, "512 KiB", 16 * KIB, MIB,
+          "How much of that goes with one commit: smaller pieces disturb events less and take longer.", .reload = true),
+
     BYTES("process.state_memory", process_state_memory_bytes_max, "0", 0, 1024 * TIB,
           "Most memory for windows and sessions of all partitions; what has not been touched for longest lies on disk "
           "beyond it. 0: an eighth of the machine's (or the control group's) memory.",

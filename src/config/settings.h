@@ -48,7 +48,8 @@ struct settings {
     setting_text process_host, process_pii_key;
     int64_t process_port;
     int64_t process_dedup_horizon_ms, process_dedup_bytes_max, process_dedup_memory_bytes_max,
-        process_checkpoint_interval_ms, process_checkpoint_bytes, process_state_memory_bytes_max;
+        process_checkpoint_interval_ms, process_checkpoint_bytes, process_state_memory_bytes_max,
+        process_snapshot_after_bytes, process_snapshot_piece_bytes;
 
     int64_t store_rows_max, store_linger_ms, store_linger_load_ms;
 

@@ -33,6 +33,17 @@ void process_metrics_init(struct process_metrics *metrics, struct metrics *regis
         .state_panes = metrics_gauge(registry, "process_state_panes", "Windows that are open or amendable", label),
         .state_evictions = metrics_counter(registry, "process_state_evictions_total",
                                            "Rows of keyed state that left the memory for the disk", label),
+        .snapshots = metrics_counter(registry, "process_snapshots_total",
+                                     "Copies of the state that were written into the changelog", label),
+        .snapshot_failures = metrics_counter(registry, "process_snapshot_failures_total",
+                                             "Such copies that were begun and given up; tried again soon", label),
+        .changelog_bytes =
+            metrics_gauge(registry, "process_changelog_bytes",
+                          "Changes in the changelog since the newest whole copy of the state began", label),
+        .snapshot_bytes = metrics_gauge(registry, "process_snapshot_bytes",
+                                        "The newest whole copy of the state in the changelog; 0: there is none", label),
+        .snapshot_seconds =
+            metrics_gauge(registry, "process_snapshot_seconds", "How long the last copy took to be written", label),
         .watermark_delay = metrics_gauge(registry, "watermark_delay_seconds",
                                          "How far event time is behind the wall clock, at the worst of the tenants "
                                          "whose events come as they happen",
@@ -133,8 +144,9 @@ void process_metrics_lag(struct process_metrics *metrics, double seconds, uint64
 
 void process_metrics_end(struct process_metrics *metrics)
 {
-    struct gauge *const of_now[] = { metrics->state_bytes,   metrics->state_disk_bytes, metrics->dedup_ids,
-                                     metrics->dedup_horizon, metrics->state_rows,       metrics->state_panes };
+    struct gauge *const of_now[] = { metrics->state_bytes,     metrics->state_disk_bytes, metrics->dedup_ids,
+                                     metrics->dedup_horizon,   metrics->state_rows,       metrics->state_panes,
+                                     metrics->changelog_bytes, metrics->snapshot_bytes };
     for (size_t i = 0; i < COUNT_OF(of_now); i++)
         gauge_set(of_now[i], 0);
     for (size_t i = 0; i < PROCESS_DELAYS_MAX; i++)

@@ -1,14 +1,17 @@
-/* The note beside a mark, little-endian: 0 u8 version 1  1 7 zeros  8 u64 skip  16 u64 seed  24 u64 changelog_next
- * 32 u64 replay_from
+/* The note beside a mark, little-endian: 0 u8 version 2  1 7 zeros  8 u64 skip  16 u64 seed  24 u64 changelog_next
+ * 32 u64 replay_from  40 u64 position of the snapshot  48 u64 its first record  56 u64 its bytes  64 u64 bytes of
+ * changes since it began. Version 1 ends before 40: of such a changelog nobody knows how long it is, so a snapshot is
+ * due.
  *
  * The mark, its note and the changelog records are written by one atomic commit, so changelog_next tells exactly where
  * the replay must end. Records are numbered without gaps; a base says how many it holds. Therefore a missing, doubled
  * or foreign piece is always noticed:
  *
  *     base holds records [0, point.changelog_offset)   + changelog   = [0, note.changelog_next)
- *     no base: the changelog must still begin at or before note.replay_from (what is older has expired)
+ *     no base: the snapshot that the note names is read into files (process_snapshot_read.c), which are a base
+ *     no snapshot: the changelog must still begin at or before note.replay_from (what is older has expired)
  *
- * An attempt that ends elsewhere is thrown away and the next older base is tried, then none. */
+ * An attempt that ends elsewhere is thrown away and the next older base is tried, then the snapshot, then neither. */
 #include "process/process_restore.h"
 
 #include <stdio.h>
@@ -19,29 +22,40 @@
 struct __attribute__((packed)) note {
     uint8_t version, zero[7];
     uint64_t skip, seed, changelog_next, replay_from;
+    uint64_t snapshot_position, snapshot_record, snapshot_bytes, changes_bytes;
 };
 _Static_assert(sizeof(struct note) == PROCESS_NOTE_BYTES, "drawn above");
+#define NOTE_1_BYTES 40
 
 void process_note_encode(const struct process_note *note, char to[PROCESS_NOTE_BYTES])
 {
-    struct note out = { .version = 1,
+    struct note out = { .version = 2,
                         .skip = note->skip,
                         .seed = note->seed,
                         .changelog_next = note->changelog_next,
-                        .replay_from = note->replay_from };
+                        .replay_from = note->replay_from,
+                        .snapshot_position = note->snapshot.position,
+                        .snapshot_record = note->snapshot.record,
+                        .snapshot_bytes = note->snapshot.bytes,
+                        .changes_bytes = note->snapshot.changes };
     memcpy(to, &out, sizeof out);
 }
 
 enum status process_note_decode(struct slice bytes, struct process_note *out, struct error *err)
 {
-    struct note in;
-    if (bytes.n != sizeof in || bytes.p[0] != 1)
+    struct note in = { 0 };
+    bool first = bytes.n == NOTE_1_BYTES && bytes.p[0] == 1;
+    if (!first && (bytes.n != sizeof in || bytes.p[0] != 2))
         return error_set(err, ERR_CORRUPT,
                          "the mark of group process carries %zu bytes that this version cannot read; was the data "
                          "directory written by a newer weir?",
                          bytes.n);
-    memcpy(&in, bytes.p, sizeof in);
-    *out = (struct process_note){ in.skip, in.seed, in.changelog_next, in.replay_from };
+    memcpy(&in, bytes.p, bytes.n);
+    *out = (struct process_note){ in.skip, in.seed, in.changelog_next, in.replay_from, { 0 } };
+    out->snapshot =
+        (struct snapshot_place){ in.snapshot_position, in.snapshot_record, in.snapshot_bytes, in.changes_bytes };
+    if (first)
+        out->snapshot.changes = in.changelog_next ? UINT64_MAX / 2 : 0;
     return OK;
 }
 
@@ -50,6 +64,9 @@ void process_restore_reset(struct process_restore *restore)
     if (restore->reader)
         restore->journal->backend->reader_close(restore->reader);
     restore->reader = NULL;
+    snapshot_reader_reset(&restore->snapshot);
+    restore->source = FROM_FILES;
+    restore->gathering = false;
     restore->opened = false;
     restore->attempts = 0;
     restore->lost = false;
@@ -65,11 +82,41 @@ static void give_up_base(struct process_restore *restore, const char *why)
     restore->reader = NULL;
 }
 
-static enum status next_base(struct process_restore *restore, struct error *err)
+/* Where to read from next: a base in files, after the last one the snapshot, and if that fails everything there is. */
+static enum status choose(struct process_restore *restore, struct error *err)
 {
     const struct process_note *note = &restore->note;
+    bool tried = restore->source == FROM_SNAPSHOT;
+    enum status s = OK;
+    if (tried) {
+        snapshot_reader_reset(&restore->snapshot);
+        state_base_empty(restore->base);
+        restore->point = (struct state_point){ 0 };
+    } else {
+        s = state_base_restore(restore->base, note->seed, note->changelog_next, &restore->point, err);
+    }
+    if (s != OK)
+        return s;
+    restore->source = restore->point.from_files            ? FROM_FILES
+                      : note->snapshot.bytes == 0 || tried ? FROM_CHANGELOG
+                                                           : FROM_SNAPSHOT;
+    restore->gathering = restore->source == FROM_SNAPSHOT;
+    return OK;
+}
+
+static enum status open_reader(struct process_restore *restore, struct error *err)
+{
+    struct journal_read_options options = { .topics = TOPIC_BIT(TOPIC_CHANGELOG),
+                                            .partition = restore->partition,
+                                            .position = restore->gathering ? restore->note.snapshot.position
+                                                                           : restore->point.position };
+    return restore->journal->backend->reader_open(restore->journal, &options, &restore->reader, err);
+}
+
+static enum status next_base(struct process_restore *restore, struct error *err)
+{
     struct error why = { 0 };
-    enum status s = state_base_restore(restore->base, note->seed, note->changelog_next, &restore->point, &why);
+    enum status s = choose(restore, &why);
     if (why.text[0])
         snprintf(restore->why, sizeof restore->why, "%s", why.text);
     if (s == ERR_NOT_FOUND)
@@ -82,16 +129,15 @@ static enum status next_base(struct process_restore *restore, struct error *err)
         return error_set(err, s, "%s", why.text);
     restore->attempts++;
     restore->records = 0;
-    restore->offset_known = restore->point.from_files;
-    restore->next_offset = restore->point.changelog_offset;
-    struct journal_read_options options = { .topics = TOPIC_BIT(TOPIC_CHANGELOG),
-                                            .partition = restore->partition,
-                                            .position = restore->point.position };
-    return restore->journal->backend->reader_open(restore->journal, &options, &restore->reader, err);
+    restore->offset_known = restore->source != FROM_CHANGELOG;
+    restore->next_offset = restore->gathering ? restore->note.snapshot.record : restore->point.changelog_offset;
+    return open_reader(restore, err);
 }
 
 static enum status apply_record(struct process_restore *restore, struct slice record, struct error *err)
 {
+    if (is_snapshot_record(record))
+        return OK; /* what it says is in the states already */
     for (size_t i = 0; i < restore->state_count && record.n; i++) {
         struct state *state = restore->states[i];
         if ((uint8_t)record.p[0] == state->ops->id)
@@ -113,6 +159,45 @@ static enum status check_begin(struct process_restore *restore, uint64_t offset,
     }
     return error_set(err, ERR_CORRUPT, "the journal's changelog begins at record %llu, records from %llu on are needed",
                      (unsigned long long)offset, (unsigned long long)restore->note.replay_from);
+}
+
+/* The records of the snapshot alone; what lies before its first one, or between them, is of the changes. */
+static enum status gather_chunk(struct process_restore *restore, const struct journal_chunk *chunk, struct error *err)
+{
+    struct slice rest = chunk->bytes, record;
+    enum status s = OK;
+    if (chunk->offset > restore->next_offset)
+        return error_set(err, ERR_CORRUPT, "the changelog goes on with record %llu where %llu of the snapshot was due",
+                         (unsigned long long)chunk->offset, (unsigned long long)restore->next_offset);
+    for (uint64_t offset = chunk->offset; s == OK && journal_next_record(&rest, &record); offset++) {
+        if (offset < restore->next_offset || restore->snapshot.ended)
+            continue;
+        restore->next_offset++;
+        if (is_snapshot_record(record))
+            s = snapshot_reader_take(&restore->snapshot, record, err);
+    }
+    return s;
+}
+
+/* The snapshot's records into files; then these are the base, and the changes behind it are read. */
+static enum status gather(struct process_restore *restore, struct error *err)
+{
+    struct journal_batch batch = { 0 };
+    enum status s = journal_read(restore->reader, READ_BYTES, &batch, err);
+    for (size_t i = 0; i < batch.chunk_count && s == OK && !restore->snapshot.ended; i++)
+        s = gather_chunk(restore, &batch.chunks[i], err);
+    if (s != OK)
+        return s;
+    if (!restore->snapshot.ended)
+        return batch.chunk_count ? OK : error_set(err, ERR_CORRUPT, "the changelog ends within the snapshot");
+    s = snapshot_reader_finish(&restore->snapshot, restore->note.seed, &restore->point, err);
+    if (s != OK)
+        return s;
+    restore->gathering = false;
+    restore->next_offset = restore->point.changelog_offset;
+    restore->journal->backend->reader_close(restore->reader);
+    restore->reader = NULL;
+    return open_reader(restore, err);
 }
 
 static enum status apply_chunk(struct process_restore *restore, const struct journal_chunk *chunk, struct error *err)
@@ -181,11 +266,11 @@ enum status process_restore_step(struct process_restore *restore, bool *out_done
         s = next_base(restore, err);
         if (s == OK && restore->note.changelog_next == 0)
             *out_done = true; /* nothing was ever changed */
-        else if (s == OK && restore->offset_known && restore->next_offset == restore->note.changelog_next)
+        else if (s == OK && restore->source == FROM_FILES && restore->next_offset == restore->note.changelog_next)
             *out_done = true; /* a clean stop: the base is all */
         return s;
     }
-    s = read_tail(restore, out_done, &why);
+    s = restore->gathering ? gather(restore, &why) : read_tail(restore, out_done, &why);
     if (s == ERR_CORRUPT || s == ERR_NOT_FOUND || s == ERR_INVALID) {
         give_up_base(restore, why.text);
         return OK;

@@ -1,10 +1,11 @@
-/* Rebuilding a partition's state when its task starts: the newest usable base, then the changelog from there up to the
- * very record that the partition's mark names. What comes out is exactly the state of the last durable commit, or an
- * error: never something in between. Owner: the task; one thread. */
+/* Rebuilding a partition's state when its task starts: the newest usable base, else the snapshot in the changelog, then
+ * the changelog from there up to the very record that the partition's mark names. What comes out is exactly the state
+ * of the last durable commit, or an error: never something in between. Owner: the task; one thread. */
 #pragma once
 #include "base/compiler.h"
 #include "base/error.h"
 #include "journal/journal.h"
+#include "process/process_snapshot_read.h"
 #include "process/state/state_base.h"
 
 /* What a task keeps beside its mark; its bytes are drawn in process_restore.c. */
@@ -13,11 +14,14 @@ struct process_note {
     uint64_t seed;           /* of the partition's hashes; random, made once */
     uint64_t changelog_next; /* number of changelog records that the partition's state consists of */
     uint64_t replay_from;    /* without any base, records before this one are not needed */
+    struct snapshot_place snapshot;
 };
 
-#define PROCESS_NOTE_BYTES 40
+#define PROCESS_NOTE_BYTES 72
 void process_note_encode(const struct process_note *note, char to[PROCESS_NOTE_BYTES]);
 MUST_CHECK enum status process_note_decode(struct slice bytes, struct process_note *out, struct error *err);
+
+enum restore_source { FROM_FILES, FROM_SNAPSHOT, FROM_CHANGELOG };
 
 struct process_restore {
     struct journal *journal;
@@ -26,10 +30,13 @@ struct process_restore {
     struct state *const *states;
     size_t state_count;
     struct process_note note;
-    bool accept_lost; /* go on although older changes are gone */
+    struct snapshot_reader snapshot; /* its base, map and disk; else its own */
+    bool accept_lost;                /* go on although older changes are gone */
     /* Its own: */
     bool opened;
     struct journal_reader *reader;
+    enum restore_source source;
+    bool gathering; /* the snapshot; then the changes behind it */
     struct state_point point;
     uint64_t next_offset;
     bool offset_known;

@@ -44,6 +44,11 @@ static enum status run_from(struct process_task *task, struct world *world, stru
     const struct process_memory memory = { task->dedup, task->sessions, task->rows, task->watermarks };
     task->pipeline = process_pipeline_new(&options, &memory, &task->metrics);
     task->last_point = task->restore.point;
+    task->snapshot.whole = note->snapshot;
+    if (task->options.snapshots && note->snapshot.bytes) { /* whoever ended it may have died before it was said */
+        task->keep = note->snapshot.position;
+        task->has_keep = true;
+    }
     task->checkpoint_at_us = world_mono_us(world) + task->options.checkpoint_interval_ms * 1000;
     task->open->position = task->start_position;
     task->open->note = *note;
@@ -62,8 +67,9 @@ static void log_restored(const struct process_task *task)
                   "partition=%u hint=\"repeats of events before the journal's beginning count "
                   "again; unset process.accept_lost_state\"",
                   task->partition);
-    log_info("process.restored", "partition=%u from_files=%d replayed=%llu ids=%llu", task->partition,
-             restore->point.from_files, (unsigned long long)restore->records,
+    static const char *const SOURCES[] = { "files", "snapshot", "changelog" };
+    log_info("process.restored", "partition=%u from=%s replayed=%llu ids=%llu", task->partition,
+             SOURCES[restore->source], (unsigned long long)restore->records,
              (unsigned long long)dedup_ids(task->dedup));
 }
 

@@ -41,6 +41,8 @@ static void options_complete(struct process_options *options)
                                               .dedup_disk_bytes_max = 4ull << 30,
                                               .checkpoint_interval_ms = 60000,
                                               .checkpoint_bytes = 256u << 20,
+                                              .snapshot_after_bytes = 64u << 20,
+                                              .snapshot_piece_bytes = 512u << 10,
                                               .session_gap_ms = 30 * 60 * 1000LL,
                                               .disorder_ms = 10 * 60 * 1000LL,
                                               .state_memory_bytes_max = 256u << 20 };
@@ -58,12 +60,16 @@ static void options_complete(struct process_options *options)
     COMPLETE(dedup_disk_bytes_max);
     COMPLETE(checkpoint_interval_ms);
     COMPLETE(checkpoint_bytes);
+    COMPLETE(snapshot_after_bytes);
+    COMPLETE(snapshot_piece_bytes);
     COMPLETE(session_gap_ms);
     COMPLETE(disorder_ms);
     COMPLETE(state_memory_bytes_max);
 #undef COMPLETE
     if (options->batch_bytes_max > 6u << 20)
         options->batch_bytes_max = 6u << 20;
+    if (options->snapshot_piece_bytes > SNAPSHOT_PIECE_MAX)
+        options->snapshot_piece_bytes = SNAPSHOT_PIECE_MAX;
 }
 
 static void make_stream_states(struct process_task *task, const char *path, struct world *world)
@@ -115,6 +121,13 @@ static void make_states(struct process_task *task, struct world *world)
     task->states[3] = session_state_state(task->sessions);
     task->states[4] = watermarks_state(task->watermarks);
     task->base = state_base_new(path, world->disk, task->partition, task->states, PROCESS_STATES);
+    const struct process_snapshot_options snapshots = { .base = task->base,
+                                                        .kv = task->kv,
+                                                        .disk = world->disk,
+                                                        .partition = task->partition,
+                                                        .after_bytes = task->options.snapshot_after_bytes,
+                                                        .piece_bytes = task->options.snapshot_piece_bytes };
+    process_snapshot_init(&task->snapshot, &snapshots);
 }
 
 struct process_task *process_task_new(const struct process_options *options, struct journal *journal,
@@ -144,6 +157,7 @@ struct process_task *process_task_new(const struct process_options *options, str
                                               .base = task->base,
                                               .states = task->states,
                                               .state_count = PROCESS_STATES,
+                                              .snapshot = { task->base, task->kv, world->disk },
                                               .accept_lost = task->options.accept_lost_state };
     atomic_store(&task->state, PROCESS_RESTORING);
     return task;
@@ -158,6 +172,7 @@ void process_task_free(struct process_task *task)
     process_restore_reset(&task->restore);
     process_input_close(&task->input);
     process_pipeline_free(task->pipeline);
+    process_snapshot_done(&task->snapshot);
     state_base_free(task->base);
     dedup_free(task->dedup);
     session_state_free(task->sessions);
@@ -211,6 +226,12 @@ void process_task_fail(struct process_task *task, enum status s, const char *wha
 
 /* ---- commits ---- */
 
+static bool wants_snapshot(const struct process_task *task, struct world *world)
+{
+    return task->options.snapshots && atomic_load(&task->state) == PROCESS_RUNNING &&
+           process_snapshot_wants(&task->snapshot, world);
+}
+
 struct durable_visit {
     struct process_task *task;
 };
@@ -218,6 +239,8 @@ struct durable_visit {
 static void make_durable(void *self, struct slice record, uint64_t offset)
 {
     struct process_task *task = ((struct durable_visit *)self)->task;
+    if (is_snapshot_record(record))
+        return;
     task->changed_bytes += record.n;
     for (size_t i = 0; i < PROCESS_STATES; i++)
         if ((uint8_t)record.p[0] == task->states[i]->ops->id)
@@ -288,8 +311,24 @@ static bool finish(struct process_task *task, struct world *world)
     return true;
 }
 
+/* A piece of the snapshot that is being written, unless the commit is large already. */
+static void add_snapshot(struct process_task *task, struct process_stream *changelog, struct world *world)
+{
+    const struct snapshot_place *whole = &task->snapshot.whole;
+    uint64_t before = whole->record + whole->bytes;
+    process_snapshot_changed(&task->snapshot, changelog->bytes.n);
+    if (!wants_snapshot(task, world) ||
+        process_outputs_bytes(&task->open->outputs) > JOURNAL_COMMIT_BYTES_MAX - SNAPSHOT_COMMIT_BYTES)
+        return;
+    process_snapshot_collect(&task->snapshot, task->changelog_next + changelog->records, changelog, world);
+    if (whole->record + whole->bytes == before)
+        return;
+    task->keep = whole->position; /* what lies before it nobody needs, once this commit is durable */
+    task->has_keep = true;
+}
+
 /* Gathers the changes of state and makes the open commit the flying one. */
-static enum status seal(struct process_task *task, struct error *err)
+static enum status seal(struct process_task *task, struct world *world, struct error *err)
 {
     struct process_commit *commit = task->open;
     struct process_stream *changelog = process_outputs_stream(&commit->outputs, TOPIC_CHANGELOG, task->partition);
@@ -305,12 +344,14 @@ static enum status seal(struct process_task *task, struct error *err)
         if (s != OK)
             return s;
     }
+    add_snapshot(task, changelog, world);
     commit->changes = changelog->records;
     task->changelog_next += commit->changes;
     commit->position = process_input_position(&task->input, &commit->note.skip);
     commit->note.seed = task->seed;
     commit->note.changelog_next = task->changelog_next;
     commit->note.replay_from = replay_from;
+    commit->note.snapshot = task->snapshot.whole;
     process_commit_seal(commit, task->partition, task->has_keep ? &task->keep : NULL);
     task->has_keep = task->must_mark = false;
     task->flying = commit;
@@ -373,12 +414,12 @@ static bool start(struct process_task *task, struct world *world, int64_t *wake_
         return false;
     }
     if (!task->flying) {
-        if (task->open->events == 0 && task->open->records == 0 && !task->must_mark &&
+        if (task->open->events == 0 && task->open->records == 0 && !task->must_mark && !wants_snapshot(task, world) &&
             !time_wants(task, world, wake_us))
             return false;
         if (waits_for_company(task, world, wake_us))
             return false;
-        enum status s = seal(task, &err);
+        enum status s = seal(task, world, &err);
         if (s != OK) {
             process_task_fail(task, s, "commit", err.text);
             return false;

@@ -32,15 +32,18 @@ struct process_options {
     uint32_t read_bytes;      /* 1 MiB; asked of the journal at a time */
     int64_t future_skew_ms;   /* 24 h; a timestamp further ahead of ingested_us is a dead letter */
     int64_t dedup_horizon_ms; /* 7 d; an event_id is remembered at least so long (running time) */
-    uint64_t dedup_memory_bytes_max;  /* 128 MiB a partition; holds about 45 million ids */
-    uint64_t dedup_disk_bytes_max;    /* 4 GiB a partition */
-    int64_t checkpoint_interval_ms;   /* 60 s */
-    uint64_t checkpoint_bytes;        /* 256 MiB of changes, before its time */
-    int64_t session_gap_ms;           /* 30 min; a longer pause of a visitor, by event time, ends a session */
-    int64_t disorder_ms;              /* 10 min; how far a watermark stays behind the newest event */
-    uint64_t state_memory_bytes_max;  /* 256 MiB a partition; windows get two thirds, sessions one */
-    const struct kv_backend *kv;      /* where state beyond memory lies; no default */
-    struct kv_pool *kv_pool;          /* shared by all tasks; outlives them */
+    uint64_t dedup_memory_bytes_max; /* 128 MiB a partition; holds about 45 million ids */
+    uint64_t dedup_disk_bytes_max;   /* 4 GiB a partition */
+    int64_t checkpoint_interval_ms;  /* 60 s */
+    uint64_t checkpoint_bytes;       /* 256 MiB of changes, before its time */
+    bool snapshots;                  /* the changelog outlives the directory: the base goes into it from time to time */
+    uint64_t snapshot_after_bytes;   /* 64 MiB of changes, and as many as the last one had, before the next begins */
+    uint32_t snapshot_piece_bytes;   /* 512 KiB of it in one commit; at most 1 MiB */
+    int64_t session_gap_ms;          /* 30 min; a longer pause of a visitor, by event time, ends a session */
+    int64_t disorder_ms;             /* 10 min; how far a watermark stays behind the newest event */
+    uint64_t state_memory_bytes_max; /* 256 MiB a partition; windows get two thirds, sessions one */
+    const struct kv_backend *kv;     /* where state beyond memory lies; no default */
+    struct kv_pool *kv_pool;         /* shared by all tasks; outlives them */
     const struct domain_set *domains; /* event types, transforms and windows; outlives the task. NULL: none */
     struct slice pii_key;    /* the secret behind hashes and ciphertexts of persons' fields; outlives the task */
     struct catalog *catalog; /* tenants' retention; outlives the task. NULL: everything is kept for ever */

@@ -11,6 +11,7 @@
 #include "process/process_metrics.h"
 #include "process/process_pipeline.h"
 #include "process/process_restore.h"
+#include "process/process_snapshot.h"
 #include "process/process_task.h"
 #include "process/state/dedup.h"
 #include "process/state/keyed.h"
@@ -45,6 +46,7 @@ struct process_task {
     struct state *states[PROCESS_STATES];
     struct state_base *base;
     struct process_restore restore;
+    struct process_snapshot snapshot;
     uint64_t start_position; /* of the mark */
     int64_t restore_at_us;   /* not before, after an error */
     struct retry restore_retry;
@@ -74,7 +76,7 @@ struct process_task {
     bool last_checkpoint_tried;
     int64_t maintain_at_us;
     struct retry maintain_retry;
-    uint64_t dropped_early_seen, evictions_seen;
+    uint64_t dropped_early_seen, evictions_seen, snapshots_seen, snapshot_failures_seen;
 
     struct live_gather live;
     int64_t live_at_us, gauges_at_us, delays_at_us, latency_us;

@@ -147,8 +147,8 @@ bool process_upkeep_checkpoint(struct process_task *task, struct world *world, i
     task->last_point = point;
     bool again = task->changed_bytes >= task->options.checkpoint_bytes; /* so much came meanwhile */
     task->checkpoint_at_us = again ? now_us : now_us + task->options.checkpoint_interval_ms * 1000;
-    task->must_mark = true; /* moves the mark "process" of an idle partition, too */
-    if (keep != JOURNAL_BEGIN) {
+    task->must_mark = true;                                  /* moves the mark "process" of an idle partition, too */
+    if (keep != JOURNAL_BEGIN && !task->options.snapshots) { /* else others need it as far back as the snapshot */
         task->keep = keep;
         task->has_keep = true;
     }
@@ -195,6 +195,25 @@ static void look_at_rows(struct process_task *task)
     task->evictions_seen = usage.evictions;
 }
 
+/* Of a changelog that nobody has looked at yet it is not known how long it is. */
+static void look_at_snapshots(struct process_task *task)
+{
+    const struct process_snapshot *snapshot = &task->snapshot;
+    const struct snapshot_place *whole = &snapshot->whole;
+    if (!task->options.snapshots)
+        return;
+    gauge_set(task->metrics.changelog_bytes, whole->changes < UINT64_MAX / 2 ? (double)whole->changes : 0);
+    gauge_set(task->metrics.snapshot_bytes, (double)whole->bytes);
+    gauge_set(task->metrics.snapshot_seconds, snapshot->last_seconds);
+    counter_add(task->metrics.snapshots, snapshot->written - task->snapshots_seen);
+    counter_add(task->metrics.snapshot_failures, snapshot->failed - task->snapshot_failures_seen);
+    if (snapshot->written > task->snapshots_seen)
+        log_info("process.snapshot_written", "partition=%u bytes=%llu records=%u seconds=%.1f", task->partition,
+                 (unsigned long long)whole->bytes, snapshot->number, snapshot->last_seconds);
+    task->snapshots_seen = snapshot->written;
+    task->snapshot_failures_seen = snapshot->failed;
+}
+
 /* A tenant that loads history is years behind and in good order: it has its own series, but is not the worst. */
 static void look_at_watermarks(struct process_task *task, int64_t now_ms)
 {
@@ -228,6 +247,7 @@ void process_upkeep_gauges(struct process_task *task, struct world *world)
     process_metrics_lag(&task->metrics, (double)lag_us(task, world) / 1e6, lag_records(task));
     look_at_horizon(task);
     look_at_rows(task);
+    look_at_snapshots(task);
     if (now_us < task->delays_at_us)
         return;
     task->delays_at_us = now_us + DELAYS_INTERVAL_US;

@@ -1,6 +1,7 @@
 /* The power is cut, the process killed, the disk refuses and fills up: afterwards every accepted id is in the enriched
  * topic exactly once, whatever was sent again. Journal and state share one simulated disk. The generations are tiny
- * (some hundred ids), checkpoints frequent, so that every cut falls somewhere else in sealing, logging, manifests.
+ * (some hundred ids), checkpoints frequent, so that every cut falls somewhere else in sealing, logging, manifests. In a
+ * part of the stories the base goes into the changelog, too, in small pieces, and the partition's directory gets lost.
  *
  * A failure prints SEED=… CUT=…; `SEED=1 CUT=55 build-debug/test_sim_process_crash_test_c` repeats it alone, with the
  * log. SEEDS=2000 runs that many lives. */
@@ -9,6 +10,7 @@
 
 #include "base/log.h"
 #include "base/test.h"
+#include "test/support/lost_state.h"
 #include "test/support/process_rig.h"
 #include "test/support/seeds.h"
 
@@ -19,7 +21,8 @@ static uint64_t only_seed, only_cut;
 
 struct story {
     struct rig rig;
-    uint64_t dice[2];
+    uint64_t dice[2], moves_dice[2];
+    bool moves;         /* after a life the directory may be gone */
     bool accepted[IDS]; /* acknowledged by the journal at least once */
     uint8_t times[IDS + RIG_BAD_MAX];
     struct topic_read {
@@ -42,6 +45,15 @@ static void begin(struct story *story, uint64_t seed)
     story->rig.journal_options.segment_bytes = 128u << 10;
     story->rig.journal_options.retention_bytes = 128u << 10;
     story->rig.options.batch_bytes_max = 16u << 10;
+}
+
+static void begin_moves(struct story *story, uint64_t seed)
+{
+    static const uint32_t PIECES[] = { 500, 4000, 16000 };
+    dice_init(story->moves_dice, seed);
+    story->moves = story->rig.options.snapshots = true;
+    story->rig.options.snapshot_after_bytes = 1 + dice_below(story->moves_dice, 20000);
+    story->rig.options.snapshot_piece_bytes = PIECES[dice_below(story->moves_dice, 3)];
 }
 
 static void read_topic(struct story *story, enum journal_topic topic, struct topic_read *read)
@@ -126,6 +138,8 @@ static void come_back(struct story *story)
     struct error err = { 0 };
     *disk_sim_plan(rig->disk) = (struct disk_sim_plan){ 0 };
     disk_sim_restart(rig->disk);
+    if (story->moves && dice_below(story->moves_dice, 2))
+        lost_state(disk_sim_disk(rig->disk), rig->options.state_path, 0);
     if (rig_up(rig, &err) != OK)
         print_message("%s\n", err.text);
     assert_non_null(rig->task);
@@ -156,6 +170,8 @@ static void run_with_cut(uint64_t seed, uint64_t cut_at, bool cut_after)
 {
     struct story *story = calloc(1, sizeof *story);
     begin(story, seed);
+    if (cut_at % 3)
+        begin_moves(story, cut_at);
     disk_sim_plan(story->rig.disk)->cut_at = cut_at;
     disk_sim_plan(story->rig.disk)->cut_after = cut_after;
     if (rig_up(&story->rig, NULL) == OK)
@@ -201,6 +217,8 @@ static void run_lives(uint64_t seed)
 {
     struct story *story = calloc(1, sizeof *story);
     begin(story, seed);
+    if (seed % 2)
+        begin_moves(story, seed);
     struct rig *rig = &story->rig;
     for (int life = 0; life < 5; life++) {
         struct disk_sim_plan *plan = disk_sim_plan(rig->disk);

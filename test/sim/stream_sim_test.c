@@ -2,7 +2,8 @@
  * fails: several tenants, some loading history in any order, some live; out of order, repeated, years back, from the
  * future; one to three partitions; domains of every kind of window; commits of a few events, memory so small that rows
  * and visitors leave it all the time; power cuts at random disk steps, full disks, writes, flushes and renames that
- * fail, kills, orderly restarts; a clock that is set forward and back; a sink that is slow, so that the journal fills
+ * fail, kills, orderly restarts; partitions that move to a machine that never had them, where a snapshot in the
+ * changelog is their beginning; a clock that is set forward and back; a sink that is slow, so that the journal fills
  * up, and a journal that forgets at once what the sink has read; at the end a flipped bit in what a task remembers.
  *
  * A failure prints SEED=…; `SEED=7 build-debug/test_sim_stream_sim_test_c` repeats it alone, with the log. SEEDS=5000
@@ -13,6 +14,7 @@
 
 #include "base/log.h"
 #include "base/test.h"
+#include "test/support/lost_state.h"
 #include "test/support/seeds.h"
 #include "test/support/stream_oracle.h"
 
@@ -27,8 +29,8 @@ struct story {
     struct machine rig;
     struct domain_set *domains;
     struct oracle oracle;
-    uint64_t dice[2];
-    bool clock_jumps,
+    uint64_t dice[2], moves_dice[2]; /* moves have their own, so that older seeds' stories stay what they are */
+    bool moves, clock_jumps,
         marked; /* marked: the journal knows that there is a sink, and forgets nothing that it has not read */
     uint64_t sink_rarely, leaps_rarely;            /* leaps: of history, by a day */
     unsigned tenants, visitors, pages, patience_s; /* how long live tenants' events may have been under way */
@@ -86,6 +88,23 @@ static void make_domain(struct story *story, const char *name, size_t windows)
     buf_done(&text);
 }
 
+/* Snapshots in every size, from one row a commit on, begun after a few changes or many. In a journal that may fill up
+ * they are not for use: what they allow to be deleted must first be written. */
+static void begin_moves(struct story *story, uint64_t seed)
+{
+    static const uint64_t AFTER[] = { 1, 2000, 20000 };
+    static const uint32_t PIECES[] = { 1, 100, 4000 };
+    struct process_options *options = &story->rig.options;
+    dice_init(story->moves_dice, seed ^ 0x5eed);
+    story->moves = dice_below(story->moves_dice, 2) && story->rig.journal_options.total_bytes_max == 0;
+    options->snapshots = story->moves;
+    options->snapshot_after_bytes = AFTER[dice_below(story->moves_dice, 3)];
+    options->snapshot_piece_bytes = PIECES[dice_below(story->moves_dice, 3)];
+    if (only_seed && story->moves)
+        print_message("snapshots after %" PRIu64 " bytes in pieces of %u\n", options->snapshot_after_bytes,
+                      options->snapshot_piece_bytes);
+}
+
 static void begin(struct story *story, uint64_t seed)
 {
     static const uint64_t MEMORY[] = { 48u << 10, 256u << 10, 0 };
@@ -112,6 +131,7 @@ static void begin(struct story *story, uint64_t seed)
         options->batch_bytes_max = 8u << 10; /* a commit is at most half a segment */
         journal->total_bytes_max = roll(story, 2) ? 0 : (6 + roll(story, 8)) * journal->segment_bytes;
     }
+    begin_moves(story, seed);
     story->clock_jumps = roll(story, 3) == 0;
     story->sink_rarely = 1 + roll(story, 20);
     story->leaps_rarely = roll(story, 2) ? 100 : 3;
@@ -251,6 +271,19 @@ static void play(struct story *story, unsigned rounds)
 
 /* ---- lives ---- */
 
+/* Each partition stays where it was, or goes where nothing of it is. */
+static void move(struct story *story)
+{
+    struct machine *rig = &story->rig;
+    for (uint16_t p = 0; story->moves && p < rig->journal_options.partitions; p++) {
+        if (dice_below(story->moves_dice, 2))
+            continue;
+        if (only_seed)
+            print_message("partition %u moves\n", p);
+        lost_state(disk_sim_disk(rig->disk), rig->options.state_path, p);
+    }
+}
+
 static void must_be_up(struct story *story, const char *when)
 {
     struct machine *rig = &story->rig;
@@ -259,6 +292,7 @@ static void must_be_up(struct story *story, const char *when)
     if (!rig->journal) {
         if (disk_sim_is_off(rig->disk))
             disk_sim_restart(rig->disk);
+        move(story);
         if (machine_up(rig, &err) != OK)
             fail_msg("%s: %s", when, err.text);
     }
@@ -369,9 +403,9 @@ static void close_all(struct story *story, int64_t up_to_ms[ORACLE_TENANTS_MAX])
 static void check_quiet(struct story *story)
 {
     machine_run(&story->rig, 30 * MINUTE_MS);
-    double commits = stream_rig_metric(&story->rig, "weir_process_commits_total");
+    double commits = stream_rig_metric(&story->rig, "process_commits_total");
     machine_run(&story->rig, 5 * MINUTE_MS);
-    commits = stream_rig_metric(&story->rig, "weir_process_commits_total") - commits;
+    commits = stream_rig_metric(&story->rig, "process_commits_total") - commits;
     if (commits > 2 * story->rig.journal_options.partitions)
         fail_msg("idle for half an hour, then %.0f commits in 5 minutes", commits);
 }
