@@ -191,7 +191,8 @@ static bool is_told_at(const char *file, int line)
 }
 
 /* "windows[].by" with the value on a line of its own; returns that line. A key before it takes the mistakes that are
- * about the whole group, so that what is told at the key or the value is about the value. */
+ * about the whole group, so that what is told at the key or the value is about the value. What is in a list has a name:
+ * some keys are looked at only when the rest is right. */
 static int write_at(const char *path, const char *value)
 {
     int depth = 0, line = 1;
@@ -202,7 +203,10 @@ static int write_at(const char *path, const char *value)
         buf_add_format(&text, "%*s%.*s:\n", 4 * depth, "", (int)(list ? n - 2 : n), at);
         at += n + (at[n] == '.');
         if (*at)
-            buf_add_format(&text, "%*s%szz: 1\n", 4 * depth + 2, "", list ? "- " : "  ");
+            buf_add_format(&text, "%*s%s\n", 4 * depth + 2, "",
+                           !list                     ? "  zz: 1"
+                           : strcmp(at, "name") == 0 ? "- zz: 1"
+                                                     : "- name: n");
     }
     for (size_t i = 0; i < text.n; i++)
         line += text.p[i] == '\n';
