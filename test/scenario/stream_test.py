@@ -56,17 +56,23 @@ def promtool():
     return own
 
 
+def a_sink(directory):
+    """Metrics of sinks are there where one is configured."""
+    return "sinks.lines: {kind: file, path: %s}\n" % os.path.join(directory, "results.jsonl")
+
+
 def test_metrics_of_the_table_in_the_docs_are_there_with_these_labels_and_no_user():
     with open(os.path.join(ROOT, "docs", "metrics.md")) as f:
-        rows = re.findall(r"^\| (`[a-z_`, ]+`) \| (counter|gauge|histogram)(?: `\{(.*?)\}`)? \|", f.read(), re.M)
-    assert len(rows) == 8, rows
-    with Weir() as weir:
+        table = f.read()
+    rows = re.findall(r"^\| (`[a-z_`, ]+`) \| (counter|gauge|histogram)(?: `\{(.*?)\}`)? \|", table, re.M)
+    assert len(rows) == table.count("\n| `") > 8, rows
+    with tempfile.TemporaryDirectory() as directory, Weir(yaml=a_sink(directory)) as weir:
         tenant = weir.tenant("watched")
         weir.post("/track", [event(1, tenant="watched"), {"visitor_id": "v"}], key=tenant["write_key"])
         weir.settle("SELECT count() FROM events_raw", 1, tenant["read_key"])
         text = weir.request("GET", weir.ingest("/metrics"))[1].decode()
     for names, kind, labels in rows:
-        for name in re.findall(r"[a-z_]+", names):
+        for name in set(re.findall(r"[a-z_]+", names)) - {"dead_letters_total", "validation_tagged_total"}:  # made with the first one
             assert "# TYPE %s %s\n" % (name, kind) in text, name
             series = [set(re.findall(r'([a-z_]+)="', line)) - {"le"} for line in re.findall(r"(?m)^%s(?:_count)?[{ ].*" % name, text)]
             assert series and all(s == set(filter(None, labels.split(","))) for s in series), (name, labels, series)
@@ -84,7 +90,7 @@ def test_alerts_fire_just_above_their_thresholds_and_speak_of_metrics_that_exist
         tested = f.read()
     asked = {n for e in expressions for n in re.findall(r"\b([a-z]+_[a-z_]+)(?=[\[{ )>])", e) if n not in ("histogram_quantile", "customer_id")}
     assert len(asked) >= 9, asked
-    with Weir() as weir:
+    with tempfile.TemporaryDirectory() as directory, Weir(yaml=a_sink(directory)) as weir:
         weir.post("/track", [event(1), {"customer_id": "demo_tenant"}, event(2, timestamp=time.time() + 23.9 * 3600)])
         weir.settle("SELECT count() FROM events_raw", 2)
         time.sleep(1.2)
