@@ -20,6 +20,7 @@
 #define DAY_MS INT64_C(86400000)
 #define WARM_UP_MS INT64_C(1800000)
 #define SHOP_VISITORS 5000
+#define DEFAULT_TENANT "demo_tenant"
 
 static const struct arg ARGS[] = {
     ARG_TEXT(struct generate_options, domain, "domain", 0, "NAME", NULL,
@@ -33,7 +34,7 @@ static const struct arg ARGS[] = {
                 "the same seed gives the same bytes"),
     ARG_INTEGER(struct generate_options, visitors, "visitors", 0, "N", "0", 0, GENERATE_VISITORS_MAX,
                 "how many people (or devices) there are; 0: 5000, with --domain as its file says, or by the rate"),
-    ARG_TEXT(struct generate_options, tenant, "tenant", 't', "NAME", "demo_tenant",
+    ARG_TEXT(struct generate_options, tenant, "tenant", 't', "NAME", DEFAULT_TENANT,
              "customer_id of the events; empty: leave it out"),
     ARG_TEXT(struct generate_options, start, "start", 0, "TIME", NULL,
              "time of the first event; 2026-01-05T00:00:00Z unless said, with --live now"),
@@ -56,6 +57,10 @@ static const struct arg ARGS[] = {
     ARG_PERCENT(struct generate_options, duplicates, "duplicates", 0, "PERCENT", "0",
                 "with --domain: events that are sent again within a minute"),
     ARG_TEXT(struct generate_options, output, "output", 'o', "FILE", NULL, "write there, not to standard output"),
+    ARG_TEXT(struct generate_options, url, "url", 0, "URL", NULL,
+             "with --domain: send them to a running weir, such as http://127.0.0.1:8000"),
+    ARG_TEXT_ENV(struct generate_options, key, "key", 'k', "KEY", NULL, "WEIR_WRITE_KEY",
+                 "write key for --url; not needed for the open tenant of the dev environment"),
     ARG_FLAG(struct generate_options, progress, "progress", 0, "a bar on standard error, where that is a terminal"),
     ARG_FLAG(struct generate_options, json, "json", 0,
              "with --domain: what was made as one JSON object at the end, on standard error"),
@@ -77,6 +82,7 @@ static const struct args_command GENERATE = {
                 "  weir generate --days 7 --rate 2 | weir send -\n"
                 "  weir generate --until now --days 30 --growth 8 --faults 0.5 --progress | weir send - --quiet\n"
                 "  weir generate --live --rate 50 | weir send -\n"
+                "  weir generate --domain shop --live --rate 50 --url http://127.0.0.1:8000 --key wk_…\n"
                 "  weir generate --domain shop --rate 5000 --for 10m --seed 7 --bad 0.1% --late 1% --duplicates 1% > "
                 "events.ndjson\n",
     .args = ARGS,
@@ -188,8 +194,12 @@ static const char *wrong_with(const struct generate_options *options)
     if (options->domain && (options->growth != 0 || options->surge > 0 || options->faults > 0))
         return "--growth, --surge and --faults are of the shop that is built in; with --domain say --bad, --late, "
                "--duplicates";
-    if (!options->domain && (options->bad > 0 || options->late > 0 || options->duplicates > 0 || options->output))
-        return "--bad, --late, --duplicates and --output want --domain NAME";
+    if (!options->domain && (options->bad > 0 || options->late > 0 || options->duplicates > 0))
+        return "--bad, --late and --duplicates want --domain NAME";
+    if (!options->domain && (options->output || options->url))
+        return "--output and --url want --domain NAME";
+    if (options->output && options->url)
+        return "--output or --url? Events go to one place";
     return NULL;
 }
 
@@ -228,6 +238,8 @@ int command_generate(int argc, char **argv)
         return exit_code;
     if (options.count)
         options.events = options.count;
+    if (options.url && options.key && options.key[0] && strcmp(options.tenant, DEFAULT_TENANT) == 0)
+        options.tenant = ""; /* the key says whose they are */
     const char *wrong = wrong_with(&options);
     if (wrong)
         return args_usage_error(&GENERATE, "%s", wrong);

@@ -6,7 +6,7 @@
 struct generate_options {
     int64_t events, count, seed, visitors, days, for_ms;
     double rate, growth, surge, faults, bad, late, duplicates;
-    const char *domain, *config, *tenant, *start, *until, *output;
+    const char *domain, *config, *tenant, *start, *until, *output, *url, *key;
     bool live, progress, json, quiet;
 };
 

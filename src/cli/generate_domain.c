@@ -10,6 +10,7 @@
 #include "base/timestamp.h"
 #include "cli/generate.h"
 #include "cli/generate_output.h"
+#include "cli/http_client.h"
 #include "cli/term.h"
 #include "config/problems.h"
 #include "generate/generator.h"
@@ -73,7 +74,7 @@ static enum status open_generator(const struct generate_options *options, const 
 static bool wants_bar(const struct generate_options *options)
 {
     struct stat what;
-    if (options->progress || options->output)
+    if (options->progress || options->output || options->url)
         return !options->quiet;
     return !options->quiet && fstat(STDOUT_FILENO, &what) == 0 && S_ISREG(what.st_mode);
 }
@@ -176,7 +177,7 @@ static void report(const struct making *making)
     else
         add_words(generator_counts(making->generator), seconds, &text);
     if (options->json || !options->quiet)
-        fprintf(options->output && options->json ? stdout : stderr, "%s", buf_text(&text));
+        fprintf(options->json && (options->output || options->url) ? stdout : stderr, "%s", buf_text(&text));
     buf_done(&text);
 }
 
@@ -185,7 +186,8 @@ static int run(struct making *making)
     const struct generate_options *options = making->options;
     const struct generate_stretch *stretch = making->stretch;
     struct error err;
-    enum status s = generate_output_file(options->output, &making->output, &err);
+    enum status s = options->url ? generate_output_http(options->url, options->key, &making->output, &err)
+                                 : generate_output_file(options->output, &making->output, &err);
     if (s == OK) {
         buf_init(&making->piece, PIECE_BYTES_MAX);
         making->began_us = now_us();
@@ -202,7 +204,9 @@ static int run(struct making *making)
     }
     if (s != OK)
         fprintf(stderr, "weir generate: %s\n", err.text);
-    return s == OK ? EX_OK : EX_IOERR;
+    if (s == OK)
+        return EX_OK;
+    return options->url ? http_client_exit_code(s, 0) : EX_IOERR;
 }
 
 int generate_domain(const struct generate_options *options, const struct generate_stretch *stretch)

@@ -12,3 +12,6 @@ struct generate_output {
 
 /* path NULL: standard output; a reader of it that goes away is no error. */
 MUST_CHECK enum status generate_output_file(const char *path, struct generate_output **out, struct error *err);
+/* A running weir's POST /track, one connection; key NULL: the open tenant. Texts outlive the output. */
+MUST_CHECK enum status generate_output_http(const char *url, const char *key, struct generate_output **out,
+                                            struct error *err);
