@@ -1,10 +1,11 @@
 // The dashboard, served by a real weir out of its binary: what it shows is what SQL gives, at every width and in both themes, by mouse and by keyboard.
 import assert from 'node:assert/strict';
-import { readFileSync } from 'node:fs';
+import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { after, before, test } from 'node:test';
 import { launch, openContext } from './support/browser.mjs';
 import { axe, createTenant, event, openPage, PAGES, post, sendHistory, shown } from './support/dashboard.mjs';
-import { eventually, startWeir } from './support/weir.mjs';
+import { eventually, ROOT, startWeir } from './support/weir.mjs';
 
 let weir, browser;
 before(async () => {
@@ -156,6 +157,20 @@ test('SQL runs on Ctrl-Enter, keeps every digit, shows where an error is, and le
   assert.equal(await bad.page.locator('.editor mark').textContent(), 'nope');
   assert.equal(await bad.page.evaluate(() => getSelection().toString() || document.activeElement.value.slice(document.activeElement.selectionStart, document.activeElement.selectionEnd)), 'nope');
   await bad.close({ whileCut: true }); // the browser itself notes an answer 400
+});
+
+test('the SQL page lists the views of the event types that the domains declare', async () => {
+  const config = mkdtempSync(`${tmpdir()}/weir-config-`);
+  cpSync(`${ROOT}/config`, config, { recursive: true });
+  writeFileSync(`${config}/domains/game.yaml`, 'domain: game\nevent_types:\n  - {name: match_ended, description: a match is over, metrics: [{name: prize, type: money}]}\n');
+  const game = await startWeir('--config', config);
+  const { page, close } = await openPage(browser, `${game.api}/sql`);
+  const view = page.locator('.tables dl > div', { hasText: 'events_match_ended' });
+  await view.waitFor();
+  assert.match(await view.textContent(), /a match is over.*event_id, .*prize_cents/);
+  await close();
+  await game.close();
+  rmSync(config, { recursive: true });
 });
 
 test('a tenant is added by its read key, sees its own events alone, and its first event turns the setup page green', async () => {

@@ -8,8 +8,9 @@ import { Button, Select } from '../ui/controls';
 import { Card, PageHead } from '../ui/layout';
 import { Note, SkeletonRows } from '../ui/states';
 import { Editor } from './sql/Editor';
-import { EXAMPLES, TABLES } from './sql/examples';
+import { EXAMPLES } from './sql/examples';
 import { Results } from './sql/Results';
+import { Tables } from './sql/Tables';
 
 /* Longer ones would not fit into every address. */
 const SHARED_MAX = 3000;
@@ -116,22 +117,5 @@ function Failure({
       <strong>{line === undefined ? 'This did not run' : `Line ${line}, column ${column}`}</strong>
       <p className="mono">{error.message}</p>
     </div>
-  );
-}
-
-function Tables(): ReactNode {
-  return (
-    <Card title="Tables" className="tables">
-      <dl tabIndex={0} aria-label="Tables and their columns">
-        {TABLES.map((t) => (
-          <div key={t.name}>
-            <dt>
-              <code>{t.name}</code> <span className="dim">{t.what}</span>
-            </dt>
-            <dd className="dim">{t.columns}</dd>
-          </div>
-        ))}
-      </dl>
-    </Card>
   );
 }
