@@ -38,7 +38,7 @@ struct pii *pii_new(struct slice secret)
     pii->context = EVP_CIPHER_CTX_new();
     if (!pii->cipher || !pii->context || EVP_EncryptInit_ex2(pii->context, pii->cipher, NULL, NULL, NULL) != 1)
         abort();
-    crypto_auth_hmacsha256_init(&pii->secret, (const uint8_t *)secret.p, secret.n);
+    crypto_auth_hmacsha256_init(&pii->secret, (const uint8_t *)(secret.n ? secret.p : ""), secret.n);
     return pii;
 }
 
@@ -58,7 +58,8 @@ static void mac(crypto_auth_hmacsha256_state state, const struct slice *parts, s
     for (size_t i = 0; i < count; i++) {
         if (i)
             crypto_auth_hmacsha256_update(&state, (const uint8_t *)"", 1);
-        crypto_auth_hmacsha256_update(&state, (const uint8_t *)parts[i].p, parts[i].n);
+        if (parts[i].n)
+            crypto_auth_hmacsha256_update(&state, (const uint8_t *)parts[i].p, parts[i].n);
     }
     crypto_auth_hmacsha256_final(&state, out);
 }

@@ -1,0 +1,130 @@
+/* Any bytes as the properties of an event of each of some declared types: it is refused, or what comes out is JSON
+ * wherever what came in was, without what is of persons; no crash, no hang, no leak. */
+#include <stdlib.h>
+
+#include "base/json_scan.h"
+#include "config/problems.h"
+#include "process/stage_event_type.h"
+#include "world/disk_sim.h"
+#include "world/world_sim.h"
+
+static const char DOMAIN[] =
+    "domain: fuzz\n"
+    "event_types:\n"
+    "  - name: loose\n"
+    "    on_failure: tag\n"
+    "    attributes: [{name: a, type: integer, min: 1, values: [1, 2]}, {name: b, format: email, pattern: '*?', min: "
+    "2},\n"
+    "      {name: c, type: timestamp}, {name: d, type: boolean, default: true}, {name: p, pii: hash}, {name: q, pii: "
+    "drop},\n"
+    "      {name: r, type: integer, pii: encrypt, max: 9}]\n"
+    "    metrics: [{name: m, type: money, min: 0.5, default: 1}, {name: f, max: 1.5}]\n"
+    "    rules: [{name: r, expect: properties.m_cents > 0 or properties.x.y == 'z'}]\n"
+    "  - name: strict\n"
+    "    unknown_fields: quarantine\n"
+    "    attributes: [{name: a, format: url}, {name: b, format: ip}, {name: c, format: uuid}, {name: p, pii: hash}]\n"
+    "    metrics: [{name: m, type: money, required: true}]\n";
+
+static struct stage_event_type *stage;
+static struct arena arena;
+
+static void expect(bool condition)
+{
+    if (!condition)
+        abort();
+}
+
+static void set_up(void)
+{
+    static struct world_sim sim;
+    static struct process_metrics metrics;
+    struct domain_set *domains;
+    struct problems problems;
+    struct error err;
+    struct disk_sim *disk = disk_sim_new(7, &sim);
+    world_sim_init(&sim, 7, disk_sim_disk(disk));
+    problems_init(&problems, false);
+    expect(disk_make_dirs(sim.world.disk, "/c/domains", &err) == OK);
+    expect(disk_replace(sim.world.disk, "/c/domains/fuzz.yaml", DOMAIN, sizeof DOMAIN - 1, &err) == OK);
+    expect(domain_set_load("/c", &sim.world, &domains, &problems, &err) == OK);
+    process_metrics_init(&metrics, metrics_new(1000), 0);
+    const struct stage_event_type_options options = { .domains = domains,
+                                                      .secret = SLICE("fuzz"),
+                                                      .metrics = &metrics };
+    stage = stage_event_type_new(&options);
+    arena_init(&arena, 1 << 20);
+    problems_done(&problems);
+}
+
+/* As much of the grammar as json_is_whole leaves out and as decides where a member ends: ingestion lets nothing else
+ * pass. */
+static bool is_json(struct slice text)
+{
+    struct json_walk walk;
+    for (size_t i = 0; i < text.n; i++)
+        if ((unsigned char)text.p[i] < ' ')
+            return false;
+    for (json_walk_begin(&walk, text); json_walk_next(&walk);) {
+        struct value number = value_from_decimal(walk.value);
+        bool word = slice_equal(walk.value, SLICE("true")) || slice_equal(walk.value, SLICE("false"));
+        bool other = strchr("\"{[", walk.value.p[0]) || word || json_is_null(walk.value);
+        if (!walk.object || (!other && number.kind == VALUE_NULL && number.detail != REASON_OVERFLOW))
+            return false;
+    }
+    return !walk.bad && json_is_whole(text);
+}
+
+static bool is_clear(struct slice properties, const char *name, struct slice text)
+{
+    struct slice value;
+    return json_find(properties, name, &value) && !json_is_null(value) && slice_equal(value, text);
+}
+
+static void run(const char *type, struct slice properties)
+{
+    static struct process_batch batch;
+    struct error err;
+    struct slice sent;
+    batch.arena = &arena;
+    batch.count = batch.live_count = 1;
+    batch.verdicts[0] = PROCESS_ACCEPTED;
+    batch.changed[0] = false;
+    batch.live[0] = 0;
+    batch.events[0] = (struct event){ .customer_id = SLICE("t"),
+                                      .visitor_id = SLICE("v"),
+                                      .event_id = SLICE("e"),
+                                      .event_type = slice_from(type),
+                                      .properties = properties,
+                                      .context = SLICE("{\"ip\":\"x\"}") };
+    expect(stage_event_type_run(stage, &batch, &err) == OK);
+    const struct event *event = &batch.events[0];
+    if (batch.verdicts[0] == PROCESS_DEAD) {
+        expect(batch.refusals[0].message.n > 0 && slice_equal(event->properties, properties));
+        return;
+    }
+    expect(json_is_whole(event->context));
+    if (json_is_whole(properties))
+        expect(json_is_whole(event->properties));
+    if (!is_json(properties))
+        return;
+    for (const char *name = "pqr"; *name; name++) {
+        const char field[2] = { *name, '\0' };
+        if (json_find(properties, field, &sent) && strcmp(type, "loose") == 0)
+            expect(!is_clear(event->properties, field, sent));
+    }
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    if (!stage)
+        set_up();
+    if (size > 64 << 10)
+        return 0;
+    run("loose", slice_of(data, size));
+    run("strict", slice_of(data, size));
+    run("none", slice_of(data, size));
+    arena_reset(&arena);
+    return 0;
+}
