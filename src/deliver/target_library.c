@@ -29,7 +29,8 @@ static void library_close(struct target *self)
 static enum status load(struct library_target *target, const struct target_options *options, struct world *world,
                         struct error *err)
 {
-    target->handle = dlopen(options->library, RTLD_NOW | RTLD_LOCAL);
+    /* It stays in memory to the end: what it has loaded itself may have threads, or hooks at the process's end. */
+    target->handle = dlopen(options->library, RTLD_NOW | RTLD_LOCAL | RTLD_NODELETE);
     if (!target->handle)
         return error_set(err, ERR_INVALID, "library: %s", dlerror());
     const struct target_backend *backend = dlsym(target->handle, TARGET_LIBRARY_SYMBOL);

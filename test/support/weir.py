@@ -25,7 +25,7 @@ class Weir:
             self.config = tempfile.mkdtemp(prefix="weir-conf-")
             shutil.copytree(os.path.join(ROOT, "config"), self.config, dirs_exist_ok=True)
             with open(os.path.join(self.config, "environments", self.env + ".yaml"), "w") as f:
-                f.write("demo_tenant: true\ningest.host: 127.0.0.1\njournal.disk_reserve: 64 MiB\n" + (yaml or ""))
+                f.write("demo_tenant: true\ningest.host: 127.0.0.1\n" + ("" if "disk_reserve" in (yaml or "") else "journal.disk_reserve: 64 MiB\n") + (yaml or ""))
         if domain is not None:
             shutil.rmtree(os.path.join(self.config, "domains"))
             os.mkdir(os.path.join(self.config, "domains"))
