@@ -512,9 +512,18 @@ static enum status fill_vector(struct process_task *task, struct world *world, s
     return s == ERR_FULL ? ERR_INVALID : s;
 }
 
+/* A checkpoint begins between two commits, when no session waits to be sent: what filled the next commit meanwhile
+ * would leave some again, each time. */
+static bool waits_for_checkpoint(const struct process_task *task)
+{
+    return task->flying && session_state_hurries(task->sessions);
+}
+
 static bool fill(struct process_task *task, struct world *world, int64_t *wake_us)
 {
     bool worked = false;
+    if (waits_for_checkpoint(task))
+        return false;
     while (!is_full(task) && !process_pipeline_is_closing(task->pipeline)) {
         struct error err = { 0 };
         enum status s = fill_vector(task, world, &err);

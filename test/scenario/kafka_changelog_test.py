@@ -51,6 +51,7 @@ def test_a_process_with_an_empty_disk_begins_at_the_snapshot_and_the_changelog_i
             weir.processes[0].start()
             took.append(time.time() - began)
             sources += restored(weir.processes[0])
+        await_true(lambda: weir.processes[0].metric("process_checkpoint_seconds_count"), 20)  # under full load, too: without one no snapshot begins
         await_true(lambda: "kafka.changelog_trimmed" in weir.processes[0].log_text())
         load.stop()
         assert sources == ["snapshot"] * kills, sources
