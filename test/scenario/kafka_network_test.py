@@ -4,9 +4,26 @@ import contextlib, functools, random, signal, threading, time
 
 from crash_test import Load, check
 from kafka import lasting
-from kafka_test import Gaps
 from proxy import ADD_OFFSETS, ADD_PARTITIONS, END_TRANSACTION, OFFSET_COMMIT, PRODUCE
 from weir import Weir
+
+
+class Gaps(threading.Thread):
+    """One event after the other: when the last was taken, and whether any was refused."""
+
+    def __init__(self, weir, key):
+        super().__init__(daemon=True)
+        self.weir, self.key, self.ended, self.last, self.refused = weir, key, False, time.time(), 0
+        self.start()
+
+    def run(self):
+        while not self.ended:
+            with contextlib.suppress(OSError, ValueError):
+                status = self.weir.post("/track", {"visitor_id": "gap", "event_type": "gap", "event_name": "n"}, self.key, 30)[0]
+                self.refused += status == 503
+                if status == 200:
+                    self.last = time.time()
+            time.sleep(0.02)
 
 
 @functools.cache
