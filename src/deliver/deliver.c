@@ -491,8 +491,8 @@ enum status delivery_forget(const char *sink, uint16_t partition, struct journal
     if (s == OK)
         s = place_submit(&place, journal, sink, partition, JOURNAL_MARK_DROP, "", err);
     if (s == OK) {
-        while (place_state(&place) == PLACE_PENDING)
-            bell_wait(place.bell, 1000000);
+        while (!bell_wait(place.bell, 1000000)) /* rung last of all: the bell may not be freed before */
+            continue;
         s = place_take(&place, err);
     }
     bell_free(place.bell);
