@@ -22,7 +22,7 @@ debug: build-debug/build.ninja ## the same with sanitizers, for the tests
 	@ninja -C build-debug -j$(JOBS) --quiet
 
 unit: debug ## unit and contract tests with sanitizers, under a minute
-	@meson test -C build-debug --no-rebuild --print-errorlogs --num-processes $(JOBS)
+	@tools/scratch.sh meson test -C build-debug --no-rebuild --print-errorlogs --num-processes $(JOBS)
 
 check: ## formatting, warnings, layers, forbidden calls
 	@tools/check.sh
@@ -45,10 +45,10 @@ fuzz: ## make fuzz T=name [SECONDS=60]
 
 ifdef SEED
 sim: debug ## simulations: make sim runs thousands of seeds, SEEDS=100000 a night of them, SEED=7 repeats one with sanitizers
-	@for test in build-debug/test_sim_*_test_c; do SEED=$(SEED) $$test || exit 1; done
+	@for test in build-debug/test_sim_*_test_c; do SEED=$(SEED) tools/scratch.sh $$test || exit 1; done
 else
 sim: build
-	@tools/sim.py $(if $(SEEDS),--seeds $(SEEDS))
+	@tools/scratch.sh tools/sim.py $(if $(SEEDS),--seeds $(SEEDS))
 endif
 
 soak: build ## Kafka's bad days at length: make soak [MINUTES=10] [SEED=7]: three brokers, random faults under load

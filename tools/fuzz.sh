@@ -45,4 +45,4 @@ run_one() { # NAME
 export -f run_one fail
 export seconds
 # One on each core.
-xargs -n 1 -P "$(nproc)" bash -c 'run_one "$0"' <<< "$names"
+tools/scratch.sh xargs -n 1 -P "$(nproc)" bash -c 'run_one "$0"' <<< "$names"

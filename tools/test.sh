@@ -21,7 +21,7 @@ step "setup" tools/setup.sh --tests
 step "build" make --no-print-directory build
 step "check" make --no-print-directory check
 step "unit, contract and simulation tests (ASan, UBSan)" make --no-print-directory unit
-step "simulations, thousands of seeds" tools/sim.py
+step "simulations, thousands of seeds" tools/scratch.sh tools/sim.py
 step "mistakes kept as patches: the simulation finds each" tools/planted.sh
 step "browser SDK: unit tests and size" npm --prefix sdk test
 step "dashboard: unit tests" npm --prefix dashboard test

@@ -5,11 +5,11 @@
 #include <stdlib.h>
 
 #include "base/test.h"
-#include "test/support/remove_tree.h"
+#include "test/support/scratch.h"
 #include "world/world.h"
 
 static struct error err;
-static char path[64];
+static char path[SCRATCH_PATH_MAX];
 static struct world world;
 static int64_t wall_ms, mono_ms;
 static struct catalog *owner, *follower;
@@ -31,8 +31,7 @@ static int64_t mono_us(struct world *self)
 static int setup(void **state)
 {
     (void)state;
-    snprintf(path, sizeof path, "/tmp/weir-follow-XXXXXX");
-    assert_non_null(mkdtemp(path));
+    scratch_make("follow", path);
     world = *world_real();
     world.wall_us = wall_us;
     world.mono_us = mono_us;
@@ -52,7 +51,7 @@ static int teardown(void **state)
     follower->backend->close(follower);
     journal_memory.close(journal);
     catalog_sqlite.close(owner);
-    return remove_tree(path);
+    return scratch_remove(path);
 }
 
 static void step(struct role role)

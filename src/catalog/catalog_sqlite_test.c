@@ -6,18 +6,17 @@
 
 #include "base/test.h"
 #include "catalog/catalog.h"
-#include "test/support/remove_tree.h"
+#include "test/support/scratch.h"
 #include "world/disk.h"
 #include "world/world.h"
 
-static char path[64], file[80];
+static char path[SCRATCH_PATH_MAX], file[SCRATCH_PATH_MAX + 16];
 static struct error err;
 
 static int setup(void **state)
 {
     (void)state;
-    snprintf(path, sizeof path, "/tmp/weir-sqlite-XXXXXX");
-    assert_non_null(mkdtemp(path));
+    scratch_make("sqlite", path);
     snprintf(file, sizeof file, "%s/catalog.db", path);
     return 0;
 }
@@ -25,7 +24,7 @@ static int setup(void **state)
 static int teardown(void **state)
 {
     (void)state;
-    return remove_tree(path);
+    return scratch_remove(path);
 }
 
 static enum status open_catalog(struct catalog **out)

@@ -2,17 +2,19 @@
 #include <openssl/ssl.h>
 
 #include "test/support/http_fixture.h"
+#include "test/support/scratch.h"
 
 /* The certificate is made by the openssl command, as a person would. */
-static char directory[64], certificate[96], key[96], other_key[96], nonsense[96];
+#define FILE_PATH_MAX (SCRATCH_PATH_MAX + 16)
+
+static char directory[SCRATCH_PATH_MAX];
+static char certificate[FILE_PATH_MAX], key[FILE_PATH_MAX], other_key[FILE_PATH_MAX], nonsense[FILE_PATH_MAX];
 
 static int make_files(void **state)
 {
     (void)state;
     char command[512];
-    snprintf(directory, sizeof directory, "/tmp/weir_http_tls_XXXXXX");
-    if (!mkdtemp(directory))
-        return -1;
+    scratch_make("tls", directory);
     snprintf(certificate, sizeof certificate, "%s/cert.pem", directory);
     snprintf(key, sizeof key, "%s/key.pem", directory);
     snprintf(other_key, sizeof other_key, "%s/other.pem", directory);
@@ -28,9 +30,7 @@ static int make_files(void **state)
 static int remove_files(void **state)
 {
     (void)state;
-    char command[96];
-    snprintf(command, sizeof command, "rm -rf %s", directory);
-    return system(command);
+    return scratch_remove(directory);
 }
 
 struct tls_client {

@@ -7,6 +7,7 @@
 
 #include "base/test.h"
 #include "event/event_parse.h"
+#include "test/support/scratch.h"
 #include "world/disk.h"
 #include "world/world.h"
 
@@ -68,8 +69,8 @@ static void test_each_day_has_its_own(void **state)
 static void test_a_restart_goes_on_with_the_same(void **state)
 {
     (void)state;
-    char directory[] = "/tmp/weir-salt-XXXXXX", path[64];
-    assert_non_null(mkdtemp(directory));
+    char directory[SCRATCH_PATH_MAX], path[SCRATCH_PATH_MAX + 16];
+    scratch_make("salt", directory);
     snprintf(path, sizeof path, "%s/ingest.salt", directory);
     struct fake_world fake = fake_world();
     struct salt *salt;
@@ -95,8 +96,7 @@ static void test_a_restart_goes_on_with_the_same(void **state)
     assert_int_equal(salt_open(&fake.world, path, &salt, NULL), OK);
     assert_false(same(tomorrow, salt_at(salt, T0_MS + DAY_MS)));
     salt_close(salt);
-    assert_int_equal(unlink(path), 0);
-    assert_int_equal(rmdir(directory), 0);
+    assert_int_equal(scratch_remove(directory), 0);
 }
 
 static void test_a_directory_that_is_missing_is_told(void **state)

@@ -8,8 +8,9 @@
 
 #include "base/buf.h"
 #include "base/test.h"
+#include "test/support/scratch.h"
 
-static char table[64];
+static char table[SCRATCH_PATH_MAX];
 
 static void make_dir(const char *name)
 {
@@ -42,8 +43,7 @@ static void assert_log(int number, const char *wanted)
 static int setup(void **state)
 {
     (void)state;
-    snprintf(table, sizeof table, "/tmp/weir-repair-XXXXXX");
-    assert_non_null(mkdtemp(table));
+    scratch_make("repair", table);
     make_dir("deduplication_logs");
     return 0;
 }
@@ -51,9 +51,7 @@ static int setup(void **state)
 static int teardown(void **state)
 {
     (void)state;
-    char command[128];
-    snprintf(command, sizeof command, "rm -rf %s", table);
-    return system(command);
+    return scratch_remove(table);
 }
 
 static uint32_t repair(void)

@@ -6,20 +6,19 @@
 
 #include "base/test.h"
 #include "catalog/catalog.h"
-#include "test/support/remove_tree.h"
+#include "test/support/scratch.h"
 #include "world/world.h"
 
 #define DAY_MS ((int64_t)86400000)
 
-static char path[64];
+static char path[SCRATCH_PATH_MAX];
 static struct catalog *catalog;
 static struct error err;
 
 static int setup(void **state)
 {
     (void)state;
-    snprintf(path, sizeof path, "/tmp/weir-retention-XXXXXX");
-    assert_non_null(mkdtemp(path));
+    scratch_make("retention", path);
     assert_int_equal(catalog_sqlite.open(&(struct catalog_options){ .path = path }, world_real(), &catalog, &err), OK);
     return 0;
 }
@@ -28,7 +27,7 @@ static int teardown(void **state)
 {
     (void)state;
     catalog_sqlite.close(catalog);
-    return remove_tree(path);
+    return scratch_remove(path);
 }
 
 static struct tenant make(const char *id, int32_t days)

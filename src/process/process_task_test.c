@@ -12,6 +12,7 @@
 #include "event/event_json.h"
 #include "process/state/kv.h"
 #include "test/support/process_rig.h"
+#include "test/support/scratch.h"
 
 static struct rig rig;
 static uint8_t times[RIG_IDS_MAX];
@@ -299,8 +300,8 @@ static void test_threads_and_a_stop_in_the_middle_lose_nothing(void **state)
 {
     (void)state;
     struct world *world = world_real();
-    char dir[] = "/tmp/weir-process-test-XXXXXX", path[128];
-    assert_non_null(mkdtemp(dir));
+    char dir[SCRATCH_PATH_MAX];
+    scratch_make("process", dir);
     struct journal_options journal_options = {
         .path = dir, .partitions = 1, .segment_bytes = 1u << 20, .queue_bytes_max = 64u << 20
     };
@@ -341,8 +342,7 @@ static void test_threads_and_a_stop_in_the_middle_lose_nothing(void **state)
     role_stop(journal_thread);
     journal_memory.close(journal);
     rig.journal = NULL;
-    snprintf(path, sizeof path, "rm -r %s", dir);
-    assert_int_equal(system(path), 0);
+    assert_int_equal(scratch_remove(dir), 0);
 }
 
 int main(void)

@@ -10,7 +10,7 @@
 #include "config/problems.h"
 #include "process/state/kv.h"
 #include "replay/row_binary.h"
-#include "test/support/remove_tree.h"
+#include "test/support/scratch.h"
 #include "world/disk.h"
 #include "world/world.h"
 
@@ -28,7 +28,7 @@ static const char YAML[] =
     "  - name: visits\n    kind: session\n    gap: 10m\n    by: [visitor_id]\n    measures: {n: count()}\n";
 
 struct past {
-    char directory[64];
+    char directory[SCRATCH_PATH_MAX];
     struct domain_set *domains;
     struct kv_pool *pool;
     int64_t times[EVENTS];
@@ -37,12 +37,11 @@ struct past {
 
 static void past_open(struct past *past)
 {
-    char path[128];
+    char path[SCRATCH_PATH_MAX + 32];
     struct error err;
     AUTO(problems) struct problems words;
     problems_init(&words, false);
-    snprintf(past->directory, sizeof past->directory, "/tmp/weir-replay-XXXXXX");
-    assert_non_null(mkdtemp(past->directory));
+    scratch_make("replay", past->directory);
     snprintf(path, sizeof path, "%s/domains", past->directory);
     assert_int_equal(disk_make_dirs(world_real()->disk, path, &err), OK);
     snprintf(path, sizeof path, "%s/domains/past.yaml", past->directory);
@@ -62,7 +61,7 @@ static void past_open(struct past *past)
 
 static void past_close(struct past *past)
 {
-    assert_int_equal(remove_tree(past->directory), 0);
+    assert_int_equal(scratch_remove(past->directory), 0);
     domain_set_free(past->domains);
     kv_pool_free(past->pool);
 }
@@ -151,7 +150,7 @@ static void until(struct replay_windows *windows, int64_t until_ms, struct repla
 static struct replay_windows *windows_open(const struct past *past, const uint16_t *chosen, size_t count,
                                            int64_t from_ms, int64_t to_ms, uint64_t memory_bytes)
 {
-    char path[96];
+    char path[SCRATCH_PATH_MAX + 16];
     struct error err = { 0 };
     struct replay_windows *windows;
     snprintf(path, sizeof path, "%s/scratch", past->directory);

@@ -14,10 +14,10 @@
 #include "event/event.h"
 #include "process/live.h"
 #include "serve/serve.h"
-#include "test/support/remove_tree.h"
+#include "test/support/scratch.h"
 #include "world/world.h"
 
-static char directory_path[64], api_url[64];
+static char directory_path[SCRATCH_PATH_MAX], api_url[64];
 static struct catalog *catalog;
 static struct metrics *metrics;
 static struct serve *serve;
@@ -55,8 +55,7 @@ static int setup(void **state)
 {
     (void)state;
     atomic_store(&ready, true);
-    snprintf(directory_path, sizeof directory_path, "/tmp/weir-feed-XXXXXX");
-    assert_non_null(mkdtemp(directory_path));
+    scratch_make("feed", directory_path);
     assert_int_equal(
         catalog_sqlite.open(&(struct catalog_options){ .path = directory_path }, world_real(), &catalog, &err), OK);
     struct tenant acme = { .id = "acme" };
@@ -81,7 +80,7 @@ static int teardown(void **state)
     serve = NULL;
     metrics_free(metrics);
     catalog_sqlite.close(catalog);
-    return remove_tree(directory_path);
+    return scratch_remove(directory_path);
 }
 
 /* --- happenings --- */

@@ -16,7 +16,7 @@
 #include "catalog/catalog.h"
 #include "cli/http_client.h"
 #include "serve/pages.h"
-#include "test/support/remove_tree.h"
+#include "test/support/scratch.h"
 #include "world/world.h"
 
 /* --- the engine --- */
@@ -132,7 +132,7 @@ static void *engine_run(void *self)
 
 /* --- the fixture --- */
 
-static char directory_path[64], engine_url[64], api_url[64], token_path[96];
+static char directory_path[SCRATCH_PATH_MAX], token_path[SCRATCH_PATH_MAX + 16], engine_url[64], api_url[64];
 static struct catalog *catalog;
 static struct metrics *metrics, *engine_metrics;
 static struct serve *serve;
@@ -204,8 +204,7 @@ static int setup(void **state)
     (void)state;
     atomic_store(&ready, true);
     atomic_store(&mapped, 0);
-    snprintf(directory_path, sizeof directory_path, "/tmp/weir-serve-XXXXXX");
-    assert_non_null(mkdtemp(directory_path));
+    scratch_make("serve", directory_path);
     snprintf(token_path, sizeof token_path, "%s/admin.token", directory_path);
     assert_int_equal(
         catalog_sqlite.open(&(struct catalog_options){ .path = directory_path }, world_real(), &catalog, &err), OK);
@@ -239,7 +238,7 @@ static int teardown(void **state)
     engine_stop();
     metrics_free(metrics);
     catalog_sqlite.close(catalog);
-    return remove_tree(directory_path);
+    return scratch_remove(directory_path);
 }
 
 static void serve_again(void)

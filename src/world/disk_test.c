@@ -5,8 +5,9 @@
 #include <unistd.h>
 
 #include "base/test.h"
+#include "test/support/scratch.h"
 
-static char dir[64];
+static char dir[SCRATCH_PATH_MAX];
 
 static void path_of(char *out, const char *name)
 {
@@ -16,24 +17,14 @@ static void path_of(char *out, const char *name)
 static int make_dir(void **state)
 {
     (void)state;
-    strcpy(dir, "/tmp/weir-disk-test-XXXXXX");
-    return mkdtemp(dir) ? 0 : -1;
-}
-
-static void remove_name(void *self, const char *name)
-{
-    (void)self;
-    char path[DISK_PATH_MAX];
-    path_of(path, name);
-    (void)disk_real()->ops->remove(disk_real(), path, NULL);
+    scratch_make("disk", dir);
+    return 0;
 }
 
 static int remove_dir(void **state)
 {
     (void)state;
-    struct disk *disk = disk_real();
-    (void)disk->ops->list(disk, dir, remove_name, NULL, NULL);
-    return rmdir(dir);
+    return scratch_remove(dir);
 }
 
 static void test_a_replaced_file_has_the_new_content_whole(void **state)

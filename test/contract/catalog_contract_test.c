@@ -6,13 +6,13 @@
 
 #include "base/test.h"
 #include "catalog/catalog.h"
-#include "test/support/remove_tree.h"
+#include "test/support/scratch.h"
 #include "world/world.h"
 
 static const struct catalog_backend *const BACKENDS[] = { &catalog_sqlite };
 
 static const struct catalog_backend *backend;
-static char directory_path[64];
+static char directory_path[SCRATCH_PATH_MAX];
 static struct catalog *catalog;
 static struct error err;
 
@@ -31,8 +31,7 @@ static void reopen(void)
 static int setup(void **state)
 {
     backend = *state;
-    snprintf(directory_path, sizeof directory_path, "/tmp/weir-catalog-XXXXXX");
-    assert_non_null(mkdtemp(directory_path));
+    scratch_make("catalog", directory_path);
     open_catalog();
     return 0;
 }
@@ -41,7 +40,7 @@ static int teardown(void **state)
 {
     (void)state;
     backend->close(catalog);
-    return remove_tree(directory_path);
+    return scratch_remove(directory_path);
 }
 
 static struct tenant_keys create(const char *id)

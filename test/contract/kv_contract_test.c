@@ -9,6 +9,7 @@
 
 #include "base/test.h"
 #include "process/state/kv.h"
+#include "test/support/scratch.h"
 #include "world/disk.h"
 #include "world/world.h"
 #include "world/world_sim.h"
@@ -16,7 +17,7 @@
 #define KEYS 600
 #define VALUE_MAX 200
 
-static char dir[] = "/tmp/weir-kv-test-XXXXXX";
+static char dir[SCRATCH_PATH_MAX];
 static char path[DISK_PATH_MAX];
 static const struct kv_backend *backend;
 static struct kv_pool *pool;
@@ -483,21 +484,18 @@ int main(int argc, char **argv)
         WITH_MAP(test_kill_leaves_a_prefix_that_holds_what_was_synced),
     };
     int failed = 0;
-    if (argc < 4 && !mkdtemp(dir))
-        return 1;
     pool = kv_pool_new(&(struct kv_pool_options){ .cache_bytes = 1u << 20, .write_buffers_bytes = 1u << 20 });
     if (argc == 4) {
         backend = strcmp(argv[1], "disk") == 0 ? &kv_disk : &kv_rocksdb;
         snprintf(path, sizeof path, "%s", argv[2]);
         return write_until_killed((int)strtol(argv[3], NULL, 10));
     }
+    scratch_make("kv", dir);
     for (size_t i = 0; i < COUNT_OF(backends); i++) {
         backend = backends[i];
         print_message("kv_%s\n", backend->name);
         failed += cmocka_run_group_tests(tests, NULL, NULL);
     }
     kv_pool_free(pool);
-    char command[64];
-    snprintf(command, sizeof command, "rm -rf %s", dir);
-    return failed + (system(command) != 0);
+    return failed + (scratch_remove(dir) != 0);
 }

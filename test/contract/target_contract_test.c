@@ -16,7 +16,7 @@
 
 #include "base/buf.h"
 #include "base/test.h"
-#include "test/support/remove_tree.h"
+#include "test/support/scratch.h"
 #include "world/disk.h"
 #include "world/world.h"
 
@@ -29,7 +29,7 @@ static const struct target_case {
     void (*read)(struct buf *out);
 } * target_case;
 
-static char dir[64], path[96], library[512], to[64];
+static char dir[SCRATCH_PATH_MAX], path[SCRATCH_PATH_MAX + 16], library[512], to[64];
 static struct target_options options;
 static _Atomic bool stopping;
 static struct target *target;
@@ -233,8 +233,7 @@ static int setup(void **state)
 {
     (void)state;
     snprintf(journal_name, sizeof journal_name, "contract-%d-%u", (int)getpid(), ++journals);
-    snprintf(dir, sizeof dir, "/tmp/weir-target-XXXXXX");
-    assert_non_null(mkdtemp(dir));
+    scratch_make("target", dir);
     snprintf(path, sizeof path, "%s/results.jsonl", dir);
     options = (struct target_options){
         .sink = "contract",
@@ -266,7 +265,7 @@ static int teardown(void **state)
     (void)state;
     target_close(target);
     stop_endpoint();
-    return remove_tree(dir);
+    return scratch_remove(dir);
 }
 
 /* ---- the promises ---- */

@@ -7,7 +7,7 @@
 
 #include "base/test.h"
 #include "test/support/keyed_story.h"
-#include "test/support/remove_tree.h"
+#include "test/support/scratch.h"
 #include "world/disk.h"
 
 static struct story *begin_on_disk(uint64_t seed, const char *path, struct kv_pool *pool, uint64_t memory_bytes_max)
@@ -27,8 +27,8 @@ static struct story *begin_on_disk(uint64_t seed, const char *path, struct kv_po
 static void test_with_rocksdb_beneath_restarts_at_any_moment_leave_the_last_commit(void **state)
 {
     (void)state;
-    char dir[] = "/tmp/weir-keyed-test-XXXXXX";
-    assert_non_null(mkdtemp(dir));
+    char dir[SCRATCH_PATH_MAX];
+    scratch_make("keyed", dir);
     struct kv_pool *pool =
         kv_pool_new(&(struct kv_pool_options){ .cache_bytes = 1u << 20, .write_buffers_bytes = 256u << 10 });
     for (uint64_t seed = 700; seed < 706; seed++) {
@@ -46,7 +46,7 @@ static void test_with_rocksdb_beneath_restarts_at_any_moment_leave_the_last_comm
         story_free(story);
     }
     kv_pool_free(pool);
-    assert_int_equal(remove_tree(dir), 0);
+    assert_int_equal(scratch_remove(dir), 0);
 }
 
 /* Calls visit for each table of the map with its size. */
@@ -102,8 +102,8 @@ static void rot_tables(const char *path)
 static void test_a_rotten_block_ends_the_task_once_then_the_changelog_rebuilds_it(void **state)
 {
     (void)state;
-    char dir[] = "/tmp/weir-keyed-test-XXXXXX";
-    assert_non_null(mkdtemp(dir));
+    char dir[SCRATCH_PATH_MAX];
+    scratch_make("keyed", dir);
     struct kv_pool *pool = kv_pool_new(&(struct kv_pool_options){ 0 });
     /* Of memory so much that the replay needs nothing of the map. */
     struct story *story = begin_on_disk(800, dir, pool, STORY_LARGE_BYTES);
@@ -130,7 +130,7 @@ static void test_a_rotten_block_ends_the_task_once_then_the_changelog_rebuilds_i
     assert_true(story_expect_all(story));
     story_free(story);
     kv_pool_free(pool);
-    assert_int_equal(remove_tree(dir), 0);
+    assert_int_equal(scratch_remove(dir), 0);
 }
 
 int main(void)

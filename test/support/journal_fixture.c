@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "test/support/scratch.h"
 #include "world/disk.h"
 #include "world/world.h"
 
@@ -13,7 +14,7 @@ static const struct {
 } BACKENDS[] = { { &journal_memory, false, false }, { &journal_file, true, false }, { &journal_kafka, true, true } };
 
 struct journal_fixture fixture;
-static char dir[64];
+static char dir[SCRATCH_PATH_MAX];
 static char kafka_prefix[64];
 static _Atomic int unfinished; /* submitted and not done, over all commits */
 
@@ -113,20 +114,10 @@ void journal_fixture_close(void)
     fixture.journal = NULL;
 }
 
-static void remove_name(void *self, const char *name)
-{
-    (void)self;
-    char path[DISK_PATH_MAX];
-    snprintf(path, sizeof path, "%s/%s", dir, name);
-    (void)disk_real()->ops->remove(disk_real(), path, NULL);
-}
-
 int journal_fixture_setup(void **state)
 {
     (void)state;
-    strcpy(dir, "/tmp/weir-journal-test-XXXXXX");
-    if (!mkdtemp(dir))
-        return -1;
+    scratch_make("journal", dir);
     static unsigned number;
     snprintf(kafka_prefix, sizeof kafka_prefix, "contract%d-%u", getpid(), number++);
     fixture.options = (struct journal_options){ .path = dir,
@@ -149,8 +140,7 @@ int journal_fixture_teardown(void **state)
 {
     (void)state;
     journal_fixture_close();
-    (void)disk_real()->ops->list(disk_real(), dir, remove_name, NULL, NULL);
-    return rmdir(dir);
+    return scratch_remove(dir);
 }
 
 void sent_expect(struct sent *sent, enum status expected)
