@@ -16,6 +16,7 @@ here=$(cd "$(dirname "$0")" && pwd)
 top=$(cd "$here/../.." && pwd)
 libs=$top/.deps/kafka/libs
 wait_s=${KAFKA_WAIT_S:-60}
+tidy=(-XX:-UsePerfData) # Java writes to /tmp whatever TMPDIR says: its counters, and libraries that a killed broker leaves
 
 fail() { echo "kafka.sh: $1" >&2; exit "${2:-69}"; }
 
@@ -137,7 +138,7 @@ END
     scram=()
     [ -z "${KAFKA_PROXY:-}" ] || behind_proxy "$dir" "$id" "${ports[$((2 * n + id - 1))]}" "$(cut -d, -f"$id" <<<"$KAFKA_PROXY")"
     [ $# = 0 ] || secure "$dir" "$id" "${ports[$((2 * n + id - 1))]}" "$@"
-    java -Xmx128m -XX:TieredStopAtLevel=1 -cp "$libs/*" kafka.tools.StorageTool format -t AAAAAAAAQACAAAAAAAAAAQ \
+    java "${tidy[@]}" "-Djava.io.tmpdir=$dir/$id" -Xmx128m -XX:TieredStopAtLevel=1 -cp "$libs/*" kafka.tools.StorageTool format -t AAAAAAAAQACAAAAAAAAAAQ \
       -c "$dir/$id/server.properties" "${scram[@]}" >"$dir/$id/format.log" 2>&1 || fail "formatting failed, see $dir/$id/format.log"
   done
 }
@@ -147,7 +148,7 @@ ids() { if [ -n "${2:-}" ]; then echo "$2"; else (cd "$1" && ls -d [0-9]*); fi; 
 launch() { # DIR ID
   local dir=$1/$2
   # shellcheck disable=SC2086
-  setsid java ${KAFKA_HEAP:--Xms256m -Xmx512m} -XX:+UseG1GC -XX:MaxGCPauseMillis=20 -Dorg.slf4j.simpleLogger.logFile="$dir/broker.log" \
+  setsid java "${tidy[@]}" "-Djava.io.tmpdir=$dir" ${KAFKA_HEAP:--Xms256m -Xmx512m} -XX:+UseG1GC -XX:MaxGCPauseMillis=20 -Dorg.slf4j.simpleLogger.logFile="$dir/broker.log" \
     -Dorg.slf4j.simpleLogger.defaultLogLevel=warn -cp "$libs/*" kafka.Kafka "$dir/server.properties" >"$dir/broker.out" 2>&1 </dev/null 8>&- 9>&- &
   echo $! >"$dir/pid"
 }
@@ -190,7 +191,7 @@ start)
 tool)
   dir=$2 class=$3
   shift 3
-  exec java -Xmx128m -XX:TieredStopAtLevel=1 -Dorg.slf4j.simpleLogger.defaultLogLevel=error -cp "$libs/*" "$class" \
+  exec java "${tidy[@]}" "-Djava.io.tmpdir=$dir" -Xmx128m -XX:TieredStopAtLevel=1 -Dorg.slf4j.simpleLogger.defaultLogLevel=error -cp "$libs/*" "$class" \
     --bootstrap-server "$(cat "$dir"/*/address | paste -sd,)" "$@" ;;
 again)
   for id in $(ids "$2" "${3:-}"); do launch "$2" "$id"; done

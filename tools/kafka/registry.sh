@@ -32,7 +32,7 @@ start() { # DIR
   fetch
   mkdir -p "$1"
   port=$(python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')
-  setsid java -Xmx384m -XX:TieredStopAtLevel=1 -Dquarkus.http.host=127.0.0.1 -Dquarkus.http.port="$port" \
+  setsid java -XX:-UsePerfData -Djava.io.tmpdir="$1" -Xmx384m -XX:TieredStopAtLevel=1 -Dquarkus.http.host=127.0.0.1 -Dquarkus.http.port="$port" \
     -jar "$home/apicurio-registry-app-$version-runner.jar" >"$1/registry.log" 2>&1 </dev/null 9>&- &
   pid=$!
   echo $pid >"$1/registry.pid"
