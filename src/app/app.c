@@ -245,6 +245,7 @@ enum status app_step(struct app *app, bool *out_ready, int64_t *out_wait_ms, int
     if (app->options.roles == APP_PROCESS)
         atomic_store(&app->ready, processes);
     watch_memory(app);
+    delivering_look(app->delivering);
     *out_ready = atomic_load(&app->ready);
     return OK;
 }

@@ -115,6 +115,12 @@ enum status delivering_open(const struct delivering_options *options, struct jou
     return s;
 }
 
+void delivering_look(struct delivering *delivering)
+{
+    for (size_t i = 0; delivering && i < delivering->count; i++)
+        delivery_look(delivering->running[i].delivery);
+}
+
 void delivering_stop(struct delivering *delivering)
 {
     if (!delivering)

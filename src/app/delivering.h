@@ -21,5 +21,6 @@ struct delivering_options {
 MUST_CHECK enum status delivering_open(const struct delivering_options *options, struct journal *journal,
                                        struct metrics *metrics, struct world *world, struct delivering **out,
                                        int *out_exit_code, struct error *err);
+void delivering_look(struct delivering *delivering);  /* once a second: their gauges follow; NULL is fine */
 void delivering_stop(struct delivering *delivering);  /* gives them two seconds to be through */
 void delivering_close(struct delivering *delivering); /* after the journal's roles have ended; NULL is fine, twice */

@@ -16,6 +16,7 @@
 #include "base/metrics.h"
 #include "base/retry.h"
 #include "deliver/batch.h"
+#include "deliver/figures.h"
 #include "deliver/place.h"
 #include "journal/journal.h"
 #include "world/world.h"
@@ -26,12 +27,6 @@
 
 enum phase { RESUME, FIRST_MARK, GATHER, WRITE, PASS_OVER };
 
-struct delivery_metrics {
-    struct counter *records, *writes, *failures, *refused, *skipped;
-    struct gauge *up, *lag_s;
-    struct histogram *write_s;
-};
-
 /* Owner: the sink's role. */
 struct delivery {
     struct delivery_options options;
@@ -41,7 +36,7 @@ struct delivery {
     struct target *target;
     struct bell *bell;
     struct journal_reader *reader;
-    struct delivery_metrics metrics;
+    struct figures figures;
     enum phase phase;
     struct delivery_batch batch;
     char note[TARGET_NOTE_MAX]; /* of the last write */
@@ -52,7 +47,6 @@ struct delivery {
     uint64_t pass_until, passed; /* of PASS_OVER: where to, and how many results so far */
     bool passing;                /* the reader is on its way there */
     bool mark_due;               /* something was written behind the mark */
-    int64_t waiting_since_us;    /* wall clock of the oldest record that is known and not delivered; INT64_MAX: none */
     struct retry retry;
     int64_t not_before_us;
     struct log_limit log_retry, log_refused;
@@ -68,26 +62,6 @@ void delivery_options_default(struct delivery_options *out)
                                       .retry_most_ms = 5000 };
 }
 
-static void metrics_init(struct delivery_metrics *out, const struct delivery_options *options, struct metrics *metrics)
-{
-    char labels[96];
-    int n = snprintf(labels, sizeof labels, "sink=\"%s\"", options->sink);
-    if (options->target.orders > 1)
-        snprintf(labels + n, sizeof labels - (size_t)n, ",partition=\"%u\"", options->target.order);
-    out->records = metrics_counter(metrics, "sink_records_total", "Results delivered.", labels);
-    out->writes = metrics_counter(metrics, "sink_writes_total", "Writes to the sink's target that succeeded.", labels);
-    out->failures = metrics_counter(metrics, "sink_failures_total", "Steps that failed, to be repeated.", labels);
-    out->refused =
-        metrics_counter(metrics, "sink_refused_total", "Results left out: too large, or unreadable.", labels);
-    out->skipped =
-        metrics_counter(metrics, "sink_skipped_total",
-                        "Results passed over, since the target was away for longer than the journal waits.", labels);
-    out->up = metrics_gauge(metrics, "sink_up", "1: the target took the last write, or answers; 0: it is waited for.",
-                            labels);
-    out->lag_s = metrics_gauge(metrics, "sink_lag_seconds", "Age of the oldest result that is not delivered.", labels);
-    out->write_s = metrics_histogram(metrics, "sink_write_seconds", "One write to the target, success or not.", labels);
-}
-
 static enum status reopen(struct delivery *delivery, uint64_t position, struct error *err)
 {
     struct journal_read_options options = { .topics = delivery->topics,
@@ -100,10 +74,32 @@ static enum status reopen(struct delivery *delivery, uint64_t position, struct e
     return delivery->journal->backend->reader_open(delivery->journal, &options, &delivery->reader, err);
 }
 
-static void note_lag(struct delivery *delivery)
+void delivery_look(struct delivery *delivery)
 {
-    int64_t wall_us = world_wall_us(delivery->world), since_us = delivery->waiting_since_us;
-    gauge_set(delivery->metrics.lag_s, since_us < wall_us ? (double)(wall_us - since_us) / 1e6 : 0);
+    figures_show(&delivery->figures, world_wall_us(delivery->world), world_mono_us(delivery->world));
+}
+
+static void note_waiting(struct delivery *delivery, int64_t since_us)
+{
+    atomic_store(&delivery->figures.waiting_since_us, since_us);
+    delivery_look(delivery);
+}
+
+static void note_answer(struct delivery *delivery, bool good)
+{
+    atomic_store(&delivery->figures.answers, good);
+    delivery_look(delivery);
+}
+
+/* Around what the target is asked for, which may stand still: how long, can be seen from outside meanwhile. */
+static void ask(struct delivery *delivery)
+{
+    atomic_store(&delivery->figures.asked_us, world_mono_us(delivery->world));
+}
+
+static void asked(struct delivery *delivery)
+{
+    atomic_store(&delivery->figures.asked_us, INT64_MAX);
 }
 
 /* Whether the sink holds back more of the journal than it may, and from where on it may. */
@@ -131,9 +127,8 @@ static bool holds_too_much(struct delivery *delivery, uint64_t *out_until)
 static bool wait_after(struct delivery *delivery, const struct error *why, int64_t *wake_us)
 {
     uint64_t skipped;
-    counter_add(delivery->metrics.failures, 1);
-    gauge_set(delivery->metrics.up, 0);
-    note_lag(delivery);
+    counter_add(delivery->figures.failures, 1);
+    note_answer(delivery, false);
     delivery->phase = RESUME;
     if (holds_too_much(delivery, &delivery->pass_until))
         delivery->phase = PASS_OVER;
@@ -149,11 +144,11 @@ static bool wait_after(struct delivery *delivery, const struct error *why, int64
 
 static void healed(struct delivery *delivery)
 {
-    if (delivery->retry.attempts > 1)
+    if (delivery->retry.attempts)
         log_info("sink.back", "sink=%s attempts=%u", delivery->options.sink, delivery->retry.attempts);
     retry_reset(&delivery->retry);
     delivery->log_retry.next_us = 0;
-    gauge_set(delivery->metrics.up, 1);
+    note_answer(delivery, true);
 }
 
 /* Where a sink without a mark begins. */
@@ -178,7 +173,9 @@ static enum status resume(struct delivery *delivery, struct error *err)
     if (s != OK)
         return s;
     const uint64_t marked = position;
+    ask(delivery);
     s = delivery->target->backend->resume(delivery->target, delivery->note, &position, err);
+    asked(delivery);
     if (s == OK)
         s = reopen(delivery, position, err);
     if (s != OK)
@@ -188,7 +185,7 @@ static enum status resume(struct delivery *delivery, struct error *err)
     delivery_batch_reset(&delivery->batch, position);
     delivery->marked = marked;
     delivery->phase = is_new ? FIRST_MARK : GATHER;
-    gauge_set(delivery->metrics.up, 1);
+    note_answer(delivery, true);
     return OK;
 }
 
@@ -239,10 +236,10 @@ static bool passed_over(struct delivery *delivery, int64_t *wake_us)
     log_error("sink.passed_over",
               "sink=%s results=%lu from=%lu to=%lu the target has been away for too long: they are in the tables alone",
               delivery->options.sink, delivery->passed, delivery->marked, delivery->batch.to);
-    counter_add(delivery->metrics.skipped, delivery->passed);
+    counter_add(delivery->figures.skipped, delivery->passed);
     delivery->passed = 0;
     delivery->phase = RESUME;
-    delivery->waiting_since_us = world_wall_us(delivery->world);
+    note_waiting(delivery, world_wall_us(delivery->world));
     return mark(delivery, &err) == OK ? true : wait_after(delivery, &err, wake_us);
 }
 
@@ -279,7 +276,7 @@ static void tell_refused(struct delivery *delivery)
     uint64_t skipped;
     if (!count)
         return;
-    counter_add(delivery->metrics.refused, count);
+    counter_add(delivery->figures.refused, count);
     if (log_limit_pass(&delivery->log_refused, world_mono_us(delivery->world), LOG_INTERVAL_US, &skipped))
         log_error("sink.refused",
                   "sink=%s too_large=%zu unreadable=%zu first=%s skipped=%lu left out: they are in the "
@@ -296,8 +293,7 @@ static void gather_nothing(struct delivery *delivery, int64_t *wake_us)
     struct delivery_batch *batch = &delivery->batch;
     int64_t now_us = world_mono_us(delivery->world);
     bool idle = place_state(&delivery->place) == PLACE_IDLE;
-    delivery->waiting_since_us = INT64_MAX;
-    note_lag(delivery);
+    note_waiting(delivery, INT64_MAX);
     batch->from = batch->to;
     if (idle && (delivery->mark_due || batch->to - delivery->marked >= MARK_LAG_MAX))
         delivery->mark_due = mark(delivery, &err) != OK;
@@ -332,8 +328,7 @@ static bool step_gather(struct delivery *delivery, int64_t *wake_us)
     int64_t now_us = world_mono_us(delivery->world);
     if (before == 0)
         delivery->first_us = now_us;
-    delivery->waiting_since_us = batch->oldest_written_us;
-    note_lag(delivery);
+    note_waiting(delivery, batch->oldest_written_us);
     int64_t due_us = delivery->first_us + delivery->options.linger_ms * INT64_C(1000);
     bool at_end = read.chunk_count == 0;
     if (delivery_batch_is_full(batch) || (at_end && (now_us >= due_us || atomic_load(&delivery->draining)))) {
@@ -350,16 +345,18 @@ static bool step_write(struct delivery *delivery, int64_t *wake_us)
     struct delivery_batch *batch = &delivery->batch;
     struct target_batch for_target = delivery_batch_for_target(batch);
     int64_t began_us = world_mono_us(delivery->world);
+    ask(delivery);
     enum status s = delivery->target->backend->write(delivery->target, &for_target, delivery->note, &err);
-    histogram_observe_us(delivery->metrics.write_s, world_mono_us(delivery->world) - began_us, 1);
+    asked(delivery);
+    histogram_observe_us(delivery->figures.write_s, world_mono_us(delivery->world) - began_us, 1);
     if (s != OK)
         return wait_after(delivery, &err, wake_us);
     healed(delivery);
-    counter_add(delivery->metrics.records, batch->count);
-    counter_add(delivery->metrics.writes, 1);
+    counter_add(delivery->figures.records, batch->count);
+    counter_add(delivery->figures.writes, 1);
     delivery->mark_due = place_state(&delivery->place) != PLACE_IDLE || mark(delivery, &err) != OK;
     delivery_batch_reset(batch, batch->to);
-    delivery->waiting_since_us = INT64_MAX;
+    note_waiting(delivery, INT64_MAX);
     delivery->idle_since_us = world_mono_us(delivery->world);
     delivery->phase = GATHER;
     return true;
@@ -440,8 +437,8 @@ enum status delivery_open(const struct delivery_options *options, struct journal
     delivery->world = world;
     delivery->bell = delivery->place.bell = bell_new();
     delivery->retry = (struct retry){ .first_ms = options->retry_first_ms, .most_ms = options->retry_most_ms };
-    delivery->idle_since_us = delivery->waiting_since_us = INT64_MAX;
-    metrics_init(&delivery->metrics, options, metrics);
+    delivery->idle_since_us = INT64_MAX;
+    figures_init(&delivery->figures, options->sink, options->target.orders, options->target.order, metrics);
     delivery_batch_init(&delivery->batch);
     enum status s = open_target(delivery, err);
     if (s != OK) {

@@ -3,7 +3,7 @@
  *
  * While the target is away the journal waits for it, up to hold_bytes; then the oldest results are passed over, counted
  * and told, so that a foreign system does not end the acceptance of events. Bounds: one batch (batch.h).
- * Threads: the role's; delivery_drain, delivery_is_drained from any. */
+ * Threads: the role's; delivery_drain, delivery_is_drained, delivery_look from any. */
 #pragma once
 #include "base/compiler.h"
 #include "base/error.h"
@@ -41,6 +41,8 @@ MUST_CHECK enum status delivery_open(const struct delivery_options *options, str
                                      struct metrics *metrics, struct world *world, struct delivery **out,
                                      struct error *err);
 struct role delivery_role(struct delivery *delivery);
+/* Brings sink_up and sink_lag_seconds up to date; the role does so itself as long as the target does not hold it up. */
+void delivery_look(struct delivery *delivery);
 /* From now on nothing waits for company; drained once all that was durable is delivered. To stop: drain, wait for
  * delivery_is_drained as long as you like, delivery_cancel, role_stop, the journal's drain and role_stop,
  * delivery_close. Stopping without any of this loses nothing. */

@@ -37,7 +37,7 @@ static struct {
     char dir[64], path[96];
     /* Of the failing target: */
     uint32_t fail_percent;
-    bool away, keeps_place;
+    bool away, keeps_place, hangs;
     uint64_t place; /* behind what it has, when it keeps that */
     uint8_t seen[RESULTS_MAX];
 } t;
@@ -100,11 +100,29 @@ static void take(const struct target_batch *batch, size_t count)
         t.place = batch->to;
 }
 
+static double metric(const char *name)
+{
+    double value = -1;
+    assert_true(metrics_read(t.metrics, name, "sink=\"test\"", &value));
+    return value;
+}
+
+/* A target that answers neither yes nor no: whoever looks from outside meanwhile sees it. */
+static void look_through_twenty_seconds(void)
+{
+    assert_true(metric("sink_up") == 1);
+    t.now_us += 20000000;
+    delivery_look(t.delivery);
+    assert_true(metric("sink_up") == 0 && metric("sink_lag_seconds") >= 20);
+}
+
 static enum status failing_write(struct target *target, const struct target_batch *batch, char io_note[TARGET_NOTE_MAX],
                                  struct error *err)
 {
     (void)target, (void)io_note;
     assert_true(batch->count > 0 && batch->to > batch->from);
+    if (t.hangs)
+        look_through_twenty_seconds();
     if (t.away)
         return error_set(err, ERR_RETRY, "away");
     if (dice() % 100 >= t.fail_percent) {
@@ -323,13 +341,6 @@ static void test_lives_with_crashes_and_failures_deliver_each_result(void **stat
     seeds_run("deliver", 1, 60, life);
 }
 
-static double metric(const char *name)
-{
-    double value = -1;
-    assert_true(metrics_read(t.metrics, name, "sink=\"test\"", &value));
-    return value;
-}
-
 static void test_a_target_that_is_away_for_too_long_loses_the_oldest_and_says_how_many(void **state)
 {
     (void)state;
@@ -363,6 +374,20 @@ static void test_a_target_that_is_away_for_too_long_loses_the_oldest_and_says_ho
     for (uint32_t i = last; i < t.results; i++)
         assert_int_equal(t.seen[i], 1);
     assert_true(metric("sink_up") == 1 && metric("sink_lag_seconds") == 0);
+}
+
+static void test_a_write_that_stands_still_is_seen_as_a_lag_and_a_target_that_is_away(void **state)
+{
+    (void)state;
+    open_delivery();
+    emit(100);
+    run();
+    assert_true(metric("sink_up") == 1 && metric("sink_lag_seconds") == 0);
+    t.hangs = true;
+    emit(100);
+    run();
+    assert_true(metric("sink_up") == 1 && metric("sink_lag_seconds") == 0);
+    assert_each(1, 1);
 }
 
 static void test_without_a_bound_nothing_is_passed_over(void **state)
@@ -465,6 +490,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_lives_with_crashes_and_failures_deliver_each_result),
         CASE(test_a_target_that_is_away_for_too_long_loses_the_oldest_and_says_how_many),
+        CASE(test_a_write_that_stands_still_is_seen_as_a_lag_and_a_target_that_is_away),
         CASE(test_without_a_bound_nothing_is_passed_over),
         CASE(test_results_that_are_too_large_are_counted_and_the_others_go_on),
         CASE(test_a_new_sink_may_begin_at_the_end_and_goes_on_from_there),
