@@ -302,7 +302,7 @@ def test_it_dies_with_its_parent_also_by_kill_9():
         parent.kill()
         began = time.time()
         while os.path.exists("/proc/%d" % child) and open("/proc/%d/stat" % child).read().rsplit(")", 1)[1].split()[0] != "Z":
-            assert time.time() - began < 3, "it outlived its parent"
+            assert time.time() - began < 20, "it outlived its parent"
             time.sleep(0.005)
         return "gone after %.0f ms" % ((time.time() - began) * 1e3)
     finally:
