@@ -15,6 +15,7 @@
 #include "app/parts.h"
 #include "app/pii_key.h"
 #include "app/status_page.h"
+#include "app/stop_limit.h"
 #include "app/storing.h"
 #include "app/tasks.h"
 #include "base/log.h"
@@ -24,7 +25,8 @@
 #include "world/world.h"
 
 #define SERIES_MAX 50000
-#define LOOK_MS 100 /* at the share of the partitions */
+#define STAGE_TASKS "processing" /* of the stop */
+#define LOOK_MS 100              /* at the share of the partitions */
 
 struct app {
     struct app_options options;
@@ -298,24 +300,38 @@ void app_describe(const struct app *app, char *to, size_t n)
 #undef SAY
 }
 
-void app_stop(struct app *app)
+static void tell_left(void *self, const char *stage)
 {
-    if (!app)
-        return;
+    struct app *app = self;
+    if (strcmp(stage, STAGE_TASKS) == 0)
+        tasks_tell_left(app->tasks);
+}
+
+/* From the front to the back: no new events, last commits and checkpoints, what is on its way to the store. */
+static void drain(struct app *app, struct stop_limit *limit)
+{
+    stop_limit_stage(limit, "senders");
     if (app->ingest)
         ingest_stop(app->ingest);
+    stop_limit_stage(limit, STAGE_TASKS);
     if (app->tasks)
         tasks_stop(app->tasks);
+    stop_limit_stage(limit, "sinks");
     delivering_stop(app->delivering);
     if (app->storing) {
         storing_stop_sinks(app->storing);
         storing_stop_api(app->storing);
     }
+    stop_limit_stage(limit, "the journal");
     house_stop(&app->house);
     if (app->journal)
         app->journal->backend->drain(app->journal);
     for (size_t i = 0; i < app->journal_role_count; i++)
         role_stop(app->journal_threads[i]);
+}
+
+static void close_all(struct app *app, struct stop_limit *limit)
+{
     delivering_close(app->delivering);
     if (app->storing)
         storing_close_sinks(app->storing);
@@ -327,9 +343,23 @@ void app_stop(struct app *app)
     kv_pool_free(app->kv_pool);
     if (app->journal)
         app->journal->backend->close(app->journal);
+    stop_limit_stage(limit, "the engine");
     storing_free(app->storing);
     house_close_catalog(&app->house);
     metrics_free(app->metrics);
     house_close(&app->house);
+}
+
+void app_stop(struct app *app)
+{
+    if (!app)
+        return;
+    const struct stop_limit_options options = {
+        .after_ms = app->settings->drain_timeout_ms, .command = app->options.command, .tell = tell_left, .self = app
+    };
+    struct stop_limit *limit = stop_limit_begin(&options, app->world);
+    drain(app, limit);
+    close_all(app, limit);
+    stop_limit_end(limit);
     free(app);
 }

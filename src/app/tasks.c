@@ -168,6 +168,14 @@ void tasks_stop(struct tasks *tasks)
     tasks->share = NULL;
 }
 
+void tasks_tell_left(const struct tasks *tasks)
+{
+    for (uint16_t i = 0; i < tasks->count; i++)
+        if (tasks->slots[i].task && !process_task_is_finished(tasks->slots[i].task))
+            log_warn("process.stopped_behind",
+                     "partition=%u left=\"its last commit, which the journal has not answered\"", i);
+}
+
 void tasks_free(struct tasks *tasks)
 {
     if (!tasks)

@@ -28,4 +28,6 @@ void tasks_change(struct tasks *tasks, const struct process_options *options);
 bool tasks_are_changing(const struct tasks *tasks);
 /* Last commits and checkpoints; returns when all is done. */
 void tasks_stop(struct tasks *tasks);
+/* While tasks_stop waits, by any thread: logs the partitions whose last commit has no answer. */
+void tasks_tell_left(const struct tasks *tasks);
 void tasks_free(struct tasks *tasks); /* after the journal's roles have ended, before its close; NULL is fine */

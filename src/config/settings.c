@@ -12,6 +12,11 @@ static const struct option ROWS[] = {
     CHOICE("log.format", log_format, "text", "text|json", "One line of text, or one JSON object, for each log event.",
            .reload = true),
 
+    DURATION(
+        "drain_timeout", drain_timeout_ms, "30s", SECOND, HOUR,
+        "Longest time that a stop takes; what is not through by then (brokers that are gone) is named in the log, and "
+        "the next start does it: exit code 75."),
+
     TEXT("ingest.host", ingest_host, "0.0.0.0", "Address on which events are taken."),
     INTEGER("ingest.port", ingest_port, "8000", 0, 65535, "Port on which events are taken."),
     TEXT("ingest.tls.certificate", ingest_tls_certificate, "",

@@ -21,6 +21,7 @@ struct sink_settings {
 
 struct settings {
     bool open_demo_tenant;
+    int64_t drain_timeout_ms;
     setting_text log_level, log_format;
 
     setting_text ingest_host, ingest_tls_certificate, ingest_tls_key;

@@ -563,7 +563,8 @@ static bool step_stopping(struct process_task *task, struct world *world, int64_
     if (task->open->events == 0 && !task->last_checkpoint_tried) {
         task->checkpoint_at_us = 0;
         (void)process_upkeep_checkpoint(task, world, wake_us);
-        task->last_checkpoint_tried = !state_base_is_settling(task->base);
+        /* One that began settles only while the journal says where it ends. */
+        task->last_checkpoint_tried = !state_base_is_settling(task->base) || task->checkpoint_retry.attempts;
         if (!task->last_checkpoint_tried) {
             process_wake_at(wake_us, world_mono_us(world) + SETTLE_WAIT_US);
             return false;
@@ -580,6 +581,7 @@ static bool step_stopping(struct process_task *task, struct world *world, int64_
 static bool step_running(struct process_task *task, struct world *world, int64_t *wake_us)
 {
     if (atomic_load(&task->stop_asked)) {
+        retry_reset(&task->checkpoint_retry); /* from here on it counts the failures of the last one */
         atomic_store(&task->state, PROCESS_STOPPING);
         return true;
     }

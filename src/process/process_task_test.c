@@ -287,6 +287,39 @@ static void test_a_full_journal_takes_input_again_soon_after_the_store_has_caugh
     assert_int_equal(rig_send(&rig, "acme", sent, 500), OK);
 }
 
+static enum status nobody_answers(struct journal *journal, enum journal_topic topic, uint16_t partition, uint64_t *out,
+                                  struct error *err)
+{
+    (void)journal;
+    (void)topic;
+    (void)partition;
+    (void)out;
+    return error_set(err, ERR_RETRY, "nobody answers");
+}
+
+/* At whatever moment of a checkpoint: rig_down fails when the task does not end. */
+static void test_a_stop_ends_while_the_journal_does_not_say_where_it_ends(void **state)
+{
+    (void)state;
+    static struct journal_backend gone;
+    gone = journal_memory;
+    gone.end_position = nobody_answers;
+    for (unsigned steps = 1; steps < 40; steps++) {
+        rig_down(&rig);
+        rig.options.checkpoint_interval_ms = 1;
+        assert_int_equal(rig_up(&rig, NULL), OK);
+        assert_int_equal(rig_send(&rig, "acme", steps * 1000, 1000), OK);
+        for (unsigned i = 0; i < steps; i++) {
+            (void)rig_step(&rig);
+            world_sim_advance(&rig.time, 500);
+        }
+        rig.journal->backend = &gone;
+        rig_down(&rig);
+        rig.options.checkpoint_interval_ms = 0;
+        assert_int_equal(rig_up(&rig, NULL), OK);
+    }
+}
+
 static void test_lag_is_told_in_records_and_seconds(void **state)
 {
     (void)state;
@@ -366,6 +399,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_a_full_journal_is_waited_for, setup, teardown),
         cmocka_unit_test_setup_teardown(test_a_full_journal_takes_input_again_soon_after_the_store_has_caught_up, setup,
                                         teardown),
+        cmocka_unit_test_setup_teardown(test_a_stop_ends_while_the_journal_does_not_say_where_it_ends, setup, teardown),
         cmocka_unit_test_setup_teardown(test_lag_is_told_in_records_and_seconds, setup, teardown),
         cmocka_unit_test_setup_teardown(test_threads_and_a_stop_in_the_middle_lose_nothing, setup, teardown),
     };

@@ -1,10 +1,12 @@
 """Kafka as the journal, with real brokers: the port's contract, the data files end to end, kill -9 of weir, the broker gone and back (three brokers:
 roles_test.py)."""
-import glob, json, os, subprocess, time
+import glob, json, os, signal, subprocess, time
 
 from crash_test import Load, check
 from data_test import DATA, check_tenant, send_file
 from kafka import Kafka, shared
+from roles import Roles
+from roles_test import await_true, wait_until_known
 from scenarios import Skip
 from weir import ROOT, Weir
 
@@ -44,6 +46,28 @@ def test_the_data_files_give_what_is_expected_through_kafka_also_across_kill_9()
         for name, e in expected.items():
             check_tenant(weir, keys[name]["read_key"], e)
         assert weir.stop() == 0
+
+
+def test_sigterm_ends_every_process_while_all_brokers_are_gone_and_loses_and_doubles_nothing():
+    with Kafka() as kafka, Roles(kafka.yaml("journal.partitions: 4\ndrain_timeout: 5s\ningest.drain_timeout: 2s\n")) as weir:
+        key = weir.tenant("crash")
+        wait_until_known(weir, key["write_key"])
+        load = Load(weir, key["write_key"], timeout=20)
+        weir.settle("SELECT count() > 500 FROM events_raw", 1, key["read_key"])
+        kafka.kill()
+        for role in weir.all():
+            role.process.send_signal(signal.SIGTERM)
+        codes = {role.role: role.process.wait(60) for role in weir.all()}  # the end of this is what is shown: it took as long as the brokers were away
+        assert set(codes.values()) <= {0, 75} and codes["ingest"] == 75, codes  # senders wait for the brokers' answer longer than 5 s
+        for role in weir.all():
+            assert ("up.stop_cut command=%s" % role.role in role.log_text()) == (codes[role.role] == 75), role.log_text()[-2000:]
+        kafka.again()
+        weir.start()
+        await_true(lambda: load.last_s > time.time() - 1)
+        load.stop()
+        note = check(weir, key["read_key"], load.acknowledged)
+        assert weir.stop() == 0
+        return "%s; codes %s" % (note, codes)
 
 
 def test_weir_killed_and_the_broker_gone_and_back_lose_and_double_nothing():
