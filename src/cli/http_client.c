@@ -174,7 +174,6 @@ enum status http_client_send(struct http_client *client, const char *method, con
 
 enum status http_reply_error(const struct http_reply *reply, const char *doing, struct error *err)
 {
-    assert(reply->status >= 300);
     AUTO(buf) struct buf message;
     buf_init(&message, 4096);
     if (!http_json_string(reply->body, "message", &message)) {
@@ -184,6 +183,9 @@ enum status http_reply_error(const struct http_reply *reply, const char *doing, 
     enum status status = reply->status == 404                           ? ERR_NOT_FOUND
                          : reply->status == 429 || reply->status >= 500 ? ERR_RETRY
                                                                         : ERR_INVALID;
+    if (reply->status < 300) /* a success of somebody who does not speak our language */
+        return error_set(err, status, "%s: the answer is %u, which weir does not give: check the address", doing,
+                         reply->status);
     const char *hint = reply->status == 401 ? " (give a key with --key or WEIR_KEY)" : "";
     return error_set(err, status, "%s: %s%s", doing, message.n ? buf_text(&message) : "refused", hint);
 }

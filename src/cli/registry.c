@@ -64,19 +64,39 @@ void registry_close(struct registry *registry)
     free(registry);
 }
 
+/* What is no registry's answer says nothing of the record: a wrong address must not make dead letters of all records. */
+static enum status not_a_registry(uint32_t id, unsigned http_status, struct error *err)
+{
+    return error_set(err, ERR_IO,
+                     "schema %u: the answer (%u) is not a schema registry's: check the address, its path included, such "
+                     "as …/apis/ccompat/v7",
+                     id, http_status);
+}
+
 /* {"schema":"…"}, with "schemaType" where it is not Avro. */
 static enum status read_answer(struct slice body, uint32_t id, struct avro_schema **out, struct error *err)
 {
     struct slice type, schema;
     struct buf text;
+    if (!json_is_whole(body) || !json_find(body, "schema", &schema))
+        return not_a_registry(id, 200, err);
     if (json_find(body, "schemaType", &type) && !slice_equal(type, SLICE("\"AVRO\"")))
         return error_set(err, ERR_INVALID, "schema %u is %.*s, not Avro", id, SLICE_ARG(type));
     buf_init(&text, AVRO_SCHEMA_BYTES_MAX);
-    bool fine = json_find(body, "schema", &schema) && json_scan_string(schema, &text) && !text.full;
+    bool fine = json_scan_string(schema, &text) && !text.full;
     enum status s = fine ? avro_schema_parse(buf_slice(&text), out, err)
-                         : error_set(err, ERR_INVALID, "the registry's answer has no schema");
+                         : error_set(err, ERR_INVALID, "it is no text, or larger than 1 MiB");
     buf_done(&text);
     return s == OK ? OK : error_wrap(err, s, "schema %u of the registry", id);
+}
+
+/* A 404 of the registry's own has its code; one without it is of somebody else, a proxy or a wrong path. */
+static enum status read_not_found(struct slice body, uint32_t id, struct error *err)
+{
+    struct slice code;
+    if (!json_is_whole(body) || !json_find(body, "error_code", &code))
+        return not_a_registry(id, 404, err);
+    return error_set(err, ERR_INVALID, "the registry has no schema %u", id);
 }
 
 static enum status ask(struct registry *registry, uint32_t id, struct avro_schema **out, struct error *err)
@@ -85,14 +105,29 @@ static enum status ask(struct registry *registry, uint32_t id, struct avro_schem
     struct http_reply reply;
     snprintf(path, sizeof path, "/schemas/ids/%u", id);
     enum status s = http_client_get(registry->http, path, &reply, err);
-    if (s != OK)
-        return error_wrap(err, s, "ask the schema registry");
+    if (s == ERR_FULL)
+        return error_wrap(err, ERR_INVALID, "schema %u of the registry", id);
+    if (s != OK) /* a name that is not resolved, too: that may be over in a moment, and is not the record's fault */
+        return error_wrap(err, ERR_RETRY, "ask the schema registry");
     if (reply.status == 200)
         return read_answer(reply.body, id, out, err);
     if (reply.status == 404)
-        return error_set(err, ERR_INVALID, "the registry has no schema %u", id);
+        return read_not_found(reply.body, id, err);
     s = http_reply_error(&reply, "ask the schema registry", err);
     return s == ERR_RETRY ? s : error_wrap(err, ERR_IO, "schema %u", id);
+}
+
+/* Of an id without a schema nothing is kept that cannot be asked for again: such ids, which anybody may write into a
+ * topic, do not use up the room. */
+static struct known *take_place(struct registry *registry)
+{
+    struct known *oldest = NULL;
+    if (registry->count < REGISTRY_SCHEMAS_MAX)
+        return &registry->known[registry->count++];
+    for (size_t i = 0; i < registry->count; i++)
+        if (!registry->known[i].schema && (!oldest || registry->known[i].asked < oldest->asked))
+            oldest = &registry->known[i];
+    return oldest;
 }
 
 static struct known *find(struct registry *registry, uint32_t id)
@@ -100,9 +135,9 @@ static struct known *find(struct registry *registry, uint32_t id)
     for (size_t i = 0; i < registry->count; i++)
         if (registry->known[i].id == id)
             return &registry->known[i];
-    if (registry->count == REGISTRY_SCHEMAS_MAX)
+    struct known *known = take_place(registry);
+    if (!known)
         return NULL;
-    struct known *known = &registry->known[registry->count++];
     *known = (struct known){ .id = id, .asked = -ASK_AGAIN_S };
     return known;
 }

@@ -17,6 +17,6 @@ MUST_CHECK enum status registry_open(const char *url, const char *credentials, s
 void registry_close(struct registry *registry); /* NULL is fine */
 /* *out lives as long as the registry. ERR_INVALID: it has no such schema, or one that is not Avro; err says what and is
  * for a dead letter. ERR_RETRY: it does not answer, or is overloaded. ERR_FULL: more schemas than are kept. ERR_IO: it
- * refuses us (credentials), and will until somebody helps. */
+ * refuses us (credentials), or what answers is no registry, and will until somebody helps. */
 MUST_CHECK enum status registry_schema(struct registry *registry, uint32_t id, const struct avro_schema **out,
                                        struct error *err);
