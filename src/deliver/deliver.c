@@ -40,7 +40,9 @@ struct delivery {
     enum phase phase;
     struct delivery_batch batch;
     char note[TARGET_NOTE_MAX]; /* of the last write */
-    uint64_t marked;            /* position of the last mark that was submitted */
+    uint64_t marked;            /* position of the last mark that was submitted, or read */
+    uint64_t first;             /* of a sink without a mark: where it begins, since it was opened */
+    bool has_first;
     struct place_mark place;
     int64_t first_us;            /* when the batch got its first record; monotonic */
     int64_t idle_since_us;       /* INT64_MAX: not idle, or shrunk already */
@@ -151,14 +153,17 @@ static void healed(struct delivery *delivery)
     note_answer(delivery, true);
 }
 
-/* Where a sink without a mark begins. */
+/* Where a sink without a mark begins: the end as it was when it was opened, not when its target answers. */
 static enum status first_position(struct delivery *delivery, uint64_t *out, struct error *err)
 {
     uint16_t partition = delivery->options.partition == JOURNAL_ALL_PARTITIONS ? 0 : delivery->options.partition;
-    *out = JOURNAL_BEGIN;
-    return delivery->options.from_end
-               ? delivery->journal->backend->end_position(delivery->journal, TOPIC_WINDOWS, partition, out, err)
-               : OK;
+    enum status s = OK;
+    if (delivery->options.from_end && !delivery->has_first)
+        s = delivery->journal->backend->end_position(delivery->journal, TOPIC_WINDOWS, partition, &delivery->first,
+                                                     err);
+    delivery->has_first = s == OK;
+    *out = delivery->first;
+    return s;
 }
 
 static enum status resume(struct delivery *delivery, struct error *err)
@@ -172,7 +177,7 @@ static enum status resume(struct delivery *delivery, struct error *err)
         s = first_position(delivery, &position, err);
     if (s != OK)
         return s;
-    const uint64_t marked = position;
+    const uint64_t marked = delivery->marked = position; /* what is held back counts from here, also while it is away */
     ask(delivery);
     s = delivery->target->backend->resume(delivery->target, delivery->note, &position, err);
     asked(delivery);
@@ -183,7 +188,6 @@ static enum status resume(struct delivery *delivery, struct error *err)
     if (position != marked)
         log_info("sink.ahead", "sink=%s mark=%lu target=%lu", options->sink, marked, position);
     delivery_batch_reset(&delivery->batch, position);
-    delivery->marked = marked;
     delivery->phase = is_new ? FIRST_MARK : GATHER;
     note_answer(delivery, true);
     return OK;
@@ -233,14 +237,16 @@ static bool positions_lost(struct delivery *delivery, const struct error *why, i
 static bool passed_over(struct delivery *delivery, int64_t *wake_us)
 {
     struct error err;
+    const uint64_t from = delivery->marked;
+    if (mark(delivery, &err) != OK)
+        return wait_after(delivery, &err, wake_us);
     log_error("sink.passed_over",
               "sink=%s results=%lu from=%lu to=%lu the target has been away for too long: they are in the tables alone",
-              delivery->options.sink, delivery->passed, delivery->marked, delivery->batch.to);
+              delivery->options.sink, delivery->passed, from, delivery->batch.to);
     counter_add(delivery->figures.skipped, delivery->passed);
-    delivery->passed = 0;
     delivery->phase = RESUME;
     note_waiting(delivery, world_wall_us(delivery->world));
-    return mark(delivery, &err) == OK ? true : wait_after(delivery, &err, wake_us);
+    return true;
 }
 
 /* Reads on without delivering, from the mark to where the journal may be held back from: counted, a piece a step. */
@@ -251,8 +257,10 @@ static bool step_pass_over(struct delivery *delivery, int64_t *wake_us)
     enum status s = OK;
     if (place_state(&delivery->place) == PLACE_PENDING)
         return false;
-    if (!delivery->passing)
+    if (!delivery->passing) { /* also again, after a read that failed on the way */
+        delivery->passed = 0;
         s = reopen(delivery, delivery->marked, &err);
+    }
     delivery->passing = s == OK;
     if (s == OK)
         s = journal_read(delivery->reader, DELIVERY_READ_BYTES, &read, &err);
@@ -262,7 +270,7 @@ static bool step_pass_over(struct delivery *delivery, int64_t *wake_us)
     }
     delivery_batch_reset(&delivery->batch, read.next_position);
     delivery_batch_add(&delivery->batch, &delivery->options.selection, &read, delivery->options.record_bytes_max);
-    delivery->passed += delivery->batch.count;
+    delivery->passed += delivery->batch.count + delivery->batch.unreadable + delivery->batch.too_large;
     if (read.chunk_count && read.next_position < delivery->pass_until)
         return true;
     delivery->passing = false;
@@ -286,8 +294,8 @@ static void tell_refused(struct delivery *delivery)
     batch->first_refused[0] = '\0';
 }
 
-/* Nothing to deliver was found, but the reader has come further. */
-static void gather_nothing(struct delivery *delivery, int64_t *wake_us)
+/* Nothing to deliver was found, but the reader has come further, or to the end. */
+static void gather_nothing(struct delivery *delivery, bool at_end, int64_t *wake_us)
 {
     struct error err;
     struct delivery_batch *batch = &delivery->batch;
@@ -297,7 +305,7 @@ static void gather_nothing(struct delivery *delivery, int64_t *wake_us)
     batch->from = batch->to;
     if (idle && (delivery->mark_due || batch->to - delivery->marked >= MARK_LAG_MAX))
         delivery->mark_due = mark(delivery, &err) != OK;
-    atomic_store(&delivery->drained, atomic_load(&delivery->draining) && !delivery->mark_due);
+    atomic_store(&delivery->drained, at_end && atomic_load(&delivery->draining) && !delivery->mark_due);
     if (delivery->idle_since_us == INT64_MAX)
         return;
     if (now_us - delivery->idle_since_us < IDLE_SHRINK_US) {
@@ -319,18 +327,18 @@ static bool step_gather(struct delivery *delivery, int64_t *wake_us)
         return positions_lost(delivery, &err, wake_us);
     if (s != OK)
         return wait_after(delivery, &err, wake_us);
+    const bool at_end = read.chunk_count == 0;
     delivery_batch_add(batch, &delivery->options.selection, &read, delivery->options.record_bytes_max);
     tell_refused(delivery);
     if (batch->count == 0) {
-        gather_nothing(delivery, wake_us);
-        return read.chunk_count > 0;
+        gather_nothing(delivery, at_end, wake_us);
+        return !at_end;
     }
     int64_t now_us = world_mono_us(delivery->world);
     if (before == 0)
         delivery->first_us = now_us;
     note_waiting(delivery, batch->oldest_written_us);
     int64_t due_us = delivery->first_us + delivery->options.linger_ms * INT64_C(1000);
-    bool at_end = read.chunk_count == 0;
     if (delivery_batch_is_full(batch) || (at_end && (now_us >= due_us || atomic_load(&delivery->draining)))) {
         delivery->phase = WRITE;
         return true;

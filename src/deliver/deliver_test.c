@@ -27,6 +27,7 @@ static struct {
     struct metrics *metrics;
     struct journal *journal;
     struct journal_backend backend; /* the memory journal's, with a submit that can lose what it was given */
+    unsigned reads;
     struct role journal_role;
     struct journal_commit *held[4]; /* submitted, not yet passed on */
     size_t held_count;
@@ -165,6 +166,12 @@ static void pass_on(void)
         assert_int_equal(journal_memory.submit(t.journal, t.held[i], NULL), OK);
     t.held_count = 0;
     write_journal();
+}
+
+static enum status read_but_the_second_time(struct journal_reader *reader, size_t bytes_max, struct journal_batch *out,
+                                            struct error *err)
+{
+    return ++t.reads != 2 ? journal_memory.read(reader, bytes_max, out, err) : error_set(err, ERR_RETRY, "not now");
 }
 
 static void emitted(struct journal_commit *commit, enum status status, const char *reason)
@@ -390,6 +397,96 @@ static void test_a_write_that_stands_still_is_seen_as_a_lag_and_a_target_that_is
     assert_each(1, 1);
 }
 
+static void test_what_is_passed_over_is_counted_once_though_reading_fails_on_the_way(void **state)
+{
+    (void)state;
+    t.options.hold_bytes = 1200 << 10;
+    t.keeps_place = true;
+    open_delivery();
+    run();
+    t.away = true;
+    emit(10);
+    for (int steps = 0; steps < 20; steps++)
+        (void)step();
+    for (int i = 0; i < 19; i++)
+        emit(1000);
+    t.backend.read = read_but_the_second_time;
+    for (int steps = 0; steps < 200; steps++)
+        (void)step();
+    t.away = false;
+    run();
+    assert_true(t.reads > 3 && metric("sink_skipped_total") > 0);
+    assert_int_equal(metric("sink_records_total") + metric("sink_skipped_total"), t.results);
+}
+
+static uint64_t mark_position(void)
+{
+    struct journal_mark mark;
+    char note[JOURNAL_NOTE_MAX];
+    pass_on();
+    assert_int_equal(journal_memory.mark(t.journal, "sink.test", JOURNAL_ALL_PARTITIONS, &mark, note), OK);
+    return mark.position;
+}
+
+/* Others hold the journal further back than the sink does: what it has delivered is not counted as held back by it. */
+static void test_a_start_while_the_target_is_away_passes_over_nothing_that_may_wait(void **state)
+{
+    (void)state;
+    t.options.hold_bytes = 64 << 10;
+    open_delivery();
+    for (int i = 0; i < 40; i++) {
+        emit(100);
+        run();
+    }
+    emit(10); /* waits */
+    const uint64_t marked = mark_position();
+    t.away = true;
+    crash();
+    for (int steps = 0; steps < 200; steps++)
+        (void)step();
+    assert_true(mark_position() >= marked);
+    assert_int_equal(metric("sink_skipped_total"), 0);
+    t.away = false;
+    run();
+    assert_each(1, 1);
+}
+
+static void test_a_new_sink_that_begins_at_the_end_waits_there_for_its_target(void **state)
+{
+    (void)state;
+    emit(50);
+    t.options.from_end = true;
+    t.away = true;
+    open_delivery();
+    for (int i = 0; i < 10; i++) {
+        emit(10);
+        for (int steps = 0; steps < 20; steps++)
+            (void)step();
+    }
+    t.away = false;
+    run();
+    for (uint32_t i = 0; i < t.results; i++)
+        assert_int_equal(t.seen[i], i >= 50);
+}
+
+static void test_it_is_not_drained_before_all_that_was_durable_is_there(void **state)
+{
+    (void)state;
+    open_delivery();
+    run();
+    t.options.selection.tenants = "nobody";
+    crash(); /* nothing of what comes now is for this sink */
+    run();
+    for (int i = 0; i < 100; i++)
+        emit(100); /* more than one read gives */
+    delivery_drain(t.delivery);
+    int64_t wake_us = WAKE_NEVER;
+    bool more = t.role.step(t.role.self, &t.world, &wake_us);
+    assert_true(more && !delivery_is_drained(t.delivery));
+    run();
+    assert_true(delivery_is_drained(t.delivery));
+}
+
 static void test_without_a_bound_nothing_is_passed_over(void **state)
 {
     (void)state;
@@ -491,6 +588,10 @@ int main(void)
         cmocka_unit_test(test_lives_with_crashes_and_failures_deliver_each_result),
         CASE(test_a_target_that_is_away_for_too_long_loses_the_oldest_and_says_how_many),
         CASE(test_a_write_that_stands_still_is_seen_as_a_lag_and_a_target_that_is_away),
+        CASE(test_what_is_passed_over_is_counted_once_though_reading_fails_on_the_way),
+        CASE(test_a_start_while_the_target_is_away_passes_over_nothing_that_may_wait),
+        CASE(test_a_new_sink_that_begins_at_the_end_waits_there_for_its_target),
+        CASE(test_it_is_not_drained_before_all_that_was_durable_is_there),
         CASE(test_without_a_bound_nothing_is_passed_over),
         CASE(test_results_that_are_too_large_are_counted_and_the_others_go_on),
         CASE(test_a_new_sink_may_begin_at_the_end_and_goes_on_from_there),
