@@ -106,6 +106,16 @@ static void test_members_come_in_any_order_and_defaults_are_put_in(void **state)
     avro_schema_free(schema);
 }
 
+static void test_names_and_symbols_may_be_written_with_escapes(void **state)
+{
+    (void)state;
+    struct avro_schema *schema =
+        parse("{\"type\":\"record\",\"name\":\"R\",\"fields\":[{\"name\":\"amount\",\"type\":\"int\",\"default\":0},"
+              "{\"name\":\"e\",\"type\":{\"type\":\"enum\",\"name\":\"E\",\"symbols\":[\"A\",\"B\"]}}]}");
+    expect_hex(schema, "{\"\\u0061mount\":7,\"e\":\"\\u0042\"}", "0e02");
+    avro_schema_free(schema);
+}
+
 static void test_what_does_not_fit_names_the_field(void **state)
 {
     (void)state;
@@ -122,6 +132,8 @@ static void test_what_does_not_fit_names_the_field(void **state)
           "\"fields\":[{\"name\":\"d\",\"type\":\"int\"}]}}]}",
           "{\"b\":{\"d\":2147483648}}", "field b.d: this is no int: 2147483648" },
         { "\"int\"", "1.5", "this is no int: 1.5" },
+        { "\"float\"", "1e39", "this is no float: 1e39" },
+        { "\"double\"", "-1e999", "this is no double: -1e999" },
         { "{\"type\":\"bytes\",\"logicalType\":\"decimal\",\"precision\":9,\"scale\":2}", "1.999",
           "this is no decimal of this scale: 1.999" },
         { "[\"int\",\"boolean\",\"null\"]", "\"x\"", "this is no value of any branch of the union: \"x\"" },
@@ -260,6 +272,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_values_are_as_another_implementation_writes_them),
         cmocka_unit_test(test_members_come_in_any_order_and_defaults_are_put_in),
+        cmocka_unit_test(test_names_and_symbols_may_be_written_with_escapes),
         cmocka_unit_test(test_what_does_not_fit_names_the_field),
         cmocka_unit_test(test_broken_bytes_are_told),
         cmocka_unit_test(test_a_list_may_come_in_blocks_with_their_sizes),

@@ -11,6 +11,7 @@
 
 #define DAY_MS INT64_C(86400000)
 #define NUMBER_BYTES_MAX 64
+#define NAME_BYTES_MAX 1024
 #define STEPS_MAX 1000000 /* records, lists and unions: branches that are tried in vain may multiply */
 
 struct writing {
@@ -61,6 +62,16 @@ static bool write_text(struct writing *writing, struct slice json)
     buf_add_slice(out, buf_slice(&text));
     buf_done(&text);
     return fine;
+}
+
+/* A name or a symbol as the schema has it, without quotes and escapes; what is longer than any stays as it is. */
+static struct slice plain_name(struct slice json, char room[NAME_BYTES_MAX])
+{
+    struct slice plain = slice_of(json.p + 1, json.n - 2);
+    if (LIKELY(!memchr(plain.p, '\\', plain.n)))
+        return plain;
+    struct buf text = { .p = room, .capacity = NAME_BYTES_MAX, .max_bytes = NAME_BYTES_MAX };
+    return json_scan_string(json, &text) && !text.full ? buf_slice(&text) : plain;
 }
 
 /* A number's text, terminated, for libc. */
@@ -116,6 +127,8 @@ static enum status write_number(struct writing *writing, const struct avro_node 
     if (*end || !isfinite(number))
         return wanted(writing, avro_kind_name(node->kind), json);
     float single = (float)number;
+    if (node->kind == AVRO_FLOAT && !isfinite(single))
+        return wanted(writing, "float", json);
     if (node->kind == AVRO_FLOAT)
         buf_add(writing->out, &single, sizeof single);
     else
@@ -200,11 +213,12 @@ static bool collect(const struct avro_node *node, struct slice json, struct slic
 {
     struct json_walk walk;
     size_t next = 0;
+    char room[NAME_BYTES_MAX];
     json_walk_begin(&walk, json);
     while (json_walk_next(&walk)) {
         if (walk.name.n < 2)
             return false;
-        struct slice name = slice_of(walk.name.p + 1, walk.name.n - 2);
+        struct slice name = plain_name(walk.name, room);
         for (size_t tried = 0; tried < node->count; tried++, next++) {
             size_t i = next < node->count ? next : next - node->count;
             if (!slice_equal(node->fields[i].name, name))
@@ -270,8 +284,10 @@ static enum status write_items(struct writing *writing, const struct avro_node *
 
 static enum status write_enum(struct writing *writing, const struct avro_node *node, struct slice json)
 {
-    for (size_t i = 0; is_text(json) && i < node->count; i++)
-        if (slice_equal(node->symbols[i], slice_of(json.p + 1, json.n - 2))) {
+    char room[NAME_BYTES_MAX];
+    struct slice symbol = is_text(json) ? plain_name(json, room) : (struct slice){ 0 };
+    for (size_t i = 0; symbol.p && i < node->count; i++)
+        if (slice_equal(node->symbols[i], symbol)) {
             write_long(writing->out, (int64_t)i);
             return OK;
         }
