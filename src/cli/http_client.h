@@ -40,8 +40,8 @@ MUST_CHECK enum status http_client_get(struct http_client *client, const char *p
 MUST_CHECK enum status http_client_send(struct http_client *client, const char *method, const char *path,
                                         const char *content_type, struct slice body, const char *extra_header,
                                         struct http_reply *out, struct error *err);
-/* For an answer that is not the success that was wanted: the text of {"code","message"} (or the start of the body) with the status, as an
- * error: ERR_RETRY for 429 and 5xx, ERR_NOT_FOUND for 404, ERR_INVALID otherwise. */
+/* For an answer that is not the success that was wanted: the text of {"code","message"} (or the start of the body) with
+ * the status, as an error: ERR_RETRY for 429 and 5xx, ERR_NOT_FOUND for 404, ERR_INVALID otherwise. */
 enum status http_reply_error(const struct http_reply *reply, const char *doing, struct error *err);
 /* The sysexits code for a failed request: EX_UNAVAILABLE, EX_NOPERM, EX_TEMPFAIL, EX_DATAERR … */
 int http_client_exit_code(enum status status, unsigned http_status);

@@ -64,13 +64,15 @@ void registry_close(struct registry *registry)
     free(registry);
 }
 
-/* What is no registry's answer says nothing of the record: a wrong address must not make dead letters of all records. */
+/* What is no registry's answer says nothing of the record: a wrong address must not make dead letters of all records.
+ */
 static enum status not_a_registry(uint32_t id, unsigned http_status, struct error *err)
 {
-    return error_set(err, ERR_IO,
-                     "schema %u: the answer (%u) is not a schema registry's: check the address, its path included, such "
-                     "as …/apis/ccompat/v7",
-                     id, http_status);
+    return error_set(
+        err, ERR_IO,
+        "schema %u: the answer (%u) is not a schema registry's: check the address, its path included, such "
+        "as …/apis/ccompat/v7",
+        id, http_status);
 }
 
 /* {"schema":"…"}, with "schemaType" where it is not Avro. */
