@@ -88,6 +88,11 @@ const char *event_format_name(enum event_format format);
 const char *event_pii_name(enum event_pii pii);
 const char *event_otherwise_name(enum event_otherwise otherwise);
 
+struct buf;
+/* A bound as one writes it: 19.99 of money, 2026-01-31T00:00:00.000Z of a time, a number otherwise; nothing when it is
+ * not set. */
+void event_bound_add(struct buf *out, const struct event_field *field, const struct event_bound *bound);
+
 struct domain_set;
 /* The type of this name, or NULL. Names are unique in all domains. Constant time. */
 const struct event_type *event_type_find(const struct domain_set *domains, struct slice name);

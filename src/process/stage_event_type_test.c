@@ -160,7 +160,7 @@ static void test_each_fault_has_its_reason_field_and_message(void **state)
                    "mend the sender, or change the domain; then replay it");
     expect_dead("purchase", "{\"amount\":null}", "missing_field", "properties.amount");
     expect_dead("purchase", "{\"amount\":10000.01}", "out_of_range", "properties.amount");
-    expect_message("purchase.amount is 10000.01; allowed is 0.00 to 10000.00 (domain game): mend the sender, or change "
+    expect_message("purchase.amount is 10000.01; allowed is 0 to 10000 (domain game): mend the sender, or change "
                    "the domain; then replay it");
     expect_dead("purchase", "{\"amount\":0}", "rule_failed", "paid");
     expect_message("purchase breaks the rule paid: for nothing (domain game): mend the sender, or change the domain; "

@@ -1,7 +1,6 @@
 /* What can be said of a field is a table of how it is written; where the two versions write differently, it changed. So
  * a key that is added to the language is a row here. */
 #include "schema/compare_inside.h"
-#include "schema/field_text.h"
 
 #define TEXT_BYTES_MAX (256u << 10)
 
@@ -31,12 +30,12 @@ static void write_required(const struct event_field *field, struct buf *out)
 
 static void write_min(const struct event_field *field, struct buf *out)
 {
-    field_text_add_bound(out, field, &field->min);
+    event_bound_add(out, field, &field->min);
 }
 
 static void write_max(const struct event_field *field, struct buf *out)
 {
-    field_text_add_bound(out, field, &field->max);
+    event_bound_add(out, field, &field->max);
 }
 
 static void write_values(const struct event_field *field, struct buf *out)

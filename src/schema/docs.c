@@ -1,7 +1,6 @@
 /* A reference for people, in Markdown: what to send, what is allowed, and as which column it is found again. Text from
  * a domain cannot end a cell or a line of a table. */
 #include "schema/column.h"
-#include "schema/field_text.h"
 #include "schema/schema.h"
 
 static void add_cell(struct buf *out, struct slice text)
@@ -35,12 +34,12 @@ static void begin_part(struct buf *out, size_t from)
 static void add_bounds(struct buf *out, const struct event_field *field)
 {
     if (field->min.is_set && field->max.is_set) {
-        field_text_add_bound(out, field, &field->min);
+        event_bound_add(out, field, &field->min);
         buf_add_text(out, " to ");
-        field_text_add_bound(out, field, &field->max);
+        event_bound_add(out, field, &field->max);
     } else {
         buf_add_text(out, field->min.is_set ? "at least " : "at most ");
-        field_text_add_bound(out, field, field->min.is_set ? &field->min : &field->max);
+        event_bound_add(out, field, field->min.is_set ? &field->min : &field->max);
     }
     buf_add_text(out, field->kind == EVENT_TEXT ? " characters" : "");
 }

@@ -2,7 +2,6 @@
  * formats, values, patterns, fields that nobody declared. `rules` are expressions, and stand in the comment. Null is
  * taken where the field may be missing. */
 #include "base/json_text.h"
-#include "schema/field_text.h"
 #include "schema/schema.h"
 
 #define DRAFT "https://json-schema.org/draft/2020-12/schema"
@@ -59,7 +58,7 @@ static void add_bound(struct buf *out, const char *name, const struct event_fiel
     if (!bound->is_set)
         return;
     json_add_key(out, name);
-    field_text_add_bound(out, field, bound);
+    event_bound_add(out, field, bound);
 }
 
 static void add_bounds(struct buf *out, const struct event_field *field)

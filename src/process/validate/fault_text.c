@@ -1,7 +1,6 @@
 #include "process/validate/fault_text.h"
 
 #include "base/json_text.h"
-#include "base/timestamp.h"
 
 #define SHOWN_BYTES_MAX 80 /* of a value */
 #define CHOICES_SHOWN_MAX 12
@@ -40,39 +39,13 @@ static void add_value(const struct fault_case *fault, struct buf *out)
         buf_add_format(out, "… (%zu bytes)", text.n);
 }
 
-static void add_bound(const struct event_field *field, const struct event_bound *bound, struct buf *out)
-{
-    char time[TIMESTAMP_TEXT_BYTES];
-    uint64_t cents = bound->whole < 0 ? 0 - (uint64_t)bound->whole : (uint64_t)bound->whole;
-    switch (field->kind) {
-    case EVENT_FLOAT:
-        json_add_number(out, bound->number);
-        return;
-    case EVENT_MONEY:
-        buf_add_format(out, "%s%lu.%02u", bound->whole < 0 ? "-" : "", cents / 100, (unsigned)(cents % 100));
-        return;
-    case EVENT_TIMESTAMP:
-        timestamp_format(bound->whole, time);
-        buf_add(out, time, sizeof time);
-        return;
-    case EVENT_TEXT:
-    case EVENT_INTEGER:
-    case EVENT_BOOLEAN:
-    case EVENT_KINDS:
-        break;
-    }
-    buf_add_format(out, "%ld", bound->whole);
-}
-
 static void add_range(const struct event_field *field, struct buf *out)
 {
     buf_add_text(out, field->min.is_set && field->max.is_set ? "" : field->min.is_set ? "at least " : "at most ");
-    if (field->min.is_set)
-        add_bound(field, &field->min, out);
+    event_bound_add(out, field, &field->min);
     if (field->min.is_set && field->max.is_set)
         buf_add_text(out, " to ");
-    if (field->max.is_set)
-        add_bound(field, &field->max, out);
+    event_bound_add(out, field, &field->max);
     buf_add_text(out, field->kind == EVENT_TEXT ? " characters" : "");
 }
 

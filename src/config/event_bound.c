@@ -1,7 +1,8 @@
-#include "schema/field_text.h"
+#include "config/event_type.h"
 
 #include <inttypes.h>
 
+#include "base/buf.h"
 #include "base/json_text.h"
 #include "base/timestamp.h"
 
@@ -14,7 +15,7 @@ static void add_amount(struct buf *out, int64_t cents)
         buf_add_format(out, ".%02u", (unsigned)(size % 100));
 }
 
-void field_text_add_bound(struct buf *out, const struct event_field *field, const struct event_bound *bound)
+void event_bound_add(struct buf *out, const struct event_field *field, const struct event_bound *bound)
 {
     char time[TIMESTAMP_TEXT_BYTES];
     if (!bound->is_set)
