@@ -8,25 +8,26 @@ ALLOWED = {
     "base": {"world"},  # role.c and retry.c: time for their waits
     "world": {"base"},
     "avro": {"base"},
+    "kafka": {"base"},  # what all who speak with brokers share
     "config": {"base", "world", "event", "expr", "script"},
     "event": {"base", "world"},
     "expr": {"base", "world", "event"},
     "script": {"base", "world", "event", "expr"},
     "http": {"base", "world"},
-    "journal": {"base", "world"},
+    "journal": {"base", "world", "kafka"},
     "catalog": {"base", "world", "journal"},  # the journal carries it to other processes
     "olap": {"base", "world", "cli"},
     "ingest": {"base", "world", "event", "http", "journal", "catalog"},
     "process": {"base", "world", "config", "event", "expr", "script", "journal", "catalog"},
     "store": {"base", "world", "event", "journal"},
-    "deliver": {"base", "world", "event", "journal"},
+    "deliver": {"base", "world", "event", "journal", "kafka"},
     "replay": {"base", "world", "config", "event", "catalog", "process", "store"},  # the process folder's stage, run over the past
     "retention": {"base", "world", "catalog", "store"},
     "serve": {"base", "world", "event", "http", "journal", "catalog", "process", "store", "replay"},
     "trial": {"base", "world", "config", "event", "journal", "process"},  # the real stream in virtual time, for `weir test`
     "schema": {"base", "world", "config", "event", "expr", "store"},  # what follows from the event types, as text
     "generate": {"base", "config", "event", "expr"},  # events of a domain's types, for `weir generate`
-    "cli": {"base", "world", "config", "event", "expr", "catalog", "trial", "schema", "avro", "generate"},
+    "cli": {"base", "world", "config", "event", "expr", "catalog", "trial", "schema", "avro", "generate", "kafka"},
     "app": {"base", "world", "config", "event", "expr", "http", "journal", "catalog", "olap", "ingest", "process", "store", "deliver", "replay", "retention", "schema", "serve", "cli"},
 }
 # Of another stage only these headers may be used.

@@ -19,6 +19,7 @@
 #include "cli/source_record.h"
 #include "cli/term.h"
 #include "config/config.h"
+#include "kafka/kafka_kind.h"
 #include "world/world.h"
 
 #define BATCH_RECORDS_MAX 2000
@@ -101,8 +102,7 @@ static void on_error(rd_kafka_t *client, int code, const char *reason, void *sel
 {
     struct source *source = self;
     (void)client;
-    bool refusal = code == RD_KAFKA_RESP_ERR__AUTHENTICATION || code == RD_KAFKA_RESP_ERR__SSL;
-    if (refusal && !source->refused) {
+    if (kafka_is_refusal((rd_kafka_resp_err_t)code) && !source->refused) {
         source->refused = (rd_kafka_resp_err_t)code;
         snprintf(source->refused_text, sizeof source->refused_text, "%s", reason);
     }

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "deliver/target_kafka.h"
+#include "kafka/kafka_offsets.h"
 
 /* Asks for all topics: asking for one makes it, where brokers are set so. */
 enum status kafka_target_find_topic(struct kafka_target *target, struct error *err)
@@ -76,32 +77,15 @@ static rd_kafka_resp_err_t ask(struct kafka_target *target, uint64_t *io_positio
 {
     rd_kafka_topic_partition_list_t *places = rd_kafka_topic_partition_list_new(1);
     rd_kafka_topic_partition_list_add(places, target->options.kafka.topic, 0);
-    rd_kafka_ListConsumerGroupOffsets_t *question = rd_kafka_ListConsumerGroupOffsets_new(target->id, places);
-    rd_kafka_AdminOptions_t *options =
-        rd_kafka_AdminOptions_new(target->producer, RD_KAFKA_ADMIN_OP_LISTCONSUMERGROUPOFFSETS);
-    rd_kafka_error_destroy(rd_kafka_AdminOptions_set_require_stable_offsets(options, 1));
-    rd_kafka_queue_t *queue = rd_kafka_queue_new(target->producer);
-    rd_kafka_ListConsumerGroupOffsets(target->producer, &question, 1, options, queue);
-    rd_kafka_event_t *event = rd_kafka_queue_poll(queue, KAFKA_ASK_MS);
-    rd_kafka_resp_err_t code = event ? rd_kafka_event_error(event) : RD_KAFKA_RESP_ERR__TIMED_OUT;
-    if (!code) {
-        size_t n = 0;
-        const rd_kafka_group_result_t **groups =
-            rd_kafka_ListConsumerGroupOffsets_result_groups(rd_kafka_event_ListConsumerGroupOffsets_result(event), &n);
-        const rd_kafka_error_t *error = n ? rd_kafka_group_result_error(groups[0]) : NULL;
-        const rd_kafka_topic_partition_list_t *offsets = n ? rd_kafka_group_result_partitions(groups[0]) : NULL;
-        code = error ? rd_kafka_error_code(error) : RD_KAFKA_RESP_ERR_NO_ERROR;
-        if (!code && offsets && offsets->cnt == 1) {
-            code = offsets->elems[0].err;
-            if (!code && offsets->elems[0].offset > 0 && (uint64_t)offsets->elems[0].offset > *io_position)
-                *io_position = (uint64_t)offsets->elems[0].offset;
-        }
+    rd_kafka_event_t *event;
+    const rd_kafka_topic_partition_list_t *offsets;
+    rd_kafka_resp_err_t code = kafka_offsets_ask(target->producer, target->id, places, KAFKA_ASK_MS, &event, &offsets);
+    if (!code && offsets && offsets->cnt == 1) {
+        code = offsets->elems[0].err;
+        if (!code && offsets->elems[0].offset > 0 && (uint64_t)offsets->elems[0].offset > *io_position)
+            *io_position = (uint64_t)offsets->elems[0].offset;
     }
     rd_kafka_event_destroy(event);
-    rd_kafka_queue_destroy(queue);
-    rd_kafka_AdminOptions_destroy(options);
-    rd_kafka_ListConsumerGroupOffsets_destroy(question);
-    rd_kafka_topic_partition_list_destroy(places);
     return code == RD_KAFKA_RESP_ERR_GROUP_ID_NOT_FOUND ? RD_KAFKA_RESP_ERR_NO_ERROR : code;
 }
 

@@ -5,6 +5,7 @@
 
 #include "base/log.h"
 #include "deliver/target_kafka.h"
+#include "kafka/kafka_kind.h"
 
 static void on_log(const rd_kafka_t *client, int level, const char *facility, const char *text)
 {
@@ -13,16 +14,10 @@ static void on_log(const rd_kafka_t *client, int level, const char *facility, co
     log_debug("sink.kafka_client", "facility=%s %s", facility, text);
 }
 
-static bool is_refusal(rd_kafka_resp_err_t code)
-{
-    return code == RD_KAFKA_RESP_ERR__AUTHENTICATION || code == RD_KAFKA_RESP_ERR_SASL_AUTHENTICATION_FAILED ||
-           code == RD_KAFKA_RESP_ERR__SSL;
-}
-
 /* A refusal stays: later errors follow from it. */
 static void note_trouble(struct kafka_target *target, rd_kafka_resp_err_t code, const char *text)
 {
-    if (is_refusal(target->trouble) || code == RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN)
+    if (kafka_is_refusal(target->trouble) || code == RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN)
         return;
     target->trouble = code;
     snprintf(target->trouble_text, sizeof target->trouble_text, "%s", text);
@@ -116,53 +111,30 @@ void kafka_target_disconnect(struct kafka_target *target)
 
 static enum status status_of(rd_kafka_resp_err_t code)
 {
-    switch ((int)code) {
-    case RD_KAFKA_RESP_ERR_NO_ERROR:
+    if (code == RD_KAFKA_RESP_ERR_NO_ERROR)
         return OK;
-    case RD_KAFKA_RESP_ERR__SSL:
-    case RD_KAFKA_RESP_ERR__AUTHENTICATION:
-    case RD_KAFKA_RESP_ERR_SASL_AUTHENTICATION_FAILED:
-    case RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED:
-    case RD_KAFKA_RESP_ERR_GROUP_AUTHORIZATION_FAILED:
-    case RD_KAFKA_RESP_ERR_CLUSTER_AUTHORIZATION_FAILED:
-    case RD_KAFKA_RESP_ERR_TRANSACTIONAL_ID_AUTHORIZATION_FAILED:
-    case RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE:
-    case RD_KAFKA_RESP_ERR_POLICY_VIOLATION:
-    case RD_KAFKA_RESP_ERR_INVALID_RECORD: /* a compacted topic wants keys, which we have: a broker's own rule */
+    if (code == RD_KAFKA_RESP_ERR_INVALID_RECORD) /* a compacted topic wants keys, which we have: a broker's own rule */
         return ERR_INVALID;
-    default:
-        return ERR_RETRY;
-    }
+    return kafka_is_final(code) ? ERR_INVALID : ERR_RETRY;
 }
+
+static const char *const ADVICE[KAFKA_KINDS] = {
+    [KAFKA_KIND_TLS] = ": check tls_ca (the authority that signed the brokers' certificates) and security",
+    [KAFKA_KIND_PASSWORD] = ": check sasl_mechanism, sasl_user and sasl_password",
+    [KAFKA_KIND_TOPIC_RIGHT] = ": the user needs the rights Describe, Read and Write on the topic",
+    [KAFKA_KIND_GROUP_RIGHT] = ": the user needs the rights Read and Describe on the groups that begin with id_prefix",
+    [KAFKA_KIND_CLUSTER_RIGHT] = ": the user needs the right IdempotentWrite on the cluster",
+    [KAFKA_KIND_TRANSACTION_RIGHT] =
+        ": the user needs the rights Write and Describe on the transactional ids that begin with id_prefix",
+    [KAFKA_KIND_TOO_LARGE] = ": set record_size_max below the topic's max.message.bytes, or raise that",
+    [KAFKA_KIND_REPLACED] = ": this process stood still for long, or another one with the same data delivers, too",
+    [KAFKA_KIND_FEW_COPIES] = ": fewer copies are in sync than the topic's min.insync.replicas: are brokers away?",
+};
 
 static const char *advice(rd_kafka_resp_err_t code)
 {
-    switch ((int)code) {
-    case RD_KAFKA_RESP_ERR__SSL:
-        return ": check tls_ca (the authority that signed the brokers' certificates) and security";
-    case RD_KAFKA_RESP_ERR__AUTHENTICATION:
-    case RD_KAFKA_RESP_ERR_SASL_AUTHENTICATION_FAILED:
-        return ": check sasl_mechanism, sasl_user and sasl_password";
-    case RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED:
-        return ": the user needs the rights Describe, Read and Write on the topic";
-    case RD_KAFKA_RESP_ERR_GROUP_AUTHORIZATION_FAILED:
-        return ": the user needs the rights Read and Describe on the groups that begin with id_prefix";
-    case RD_KAFKA_RESP_ERR_CLUSTER_AUTHORIZATION_FAILED:
-        return ": the user needs the right IdempotentWrite on the cluster";
-    case RD_KAFKA_RESP_ERR_TRANSACTIONAL_ID_AUTHORIZATION_FAILED:
-        return ": the user needs the rights Write and Describe on the transactional ids that begin with id_prefix";
-    case RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE:
-        return ": set record_size_max below the topic's max.message.bytes, or raise that";
-    case RD_KAFKA_RESP_ERR__FENCED:
-    case RD_KAFKA_RESP_ERR_PRODUCER_FENCED:
-    case RD_KAFKA_RESP_ERR_INVALID_PRODUCER_EPOCH:
-        return ": this process stood still for long, or another one with the same data delivers, too";
-    case RD_KAFKA_RESP_ERR_NOT_ENOUGH_REPLICAS:
-    case RD_KAFKA_RESP_ERR_NOT_ENOUGH_REPLICAS_AFTER_APPEND:
-        return ": fewer copies are in sync than the topic's min.insync.replicas: are brokers away?";
-    default:
-        return "";
-    }
+    const char *text = ADVICE[kafka_kind_of(code)];
+    return text ? text : "";
 }
 
 enum status kafka_target_error(const struct kafka_target *target, struct error *err, rd_kafka_resp_err_t code,
@@ -202,7 +174,7 @@ enum status kafka_target_insist(struct kafka_target *target, rd_kafka_error_t *(
         if (error)
             rd_kafka_error_destroy(error);
         error = call(target->producer, KAFKA_SLICE_MS);
-        if (!error || !rd_kafka_error_is_retriable(error) || is_refusal(target->trouble))
+        if (!error || !rd_kafka_error_is_retriable(error) || kafka_is_refusal(target->trouble))
             break;
         if (atomic_load(target->options.stopping)) {
             rd_kafka_error_destroy(error);

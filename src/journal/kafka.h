@@ -129,7 +129,6 @@ MUST_CHECK enum status kafka_client_new(struct kafka *kafka, rd_kafka_type_t typ
 typedef void kafka_rebalance(rd_kafka_t *, rd_kafka_resp_err_t, rd_kafka_topic_partition_list_t *, void *);
 MUST_CHECK enum status kafka_client_of_group(struct kafka *kafka, const struct kafka_setting *settings,
                                              kafka_rebalance *rebalance, rd_kafka_t **out, struct error *err);
-bool kafka_is_refusal(rd_kafka_resp_err_t code);
 /* What the program can do next after librdkafka's code. */
 enum status kafka_status(rd_kafka_resp_err_t code);
 /* error_set with kafka_status and librdkafka's words, and what to do. */

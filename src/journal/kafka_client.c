@@ -6,6 +6,7 @@
 
 #include "base/log.h"
 #include "journal/kafka.h"
+#include "kafka/kafka_kind.h"
 
 static void on_log(const rd_kafka_t *client, int level, const char *facility, const char *text)
 {
@@ -14,13 +15,6 @@ static void on_log(const rd_kafka_t *client, int level, const char *facility, co
         log_warn("kafka.client", "facility=%s %s", facility, text);
     else
         log_debug("kafka.client", "facility=%s %s", facility, text);
-}
-
-/* A password or a certificate that the brokers, or we, do not take: waiting does not help. */
-bool kafka_is_refusal(rd_kafka_resp_err_t code)
-{
-    return code == RD_KAFKA_RESP_ERR__AUTHENTICATION || code == RD_KAFKA_RESP_ERR_SASL_AUTHENTICATION_FAILED ||
-           code == RD_KAFKA_RESP_ERR__SSL;
 }
 
 /* Connections that come and go are logged above; who waits for an answer gets its own error. */
@@ -146,59 +140,38 @@ enum status kafka_status(rd_kafka_resp_err_t code)
         return OK;
     case RD_KAFKA_RESP_ERR__QUEUE_FULL:
         return ERR_FULL;
-    case RD_KAFKA_RESP_ERR__FENCED:
-    case RD_KAFKA_RESP_ERR_PRODUCER_FENCED:
-    case RD_KAFKA_RESP_ERR_INVALID_PRODUCER_EPOCH:
-        return ERR_CLOSED;
-    case RD_KAFKA_RESP_ERR__SSL:
-    case RD_KAFKA_RESP_ERR__AUTHENTICATION:
-    case RD_KAFKA_RESP_ERR_SASL_AUTHENTICATION_FAILED:
-    case RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED:
-    case RD_KAFKA_RESP_ERR_GROUP_AUTHORIZATION_FAILED:
-    case RD_KAFKA_RESP_ERR_CLUSTER_AUTHORIZATION_FAILED:
-    case RD_KAFKA_RESP_ERR_TRANSACTIONAL_ID_AUTHORIZATION_FAILED:
-    case RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE:
-    case RD_KAFKA_RESP_ERR_POLICY_VIOLATION:
     case RD_KAFKA_RESP_ERR_INVALID_REPLICATION_FACTOR:
         return ERR_INVALID;
     case RD_KAFKA_RESP_ERR_OFFSET_OUT_OF_RANGE:
     case RD_KAFKA_RESP_ERR__AUTO_OFFSET_RESET:
         return ERR_NOT_FOUND;
     default:
-        return ERR_RETRY;
+        return kafka_kind_of(code) == KAFKA_KIND_REPLACED ? ERR_CLOSED : kafka_is_final(code) ? ERR_INVALID : ERR_RETRY;
     }
 }
 
+static const char *const ADVICE[KAFKA_KINDS] = {
+    [KAFKA_KIND_TLS] = ": check kafka.tls_ca (the authority that signed the brokers' certificates) and kafka.security",
+    [KAFKA_KIND_PASSWORD] = ": check kafka.sasl_mechanism, kafka.sasl_user and kafka.sasl_password",
+    [KAFKA_KIND_TOPIC_RIGHT] =
+        ": the user needs Describe on the topic, and Read, Write or Create for this (docs/kafka.md, Rights)",
+    [KAFKA_KIND_GROUP_RIGHT] = ": the user needs the right Read on the groups kafka.prefix.* (weir ingest: Describe on "
+                               "kafka.prefix.reader)",
+    [KAFKA_KIND_CLUSTER_RIGHT] = ": the user needs the rights Create and IdempotentWrite on the cluster",
+    [KAFKA_KIND_TRANSACTION_RIGHT] =
+        ": the user needs the right Write on the transactional ids kafka.prefix.* (weir ingest: on "
+        "kafka.prefix.start.ingest)",
+    [KAFKA_KIND_REPLACED] = ": another process has taken this partition over",
+    [KAFKA_KIND_FEW_COPIES] =
+        ": fewer copies are in sync than the topic's min.insync.replicas (kafka.min_insync): are brokers away?",
+};
+
 static const char *advice(rd_kafka_resp_err_t code)
 {
-    switch ((int)code) {
-    case RD_KAFKA_RESP_ERR__SSL:
-        return ": check kafka.tls_ca (the authority that signed the brokers' certificates) and kafka.security";
-    case RD_KAFKA_RESP_ERR__AUTHENTICATION:
-    case RD_KAFKA_RESP_ERR_SASL_AUTHENTICATION_FAILED:
-        return ": check kafka.sasl_mechanism, kafka.sasl_user and kafka.sasl_password";
-    case RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED:
-        return ": the user needs Describe on the topic, and Read, Write or Create for this (docs/kafka.md, Rights)";
-    case RD_KAFKA_RESP_ERR_GROUP_AUTHORIZATION_FAILED:
-        return ": the user needs the right Read on the groups kafka.prefix.* (weir ingest: Describe on "
-               "kafka.prefix.reader)";
-    case RD_KAFKA_RESP_ERR_CLUSTER_AUTHORIZATION_FAILED:
-        return ": the user needs the rights Create and IdempotentWrite on the cluster";
-    case RD_KAFKA_RESP_ERR_TRANSACTIONAL_ID_AUTHORIZATION_FAILED:
-        return ": the user needs the right Write on the transactional ids kafka.prefix.* (weir ingest: on "
-               "kafka.prefix.start.ingest)";
-    case RD_KAFKA_RESP_ERR__FENCED:
-    case RD_KAFKA_RESP_ERR_PRODUCER_FENCED:
-    case RD_KAFKA_RESP_ERR_INVALID_PRODUCER_EPOCH:
-        return ": another process has taken this partition over";
-    case RD_KAFKA_RESP_ERR_NOT_ENOUGH_REPLICAS:
-    case RD_KAFKA_RESP_ERR_NOT_ENOUGH_REPLICAS_AFTER_APPEND:
-        return ": fewer copies are in sync than the topic's min.insync.replicas (kafka.min_insync): are brokers away?";
-    case RD_KAFKA_RESP_ERR_INVALID_REPLICATION_FACTOR:
+    const char *text = ADVICE[kafka_kind_of(code)];
+    if (code == RD_KAFKA_RESP_ERR_INVALID_REPLICATION_FACTOR)
         return ": there are fewer brokers than kafka.replication";
-    default:
-        return "";
-    }
+    return text ? text : "";
 }
 
 enum status kafka_error(struct error *err, rd_kafka_resp_err_t code, const char *format, ...)

@@ -7,6 +7,7 @@
 
 #include "base/log.h"
 #include "journal/kafka.h"
+#include "kafka/kafka_kind.h"
 #include "world/world.h"
 
 #define LOOK_MS 200 /* between two looks whether a new topic is known everywhere */
