@@ -194,6 +194,8 @@ static const char *wrong_with(const struct generate_options *options)
     if (options->domain && (options->growth != 0 || options->surge > 0 || options->faults > 0))
         return "--growth, --surge and --faults are of the shop that is built in; with --domain say --bad, --late, "
                "--duplicates";
+    if (!options->domain && options->rate + options->surge > SYNTH_RATE_MAX)
+        return "the shop that is built in has room for a --rate (with --surge) of 100,000; --domain NAME takes more";
     if (!options->domain && (options->bad > 0 || options->late > 0 || options->duplicates > 0))
         return "--bad, --late and --duplicates want --domain NAME";
     if (!options->domain && (options->output || options->url))

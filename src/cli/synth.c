@@ -3,13 +3,14 @@
  * Visitors are drawn from a Zipf-like law, so that a few come often and most once; what a visitor is (device, country,
  * language, whether they have an account) is a hash of their number, so nothing needs to be remembered about them. Only
  * integer and exactly specified double operations decide what is written, and log/exp enter rounded to whole
- * milliseconds. */
+ * milliseconds, or to whole nanoseconds where several sessions are born in one. */
 #include <math.h>
 #include <stdlib.h>
 
 #include "cli/synth_parts.h"
 
-#define SESSIONS_MAX 200000
+#define SESSIONS_MAX 2000000 /* of SYNTH_RATE_MAX; the memory is taken as they come */
+#define FINE_MS 100          /* a mean below it wants more than whole milliseconds */
 #define WEEK_MS 604800e3
 #define SURGE_MS 10800e3
 /* Mean events of a session under the chain below, measured over a million sessions (weir generate --events 1000000). */
@@ -56,9 +57,22 @@ uint32_t synth_below(struct synth *synth, uint32_t n)
     return (uint32_t)((synth_random(synth) >> 32) * n >> 32);
 }
 
-static int64_t exponential_ms(struct synth *synth, double mean_ms)
+/* Whole ones of the mean's unit. */
+static int64_t exponential(struct synth *synth, double mean)
 {
-    return (int64_t)llround(-log1p(-uniform(synth)) * mean_ms);
+    return (int64_t)llround(-log1p(-uniform(synth)) * mean);
+}
+
+/* Until the next birth. Rounded to whole milliseconds a mean of a fraction of one would be none at all. */
+static void pass(struct synth *synth, double mean_ms)
+{
+    if (mean_ms >= FINE_MS) {
+        synth->next_birth_ms += exponential(synth, mean_ms);
+        return;
+    }
+    synth->birth_rest_ns += exponential(synth, mean_ms * 1e6);
+    synth->next_birth_ms += synth->birth_rest_ns / 1000000;
+    synth->birth_rest_ns %= 1000000;
 }
 
 static double rhythm(const struct synth *synth, int64_t at_ms)
@@ -156,7 +170,7 @@ static void give_birth(struct synth *synth)
 {
     int64_t now = synth->next_birth_ms;
     double usual = usual_rate(synth, now), surge = surge_rate(synth, now);
-    synth->next_birth_ms += exponential_ms(synth, EVENTS_PER_SESSION * 1000 / (usual + surge));
+    pass(synth, EVENTS_PER_SESSION * 1000 / (usual + surge));
     if (synth->open == SESSIONS_MAX)
         return; /* more people than the shop holds: they leave at the door */
     /* u³ makes the first visitors frequent ones: half of all sessions come from an eighth of the people. */
@@ -269,7 +283,7 @@ bool synth_next(struct synth *synth, struct buf *out, int64_t *out_timestamp_ms)
     synth_write(synth, out, session);
     session->steps += session->steps < 250;
     if (walk(synth, session))
-        session->next_ms += 800 + exponential_ms(synth, session->action == ACT_VIEW ? 24000 : 6000);
+        session->next_ms += 800 + exponential(synth, session->action == ACT_VIEW ? 24000 : 6000);
     else
         *session = synth->heap[--synth->open];
     heap_sink(synth);

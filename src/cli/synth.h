@@ -8,6 +8,8 @@
 
 struct synth;
 
+#define SYNTH_RATE_MAX 100000 /* events a second: more people than the shop holds are turned away */
+
 struct synth_options {
     uint64_t seed;
     const char *customer_id;   /* "" leaves it out: the key says it */

@@ -33,7 +33,7 @@ struct synth {
     uint64_t state[4];
     struct session *heap;
     size_t open;
-    int64_t next_birth_ms;
+    int64_t next_birth_ms, birth_rest_ns;
 };
 
 /* Campaigns: 0 is none; the last one is the surge's. */

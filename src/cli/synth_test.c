@@ -83,6 +83,18 @@ static void test_a_surge_lifts_the_last_hours_alone(void **state)
     assert_int_equal(count(&options, START_MS, START_MS + DAY_MS, NULL), day);
 }
 
+/* Where many sessions are born within a millisecond, time goes by all the same. */
+static void test_a_high_rate_gives_as_many_sessions_as_asked(void **state)
+{
+    (void)state;
+    struct synth_options options = shop(0);
+    options.events_per_s = SYNTH_RATE_MAX;
+    options.flat = true;
+    options.end_ms = START_MS + 1000;
+    int64_t landed = count(&options, START_MS, options.end_ms, NULL); /* hardly anyone has looked further by then */
+    assert_true(landed > SYNTH_RATE_MAX / 10 && landed < SYNTH_RATE_MAX / 8);
+}
+
 static void test_faults_break_or_repeat_about_as_many_as_asked(void **state)
 {
     (void)state;
@@ -113,6 +125,7 @@ int main(void)
         cmocka_unit_test(test_the_same_options_give_the_same_bytes_and_another_seed_others),
         cmocka_unit_test(test_growth_makes_the_last_week_larger_than_the_first),
         cmocka_unit_test(test_a_surge_lifts_the_last_hours_alone),
+        cmocka_unit_test(test_a_high_rate_gives_as_many_sessions_as_asked),
         cmocka_unit_test(test_faults_break_or_repeat_about_as_many_as_asked),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
