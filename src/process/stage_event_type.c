@@ -3,6 +3,7 @@
  * is looked at only when something is wrong. */
 #include "process/stage_event_type.h"
 
+#include <sodium.h>
 #include <stdlib.h>
 
 #include "base/json_scan.h"
@@ -195,7 +196,7 @@ static bool is_released(struct stage_event_type *stage, const struct event *even
     if (!json_find(event->context, RELEASED_KEY, &found) || found.n != sizeof token + 2)
         return false;
     pii_release(stage->pii, event->customer_id, event->event_id, token);
-    return memcmp(found.p + 1, token, sizeof token) == 0;
+    return sodium_memcmp(found.p + 1, token, sizeof token) == 0;
 }
 
 /* False: the event is dead. */
@@ -311,7 +312,8 @@ static bool add_default(struct stage_event_type *stage, const struct judging *ju
            add_cents(stage, judging, i, expr_cents(value_from_decimal(field->default_value)));
 }
 
-/* What cannot be hashed goes away: nothing of a person stays as it was. False: no room. */
+/* What cannot be hashed goes away: nothing of a person stays as it was. A null stays, but not what stands behind it
+ * under the same name. False: no room. */
 static bool hide(struct stage_event_type *stage, const struct judging *judging, const struct event_field *field,
                  struct value value)
 {
@@ -320,6 +322,10 @@ static bool hide(struct stage_event_type *stage, const struct judging *judging, 
     const struct pii_place place = { event->customer_id, event->event_id, field->name };
     struct arena *arena = judging->batch->arena;
     struct slice hidden;
+    if (value_is_missing(value)) {
+        amend_set(&stage->properties, field->name, SLICE("null"), true);
+        return true;
+    }
     if (field->pii == EVENT_PII_DROP || value.kind == VALUE_NULL) {
         amend_remove(&stage->properties, field->name);
         return true;
@@ -345,7 +351,7 @@ static bool change_field(struct stage_event_type *stage, const struct judging *j
     if (field->kind == EVENT_MONEY &&
         !add_cents(stage, judging, i, hidden ? value_null(REASON_MISSING) : stage->values[field->cents_place]))
         return false;
-    return !hidden || value_is_missing(value) || hide(stage, judging, field, value);
+    return !hidden || is_absent(value) || hide(stage, judging, field, value);
 }
 
 static bool change_properties(struct stage_event_type *stage, const struct judging *judging)
@@ -361,8 +367,8 @@ static bool change_properties(struct stage_event_type *stage, const struct judgi
         room ? amend_make(&stage->properties, judging->batch->arena, &properties) : AMEND_NO_ROOM;
     if (!refuse_change(judging, result, SLICE("properties")))
         return false;
+    judging->batch->changed[judging->index] |= !slice_equal(properties, event->properties);
     event->properties = properties;
-    judging->batch->changed[judging->index] |= stage->properties.count > 0;
     return true;
 }
 

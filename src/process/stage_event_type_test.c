@@ -312,6 +312,19 @@ static void test_what_is_of_persons_is_hidden(void **state)
     expect_properties("login", "{\"email\":null,\"phone\":null}", "{\"email\":null,\"phone\":null}");
 }
 
+/* The first of two counts, and the second is of a person all the same. */
+static void test_a_null_hides_nothing_that_stands_behind_it(void **state)
+{
+    (void)state;
+    use("  - name: login\n    attributes: [{name: email, pii: hash}, {name: phone, pii: drop}, {name: id, pii: "
+        "encrypt}]\n    metrics: [{name: wage, type: money, pii: hash}]\n");
+    expect_properties("login", "{\"email\":null,\"a\":1,\"em\\u0061il\":\"ann@example.org\"}",
+                      "{\"email\":null,\"a\":1}");
+    expect_properties("login", "{\"phone\":null,\"id\":null,\"phone\":\"555\",\"id\":\"7\"}",
+                      "{\"phone\":null,\"id\":null}");
+    expect_properties("login", "{\"wage\":null,\"wage\":5,\"wage_cents\":null,\"wage_cents\":500}", "{\"wage\":null}");
+}
+
 static void test_messages_never_show_what_is_of_persons(void **state)
 {
     (void)state;
@@ -387,6 +400,7 @@ int main(void)
         TEST(test_a_released_event_passes_and_says_what_is_wrong),
         TEST(test_defaults_are_put_in_behind_the_rules),
         TEST(test_what_is_of_persons_is_hidden),
+        TEST(test_a_null_hides_nothing_that_stands_behind_it),
         TEST(test_messages_never_show_what_is_of_persons),
         TEST(test_encrypted_is_another_text_in_each_event),
         TEST(test_hidden_money_has_no_cents),

@@ -74,6 +74,19 @@ static bool is_json(struct slice text)
     return !walk.bad && json_is_whole(text);
 }
 
+/* A second member of a name, behind the first that counts, would be stored as it came. */
+static bool comes_twice(struct slice properties, const char *name)
+{
+    struct json_walk walk;
+    size_t times = 0;
+    for (json_walk_begin(&walk, properties); json_walk_next(&walk);) {
+        char room[64];
+        struct buf plain = { .p = room, .capacity = sizeof room, .max_bytes = sizeof room };
+        times += json_scan_string(walk.name, &plain) && slice_equal(buf_slice(&plain), slice_from(name));
+    }
+    return times > 1;
+}
+
 static bool is_clear(struct slice properties, const char *name, struct slice text)
 {
     struct slice value;
@@ -110,7 +123,7 @@ static void run(const char *type, struct slice properties)
     for (const char *name = "pqr"; *name; name++) {
         const char field[2] = { *name, '\0' };
         if (json_find(properties, field, &sent) && strcmp(type, "loose") == 0)
-            expect(!is_clear(event->properties, field, sent));
+            expect(!is_clear(event->properties, field, sent) && !comes_twice(event->properties, field));
     }
 }
 
