@@ -1,7 +1,7 @@
-/* How it works: `olap/` keeps a child running. Whenever a child begins to answer (the first time and after each
- * restart) the tables are brought up to date and all tenants are mapped again, as the writer, over HTTP; only then the
- * engine counts as ready. When the catalog holds more tenants than the child has readers, the child is started again
- * with more. */
+/* How it works: `olap/` keeps a child running, or engine_remote.c asks after one that somebody else runs. Whenever a
+ * child begins to answer (the first time and after each restart) the tables are brought up to date and all tenants are
+ * mapped again, as the writer, over HTTP; only then the engine counts as ready. When the catalog holds more tenants
+ * than the child has readers, the child is started again with more. */
 #include "app/engine.h"
 
 #include <stdatomic.h>
@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <sysexits.h>
 
+#include "app/engine_remote.h"
 #include "app/event_views.h"
 #include "base/log.h"
 #include "base/metrics.h"
@@ -22,14 +23,16 @@
 #define ANSWER_BYTES_MAX (4u << 20)
 
 struct engine {
+    const struct settings *settings;
     struct olap_options options;
-    struct olap *olap;
+    struct olap *olap;            /* NULL: it is remote */
+    struct engine_remote *remote; /* NULL: it is our child */
     struct olap_secret secret;
     struct catalog *catalog;
     struct world *world;
     struct store_http *http; /* the main thread's */
     struct gauge *restarts, *up;
-    char data_path[DISK_PATH_MAX], url[64];
+    char data_path[DISK_PATH_MAX], url[sizeof(setting_text)];
     uint64_t prepared_restarts; /* of which child the tables are right; UINT64_MAX: of none */
     struct log_limit prepare_limit, views_limit;
     int64_t not_before_us;
@@ -42,9 +45,11 @@ static enum status open_http(const struct engine *engine, struct store_http **ou
 {
     struct olap_user writer;
     olap_writer(&engine->secret, &writer);
-    struct store_http_options options = {
-        .url = engine->url, .user = writer.name, .password = writer.password, .connect_wait_ms = 2000
-    };
+    struct store_http_options options = { .url = engine->url,
+                                          .user = writer.name,
+                                          .password = writer.password,
+                                          .connect_wait_ms = 2000,
+                                          .tls_ca = engine->settings->engine_tls_ca };
     return store_http_open(&options, out, err);
 }
 
@@ -111,23 +116,20 @@ static uint32_t slots_wanted(struct engine *engine, uint32_t at_least)
     return wanted > at_least ? wanted : at_least;
 }
 
-enum status engine_start(const struct settings *settings, const char *data_path, const struct domain_set *domains,
-                         struct catalog *catalog, struct metrics *metrics, struct world *world, struct engine **out,
-                         int *out_exit_code, struct error *err)
+/* Tables and tenants as they should be. */
+static enum status make_ready(struct engine *engine, struct error *err)
 {
-    struct engine *engine = calloc(1, sizeof *engine);
-    if (!engine)
-        abort();
-    *out_exit_code = EX_UNAVAILABLE;
-    engine->catalog = catalog;
-    engine->domains = domains;
-    engine->world = world;
-    engine->prepared_restarts = UINT64_MAX;
-    engine->up =
-        metrics_gauge(metrics, "engine_up", "1 while the engine's process answers and its tables are right.", "");
-    engine->restarts =
-        metrics_gauge(metrics, "engine_restarts", "How often the engine's process had to be started again.", "");
-    snprintf(engine->data_path, sizeof engine->data_path, "%s/olap", data_path);
+    struct schema_runner runner = { engine->http, run_statement };
+    uint32_t applied = 0;
+    enum status s = schema_migrate(&runner, &applied, err);
+    if (s == OK && applied)
+        log_info("engine.migrated", "versions_applied=%u version=%u", applied, schema_version());
+    return s == OK ? map_all(engine, engine->http, err) : s;
+}
+
+static enum status start_child(struct engine *engine, struct error *err)
+{
+    const struct settings *settings = engine->settings;
     snprintf(engine->url, sizeof engine->url, "http://127.0.0.1:%ld", settings->olap_port);
     engine->options = (struct olap_options){
         .data_dir = engine->data_path,
@@ -137,11 +139,59 @@ enum status engine_start(const struct settings *settings, const char *data_path,
         .reader_slots = slots_wanted(engine, (uint32_t)settings->olap_tenant_slots),
         .no_confine = !settings->olap_confine,
     };
-    enum status s = olap_secret_open(engine->data_path, world, &engine->secret, err);
+    enum status s = olap_secret_open(engine->data_path, engine->world, &engine->secret, err);
     if (s == OK)
         s = open_http(engine, &engine->http, err);
+    return s == OK ? olap_start(&engine->options, engine->world, &engine->olap, err) : s;
+}
+
+/* All that starting again cannot mend is told now. */
+static enum status find_remote(struct engine *engine, int *out_exit_code, struct error *err)
+{
+    struct olap_user writer;
+    const char *password = engine->settings->engine_password;
+    *out_exit_code = EX_CONFIG;
+    if (strlen(password) < ENGINE_PASSWORD_MIN)
+        return error_set(err, ERR_INVALID,
+                         "engine.url is set, and engine.password must be ${secret:NAME}, of %d bytes or more, the same "
+                         "that weir olap there has",
+                         ENGINE_PASSWORD_MIN);
+    snprintf(engine->url, sizeof engine->url, "%s", engine->settings->engine_url);
+    olap_secret_derive(password, &engine->secret);
+    olap_writer(&engine->secret, &writer);
+    const struct engine_remote_options options = { engine->url, engine->settings->engine_tls_ca, writer.name,
+                                                   writer.password };
+    enum status s = open_http(engine, &engine->http, err);
     if (s == OK)
-        s = olap_start(&engine->options, world, &engine->olap, err);
+        s = engine_remote_open(&options, engine->world, &engine->remote, &engine->options.reader_slots, err);
+    if (s == OK)
+        s = make_ready(engine, err);
+    if (s == ERR_RETRY && engine->remote) /* it has gone away again: engine_step goes on */
+        return OK;
+    if (s == ERR_RETRY)
+        *out_exit_code = EX_UNAVAILABLE;
+    return s == OK || !engine->remote ? s : error_wrap(err, s, "prepare the engine at %s", engine->url);
+}
+
+enum status engine_start(const struct settings *settings, const char *data_path, const struct domain_set *domains,
+                         struct catalog *catalog, struct metrics *metrics, struct world *world, struct engine **out,
+                         int *out_exit_code, struct error *err)
+{
+    struct engine *engine = calloc(1, sizeof *engine);
+    if (!engine)
+        abort();
+    *out_exit_code = EX_UNAVAILABLE;
+    engine->settings = settings;
+    engine->catalog = catalog;
+    engine->domains = domains;
+    engine->world = world;
+    engine->prepared_restarts = UINT64_MAX;
+    engine->up =
+        metrics_gauge(metrics, "engine_up", "1 while the engine's process answers and its tables are right.", "");
+    engine->restarts =
+        metrics_gauge(metrics, "engine_restarts", "How often the engine's process had to be started again.", "");
+    snprintf(engine->data_path, sizeof engine->data_path, "%s/olap", data_path);
+    enum status s = settings->engine_url[0] ? find_remote(engine, out_exit_code, err) : start_child(engine, err);
     if (s != OK) {
         engine_stop(engine);
         return s;
@@ -168,12 +218,7 @@ static void follow_domains(struct engine *engine)
 static void prepare(struct engine *engine, uint64_t restarts)
 {
     struct error err;
-    struct schema_runner runner = { engine->http, run_statement };
-    uint32_t applied = 0;
-    enum status s = schema_migrate(&runner, &applied, &err);
-    if (s == OK)
-        s = map_all(engine, engine->http, &err);
-    if (s != OK) {
+    if (make_ready(engine, &err) != OK) {
         int64_t now_us = world_mono_us(engine->world);
         uint64_t skipped;
         if (log_limit_pass(&engine->prepare_limit, now_us, 10000000, &skipped))
@@ -181,30 +226,45 @@ static void prepare(struct engine *engine, uint64_t restarts)
         engine->not_before_us = now_us + 500000;
         return;
     }
-    if (applied)
-        log_info("engine.migrated", "versions_applied=%u version=%u", applied, schema_version());
     follow_domains(engine);
     engine->prepared_restarts = restarts;
     atomic_store(&engine->ready, true);
 }
 
+/* *out_up: it answers. *out_restarts: another number than before: it may have lost what was prepared. */
+static enum status look_after(struct engine *engine, bool *out_up, uint64_t *out_restarts, int64_t *wake_us,
+                              int *out_exit_code, struct error *err)
+{
+    if (engine->remote) {
+        *out_up = engine_remote_step(engine->remote, wake_us);
+        *out_restarts = engine_remote_returns(engine->remote);
+        return OK;
+    }
+    while (olap_step(engine->olap, engine->world, wake_us))
+        *wake_us = INT64_MAX;
+    enum olap_state state = olap_state(engine->olap);
+    *out_up = state == OLAP_READY;
+    *out_restarts = olap_restarts(engine->olap);
+    if (state != OLAP_FAILED)
+        return OK;
+    struct error why;
+    *out_exit_code = olap_failure(engine->olap, &why);
+    return error_set(err, ERR_IO, "%s", why.text);
+}
+
 enum status engine_step(struct engine *engine, int64_t *out_wait_ms, int *out_exit_code, struct error *err)
 {
     int64_t wake_us = INT64_MAX, now_us;
-    while (olap_step(engine->olap, engine->world, &wake_us))
-        wake_us = INT64_MAX;
-    enum olap_state state = olap_state(engine->olap);
-    uint64_t restarts = olap_restarts(engine->olap);
+    bool up = false;
+    uint64_t restarts = 0;
+    enum status s = look_after(engine, &up, &restarts, &wake_us, out_exit_code, err);
+    if (s != OK)
+        return s;
     gauge_set(engine->restarts, (double)restarts);
-    if (state == OLAP_FAILED) {
-        struct error why;
-        *out_exit_code = olap_failure(engine->olap, &why);
-        return error_set(err, ERR_IO, "%s", why.text);
-    }
-    if (state != OLAP_READY || engine->prepared_restarts != restarts)
+    if (!up || engine->prepared_restarts != restarts)
         atomic_store(&engine->ready, false);
     now_us = world_mono_us(engine->world);
-    if (state == OLAP_READY && engine->prepared_restarts != restarts && now_us >= engine->not_before_us)
+    if (up && engine->prepared_restarts != restarts && now_us >= engine->not_before_us)
         prepare(engine, restarts);
     else if (engine_is_ready(engine) && engine->views_are_stale && now_us >= engine->not_before_us)
         follow_domains(engine);
@@ -230,7 +290,8 @@ void engine_use_domains(struct engine *engine, const struct domain_set *domains)
 
 void engine_give_way(struct engine *engine, int nice)
 {
-    olap_give_way(engine->olap, engine_is_ready(engine) ? nice : 0);
+    if (engine->olap) /* one that is remote is not ours to hold back */
+        olap_give_way(engine->olap, engine_is_ready(engine) ? nice : 0);
 }
 
 const char *engine_url(const struct engine *engine)
@@ -255,9 +316,9 @@ enum status engine_map_tenant(struct engine *engine, const struct tenant *tenant
     if (!engine_is_ready(engine))
         return error_set(err, ERR_RETRY, "the engine is away");
     if (tenant->olap_slot > engine->options.reader_slots)
-        return error_set(err, ERR_RETRY,
-                         "all %u engine users are taken: restart weir, it makes more (olap.tenant_slots)",
-                         engine->options.reader_slots);
+        return error_set(err, ERR_RETRY, "all %u engine users are taken: %s", engine->options.reader_slots,
+                         engine->remote ? "raise olap.tenant_slots and restart weir olap, then this weir"
+                                        : "restart weir, it makes more (olap.tenant_slots)");
     olap_reader(&engine->secret, tenant->olap_slot, &user);
     struct schema_reader reader = { slice_from(user.name), slice_from(tenant->id) };
     struct buf sql;
@@ -277,6 +338,7 @@ void engine_stop(struct engine *engine)
     if (!engine)
         return;
     olap_stop(engine->olap);
+    engine_remote_close(engine->remote);
     store_http_close(engine->http);
     free(engine);
 }

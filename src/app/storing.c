@@ -80,6 +80,7 @@ static enum status start_replayer(struct storing *storing, int *exit_code, struc
                                         .engine_url = engine_url(storing->engine),
                                         .user = writer.name,
                                         .password = writer.password,
+                                        .engine_tls_ca = storing->options.settings->engine_tls_ca,
                                         .scratch_path = storing->replay_path,
                                         .kv_pool = storing->options.kv_pool };
     storing->replayer = replayer_new(&options, storing->world);
@@ -108,6 +109,7 @@ static enum status start_retention(struct storing *storing, int *exit_code, stru
                                                .engine_url = engine_url(storing->engine),
                                                .user = writer.name,
                                                .password = writer.password,
+                                               .engine_tls_ca = settings->engine_tls_ca,
                                                .days = (int32_t)settings->retention_days,
                                                .spare_ms = retention_spare_ms(storing->options.domains),
                                                .every_ms = settings->retention_every_ms };
@@ -125,6 +127,7 @@ static enum status open_serve(struct storing *storing, int *exit_code, struct er
     struct ingest *ingest = storing->options.ingest;
     parts_serve_options(settings, storing->token_path, &options);
     options.engine_url = engine_url(storing->engine);
+    options.engine_tls_ca = settings->engine_tls_ca;
     options.engine_is_ready = hook_engine_is_ready;
     options.reader = hook_reader;
     options.map_tenant = hook_map_tenant;
@@ -183,6 +186,7 @@ static enum status open_store(struct storing *storing, struct store **out, struc
                                      .database = "weir",
                                      .user = writer.name,
                                      .password = writer.password,
+                                     .tls_ca = storing->options.settings->engine_tls_ca,
                                      .connect_wait_ms = 2000,
                                      .insert_wait_ms = 60000 };
     return store_clickhouse.open(&options, storing->world, out, err);

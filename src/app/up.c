@@ -129,16 +129,6 @@ static void take_ports(const struct up_options *options, struct settings *settin
         settings->process_port = options->port;
 }
 
-static void set_up_log(const struct config *config)
-{
-    const struct settings *settings = &config->settings;
-    static const char *const LEVELS[] = { "debug", "info", "warn", "error" };
-    for (size_t i = 0; i < COUNT_OF(LEVELS); i++)
-        if (strcmp(settings->log_level, LEVELS[i]) == 0)
-            log_set_level((enum log_level)i);
-    log_set_json(strcmp(settings->log_format, "json") == 0);
-}
-
 /* Connections and segments are files: as many as the system lets us have. */
 static void raise_file_limit(void)
 {
@@ -179,7 +169,7 @@ static int look_after(const char *command, struct app *app, struct reload *reloa
         if (reload_asked && !app_is_changing(app)) {
             reload_asked = false;
             reload_now(reload, app);
-            set_up_log(reload->live);
+            log_set(reload->live->settings.log_level, reload->live->settings.log_format);
         }
     }
 }
@@ -202,7 +192,7 @@ static int run(const struct role_command *what, int argc, char **argv)
     struct reload reload;
     reload_init(&reload, &request, &config, domains);
     take_ports(&options, &config.settings);
-    set_up_log(&config);
+    log_set(config.settings.log_level, config.settings.log_format);
     raise_file_limit();
     /* Before any thread is made, so that only this one takes them. */
     sigset_t signals;

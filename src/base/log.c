@@ -23,6 +23,15 @@ void log_set_json(bool json)
     atomic_store(&as_json, json);
 }
 
+void log_set(const char *level, const char *format)
+{
+    static const char *const LEVELS[] = { "debug", "info", "warn", "error" };
+    for (size_t i = 0; i < COUNT_OF(LEVELS); i++)
+        if (strcmp(level, LEVELS[i]) == 0)
+            log_set_level((enum log_level)i);
+    log_set_json(strcmp(format, "json") == 0);
+}
+
 /* Quotes what would break a line of JSON; the text is ours, so dropping control bytes loses nothing. */
 static void json_escape(char *to, size_t size, const char *from)
 {

@@ -9,6 +9,8 @@ enum log_level { LOG_DEBUG, LOG_INFO, LOG_WARN, LOG_ERROR };
 
 void log_set_level(enum log_level level);
 void log_set_json(bool json); /* one JSON object a line, for collectors */
+/* Both by the words of the settings: "debug" … "error", "text" or "json". */
+void log_set(const char *level, const char *format);
 PRINTF_LIKE(3, 4) void log_line(enum log_level level, const char *name, const char *format, ...);
 
 #define log_debug(name, ...) log_line(LOG_DEBUG, name, __VA_ARGS__)

@@ -29,6 +29,7 @@ int command_olap(int argc, char **argv);
     ROW("ingest", command_ingest, "take events in, as a process of its own")             \
     ROW("process", command_process, "process events, as a process of its own")           \
     ROW("serve", command_serve, "store and answer, as a process of its own")             \
+    ROW("olap", command_olap, "the engine, as a process of its own")                     \
     ROW("send", command_send, "send events from files through HTTP")                     \
     ROW("source", command_source, "read events from foreign Kafka topics")               \
     ROW("generate", command_generate, "make believable events")                          \
@@ -41,6 +42,5 @@ int command_olap(int argc, char **argv);
     ROW("top", command_top, "watch events arrive, live")                                 \
     ROW("tenant", command_tenant, "tenants, their keys, quotas and retention")           \
     ROW("completion", command_completion, "print the completion script for bash or zsh") \
-    HIDDEN("olap", command_olap, "the engine's process; `weir up` starts it")            \
     /* end of the table */
 // clang-format on

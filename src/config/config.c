@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "config/engine_check.h"
 #include "config/yaml.h"
 
 #include "world/disk.h"
@@ -412,6 +413,8 @@ enum status config_load(const struct config_request *request, struct world *worl
     enum status s = load_layers(request, world, layers, out, problems, err);
     for (size_t i = 0; i < COUNT_OF(layers); i++)
         free(layers[i].text);
+    if (s == OK)
+        engine_check(out, problems);
     size_t count = problems->count - before;
     if (s == OK && count)
         return error_set(err, ERR_INVALID, "%zu mistake%s in the configuration", count, count == 1 ? "" : "s");

@@ -179,6 +179,17 @@ static const struct option ROWS[] = {
     TEXT("secrets.vault.ca", secrets_vault_ca, "",
          "PEM file of the authority that signed Vault's certificate; empty: the system's."),
 
+    TEXT("engine.url", engine_url, "",
+         "Engine that another process runs (weir olap), http://HOST:PORT or https://…; empty: one of weir's own, its "
+         "child."),
+    SECRET("engine.password", engine_password,
+           "What weir olap and those who use it have in common: ${secret:NAME}, 16 bytes or more. All passwords at the "
+           "engine follow from it."),
+    TEXT("engine.tls_ca", engine_tls_ca, "",
+         "PEM file of the authority that signed the certificate of engine.url; empty: the system's."),
+    BOOLEAN("engine.allow_plain_http", engine_allow_plain_http, "false",
+            "Lets engine.url be http:// on another machine: events and passwords then cross the network readable."),
+
     TEXT("olap.library", olap_library, "", "The engine's library; empty: where `make setup` put it."),
     INTEGER("olap.port", olap_port, "8123", 0, 65535, "Loopback port of the engine's ClickHouse HTTP."),
     BYTES("olap.memory", olap_memory_bytes, "4 GiB", 256 * MIB, 1024 * TIB, "Most memory that the engine may use."),

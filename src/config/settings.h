@@ -58,6 +58,9 @@ struct settings {
     setting_text secrets_vault_url, secrets_vault_mount, secrets_vault_path, secrets_vault_token_file,
         secrets_vault_namespace, secrets_vault_ca;
 
+    setting_text engine_url, engine_password, engine_tls_ca;
+    bool engine_allow_plain_http;
+
     setting_text olap_library, olap_user;
     int64_t olap_port, olap_memory_bytes, olap_tenant_slots;
     bool olap_confine;

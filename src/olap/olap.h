@@ -55,5 +55,5 @@ void olap_stop(struct olap *olap);
  * the working directory or above the binary, else /usr/lib/weir/libchdb.so. */
 MUST_CHECK enum status olap_find_library(const char *given, char out[OLAP_PATH_MAX], struct error *err);
 
-/* `weir olap …`: the child itself. Returns a sysexits code. */
-int command_olap(int argc, char **argv);
+/* `weir olap --port …`: the child itself. Returns a sysexits code. */
+int olap_child(int argc, char **argv);

@@ -337,7 +337,7 @@ static int run(struct child *child, const char *library, struct error *err)
     return serve(child, err);
 }
 
-int command_olap(int argc, char **argv)
+int olap_child(int argc, char **argv)
 {
     struct child child = {
         .memory_mb = OLAP_MEMORY_MB_DEFAULT, .slots = OLAP_SLOTS_DEFAULT, .parent_fd = -1, .confine = true

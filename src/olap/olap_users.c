@@ -78,6 +78,33 @@ enum status olap_secret_open(const char *data_dir, struct world *world, struct o
     return error_set(err, ERR_IO, "%s vanishes as soon as it is made", path);
 }
 
+void olap_secret_derive(const char *password, struct olap_secret *out)
+{
+    static const unsigned char PURPOSE[OLAP_SECRET_BYTES] = "weir: the engine's users, first"; /* not secret */
+    crypto_auth_hmacsha256(out->bytes, (const unsigned char *)password, strlen(password), PURPOSE);
+}
+
+enum status olap_secret_put(const char *data_dir, const struct olap_secret *secret, struct world *world,
+                            struct error *err)
+{
+    char path[1060];
+    struct olap_secret there;
+    enum status s = olap_secret_open(data_dir, world, &there, err); /* makes the directory, and a file of mode 0600 */
+    bool same = s == OK && memcmp(there.bytes, secret->bytes, sizeof there.bytes) == 0;
+    sodium_memzero(&there, sizeof there);
+    if (s != OK || same)
+        return s;
+    snprintf(path, sizeof path, "%s/secret", data_dir);
+    int fd = open(path, O_WRONLY | O_CLOEXEC);
+    if (fd < 0)
+        return error_errno(err, ERR_IO, errno, "open %s", path);
+    bool written = pwrite(fd, secret->bytes, sizeof secret->bytes, 0) == (ssize_t)sizeof secret->bytes &&
+                   fsync(fd) == 0; /* what a cut leaves half written is written again by the next start */
+    int reason = errno;
+    close(fd);
+    return written ? OK : error_errno(err, status_from_errno(reason), reason, "write %s", path);
+}
+
 static void user_fill(const struct olap_secret *secret, struct olap_user *out)
 {
     unsigned char mac[crypto_auth_hmacsha256_BYTES];

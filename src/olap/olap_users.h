@@ -24,6 +24,11 @@ struct olap_user {
  * ERR_CORRUPT: it has not exactly 32 bytes. */
 MUST_CHECK enum status olap_secret_open(const char *data_dir, struct world *world, struct olap_secret *out,
                                         struct error *err);
+/* What follows from a password that parent and child have been told (engine.password), instead of a file. */
+void olap_secret_derive(const char *password, struct olap_secret *out);
+/* data_dir/secret, which the child reads, becomes this one. */
+MUST_CHECK enum status olap_secret_put(const char *data_dir, const struct olap_secret *secret, struct world *world,
+                                       struct error *err);
 void olap_writer(const struct olap_secret *secret, struct olap_user *out);
 void olap_reader(const struct olap_secret *secret, uint32_t slot, struct olap_user *out);
 

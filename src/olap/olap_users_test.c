@@ -1,6 +1,13 @@
 #include "olap/olap_users.h"
 
+#include <sodium.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
 #include "base/test.h"
+#include "world/world.h"
 
 static const struct olap_secret SECRET = { { 1, 2, 3 } };
 
@@ -48,11 +55,38 @@ static void test_a_list_of_users_that_does_not_fit_is_an_error(void **state)
     assert_int_equal(olap_users_xml(&SECRET, 100, &out, &err), ERR_FULL);
 }
 
+static void test_the_secret_of_a_password_takes_the_place_of_another_one_in_the_file(void **state)
+{
+    (void)state;
+    char base[] = "/tmp/weir-olap-users-XXXXXX", dir[64], path[80];
+    struct olap_secret one, again, two, there;
+    struct stat about;
+    assert_non_null(mkdtemp(base));
+    snprintf(dir, sizeof dir, "%s/olap", base);
+    snprintf(path, sizeof path, "%s/secret", dir);
+    assert_true(sodium_init() >= 0);
+    olap_secret_derive("a-password-of-the-engine", &one);
+    olap_secret_derive("a-password-of-the-engine", &again);
+    olap_secret_derive("a-password-of-the-engino", &two);
+    assert_memory_equal(one.bytes, again.bytes, sizeof one.bytes);
+    assert_memory_not_equal(one.bytes, two.bytes, sizeof one.bytes);
+    for (int turn = 0; turn < 3; turn++) {
+        const struct olap_secret *put = turn == 1 ? &two : &one;
+        assert_int_equal(olap_secret_put(dir, put, world_real(), NULL), OK);
+        assert_int_equal(olap_secret_open(dir, world_real(), &there, NULL), OK);
+        assert_memory_equal(there.bytes, put->bytes, sizeof there.bytes);
+        assert_int_equal(stat(path, &about), 0);
+        assert_int_equal(about.st_mode & 0777, 0600);
+    }
+    assert_int_equal(unlink(path) | rmdir(dir) | rmdir(base), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_markup_in_a_path_cannot_leave_its_element),
         cmocka_unit_test(test_passwords_differ_by_user_and_secret_and_are_not_in_the_file),
+        cmocka_unit_test(test_the_secret_of_a_password_takes_the_place_of_another_one_in_the_file),
         cmocka_unit_test(test_a_list_of_users_that_does_not_fit_is_an_error),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

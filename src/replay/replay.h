@@ -22,6 +22,7 @@ struct world;
 struct replayer_options {
     const struct domain_set *domains;         /* outlives it; NULL: no windows */
     const char *engine_url, *user, *password; /* of the writer; copied */
+    const char *engine_tls_ca;                /* as in store_http.h; outlives it */
     const char *scratch_path;                 /* a directory for the state of the job that runs; copied */
     struct kv_pool *kv_pool;                  /* outlives it */
     uint64_t memory_bytes_max;                /* of the windows' rows; 0: 256 MiB */

@@ -27,7 +27,8 @@ enum status replay_store_open(const struct replayer_options *options, struct rep
     struct replay_store *store = calloc(1, sizeof *store);
     if (!store)
         abort();
-    const struct store_http_options http = { options->engine_url, options->user, options->password, 2000 };
+    const struct store_http_options http = { options->engine_url, options->user, options->password, 2000,
+                                             options->engine_tls_ca };
     enum status s = store_http_open(&http, &store->http, err);
     if (s != OK) {
         free(store);

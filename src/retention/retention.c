@@ -201,7 +201,7 @@ static void finish_pass(struct retention *retention)
 static enum status take_step(struct retention *retention, struct error *err)
 {
     const struct store_http_options http = { retention->options.engine_url, retention->options.user,
-                                             retention->options.password, 2000 };
+                                             retention->options.password, 2000, retention->options.engine_tls_ca };
     enum status s = OK;
     if (!retention->http)
         s = store_http_open(&http, &retention->http, err);

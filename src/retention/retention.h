@@ -16,6 +16,7 @@ struct world;
 struct retention_options {
     struct catalog *catalog;                  /* outlives it */
     const char *engine_url, *user, *password; /* of the writer; copied */
+    const char *engine_tls_ca;                /* as in store_http.h; outlives it */
     int32_t days;                             /* of tenants that name none; -1: for ever */
     int64_t spare_ms; /* rows are kept so much longer: a session that goes on may still need what is a gap older */
     int64_t every_ms; /* between two passes */

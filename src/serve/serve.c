@@ -128,7 +128,8 @@ static enum status make_loop(struct serve *serve, struct error *err)
 static enum status make_parts(struct serve *serve, struct error *err)
 {
     struct workers_options workers = { serve->options.engine_url, serve->options.queries_max,
-                                       serve->options.queries_waiting_max, serve->options.queries_per_tenant };
+                                       serve->options.queries_waiting_max, serve->options.queries_per_tenant,
+                                       serve->options.engine_tls_ca };
     enum status s = workers_new(&workers, &serve->loop, &serve->workers, err);
     if (s == OK && serve->options.admin_token_path)
         s = access_open_token(serve, err);

@@ -26,6 +26,7 @@ struct serve_user {
 struct serve_options {
     struct http_server_options http; /* host, port, TLS, limits; port_option for the message of a port taken */
     const char *engine_url;          /* "http://127.0.0.1:8123"; copied */
+    const char *engine_tls_ca;       /* as in store_http.h; outlives it */
     const char *admin_token_path;    /* file, made with a new token when missing (0600); NULL: no token is accepted */
     bool dev;                        /* loopback may administrate without the token (see tenants.c); false */
     uint32_t queries_max;            /* questions that run at once, a thread each; 8 */

@@ -142,7 +142,7 @@ enum status workers_start(struct workers *workers, struct error *err)
 {
     for (size_t i = 0; i < workers->options.threads; i++) {
         struct worker *worker = &workers->items[i];
-        struct store_http_options http = { workers->options.engine_url, "", "", 2000 };
+        struct store_http_options http = { workers->options.engine_url, "", "", 2000, workers->options.engine_tls_ca };
         enum status s = http.url ? store_http_open(&http, &worker->http, err) : OK;
         if (s != OK)
             return s;

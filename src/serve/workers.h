@@ -26,6 +26,7 @@ struct job {
 struct workers_options {
     const char *engine_url; /* NULL: no engine */
     uint32_t threads, waiting_max, per_tenant;
+    const char *engine_tls_ca; /* as in store_http.h; outlives it */
 };
 
 MUST_CHECK enum status workers_new(const struct workers_options *options, uv_loop_t *loop, struct workers **out,

@@ -20,6 +20,7 @@ struct store_options {
     const char *database;     /* "weir" */
     const char *user;         /* "writer" */
     const char *password;     /* "" for none */
+    const char *tls_ca;       /* as in store_http.h */
     uint32_t connect_wait_ms; /* longest wait for a connection; 2000 */
     uint32_t insert_wait_ms;  /* longest wait for one insert; 60000 */
 };

@@ -85,6 +85,7 @@ static enum status clickhouse_open(const struct store_options *options, struct w
     const struct store_http_options http = { .url = options->url,
                                              .user = options->user,
                                              .password = options->password,
+                                             .tls_ca = options->tls_ca,
                                              .connect_wait_ms = options->connect_wait_ms };
     enum status s = self->database ? OK : error_set(err, ERR_FULL, "open the store: out of memory");
     if (s == OK)

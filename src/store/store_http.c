@@ -115,6 +115,8 @@ static void set_constant_options(struct store_http *client)
     curl_easy_setopt(curl, CURLOPT_XFERINFODATA, client);
     curl_easy_setopt(curl, CURLOPT_ERRORBUFFER, client->curl_error);
     curl_easy_setopt(curl, CURLOPT_CONNECTTIMEOUT_MS, (long)client->options.connect_wait_ms);
+    if (client->options.tls_ca && client->options.tls_ca[0])
+        curl_easy_setopt(curl, CURLOPT_CAINFO, client->options.tls_ca); /* curl copies it */
 }
 
 enum status store_http_open(const struct store_http_options *options, struct store_http **out, struct error *err)

@@ -14,6 +14,7 @@ struct store_http_options {
     const char *url;             /* "http://host:port" or https; "/" is added when missing */
     const char *user, *password; /* for requests that name none; password may be "" */
     uint32_t connect_wait_ms;    /* longest wait for a connection; 2000 */
+    const char *tls_ca;          /* PEM file of the authority for https; NULL, "": the system's */
 };
 
 struct store_http_request {

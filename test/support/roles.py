@@ -1,4 +1,4 @@
-"""weir in roles: `weir ingest`, `weir process` and `weir serve` as processes of their own, on one journal. Spoken to as a Weir is."""
+"""weir in roles: `weir ingest`, `weir process`, `weir serve` (on one journal) and `weir olap` as processes of their own. Spoken to as a Weir is."""
 import contextlib, itertools, os, shutil, signal, time
 
 from weir import Weir, free_port
@@ -13,15 +13,15 @@ class Role(Weir):
 
     def command(self):
         ports = {"ingest": ["--ingest-port", self.ingest_port], "process": ["--port", self.port],
-                 "serve": ["--api-port", self.api_port, "--olap-port", self.olap_port]}[self.role]
+                 "serve": ["--api-port", self.api_port, "--olap-port", self.olap_port], "olap": ["--olap-port", self.olap_port]}[self.role]
         return [self.binary, self.role, "--config", self.config, "--env", self.env, "--data", self.data, *map(str, ports)]
 
     def door(self):
-        return {"ingest": self.ingest_port, "process": self.port, "serve": self.api_port}[self.role]
+        return {"ingest": self.ingest_port, "process": self.port, "serve": self.api_port, "olap": self.olap_port}[self.role]
 
     def is_ready(self):
         with contextlib.suppress(OSError):
-            return self.request("GET", "http://127.0.0.1:%d/ready" % self.door(), timeout=5)[0] == 200
+            return self.request("GET", "http://127.0.0.1:%d/%s" % (self.door(), "ping" if self.role == "olap" else "ready"), timeout=5)[0] == 200
         return False
 
     def start(self, wait=60):
