@@ -81,6 +81,8 @@ static enum status add_row(struct snapshot_reader *reader, size_t at, struct sli
     *rest = slice_after(*rest, sizeof row);
     if (row.key_n == 0 || row.key_n > KV_KEY_MAX || row.value_n > KV_VALUE_MAX || rest->n < row.key_n + row.value_n)
         return error_set(err, ERR_CORRUPT, "a row is cut");
+    if (rest->p[0] == 0 || (uint8_t)rest->p[0] >= STATE_IDS_END)
+        return error_set(err, ERR_CORRUPT, "a row of no state");
     if (at == reader->row_capacity) {
         reader->row_capacity = at ? 2 * at : 1024;
         reader->rows = realloc(reader->rows, reader->row_capacity * sizeof *reader->rows);

@@ -205,6 +205,8 @@ static void test_a_snapshot_with_a_gap_or_of_strange_content_is_refused(void **s
         { SNAPSHOT_FILE, 1, 0, { "\11\0x", 3 } },                /* cut */
         { SNAPSHOT_ROWS, 1, 0, { "\1\0\0\0\377\0\0\0k", 9 } },   /* cut */
         { SNAPSHOT_ROWS, 1, 0, { "\0\0\0\0\0\0\0\0", 8 } },      /* a row without a key */
+        { SNAPSHOT_ROWS, 1, 0, { "\1\0\0\0\1\0\0\0\0v", 10 } },  /* a row that is the map's own */
+        { SNAPSHOT_ROWS, 1, 0, { "\1\0\0\0\1\0\0\0kv", 10 } },   /* of no state */
         { SNAPSHOT_END, 1, 999, { "", 0 } },                     /* of another size */
         { (enum snapshot_kind)9, 1, 0, { "", 0 } },
     };

@@ -79,6 +79,12 @@ static enum status dedup_collect(struct state *state, struct process_stream *cha
     return s == OK ? collect_generation(&dedup->active, now_ms, changelog, err) : s;
 }
 
+/* With room for horizons to be added and taken away: what a clock says in earnest is far within it. */
+static bool is_clock(int64_t ms)
+{
+    return ms > INT64_MIN / 4 && ms < INT64_MAX / 4;
+}
+
 static enum status record_parse(struct slice record, struct record_header *out_header, struct slice *out_ids,
                                 struct error *err)
 {
@@ -88,6 +94,8 @@ static enum status record_parse(struct slice record, struct record_header *out_h
     if (out_header->state != STATE_DEDUP || out_header->version != 1 || out_header->generation == 0)
         return error_set(err, ERR_CORRUPT, "a changelog record of seen ids has version %u, this weir reads version 1",
                          out_header->version);
+    if (!is_clock(out_header->clock_ms))
+        return error_set(err, ERR_CORRUPT, "a changelog record of seen ids has no time");
     *out_ids = slice_after(record, sizeof *out_header);
     return OK;
 }
@@ -336,6 +344,8 @@ static enum status section_parse(struct slice section, struct section_header *ou
     if (out->version != 1 || section.n != sizeof *out + out->generations * sizeof(struct section_generation))
         return error_set(err, ERR_CORRUPT, "the section of seen ids has version %u and %zu bytes", out->version,
                          section.n);
+    if (!is_clock(out->clock_ms) || (out->dropped_until_ms != INT64_MIN && !is_clock(out->dropped_until_ms)))
+        return error_set(err, ERR_CORRUPT, "the section of seen ids has no time");
     return OK;
 }
 
@@ -354,6 +364,8 @@ static enum status dedup_restore(struct state *state, struct slice section, stru
         memcpy(&in, section.p + sizeof header + i * sizeof in, sizeof in);
         if (in.number <= newest)
             return error_set(err, ERR_CORRUPT, "generations of seen ids are out of order");
+        if (!is_clock(in.first_ms) || !is_clock(in.last_ms))
+            return error_set(err, ERR_CORRUPT, "a generation of seen ids has no time");
         newest = in.number;
         s = restore_generation(dedup, &in, err);
     }
