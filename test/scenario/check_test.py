@@ -4,7 +4,8 @@ import contextlib, json, os, re, signal, subprocess, tempfile, threading, time, 
 
 from cli_test import CONFIG, USAGE, on_a_terminal, weir
 from venv import venv
-from weir import ROOT, Weir, free_port
+from ports import free_port
+from weir import ROOT, Weir
 
 GOLDEN = os.path.join(ROOT, "test", "golden", "check")
 SECRET = "s3cr3t-that-is-never-shown"

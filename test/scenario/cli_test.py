@@ -2,8 +2,9 @@
 text in pipes."""
 import json, os, pty, re, select, shutil, subprocess, tempfile, time
 
+from ports import free_port
 from scenarios import Skip
-from weir import ROOT, Weir, free_port
+from weir import ROOT, Weir
 
 WEIR = os.path.join(ROOT, "build", "weir")
 COMMANDS = ["up", "send", "generate", "check", "schema", "sql", "dead-letters", "top", "tenant", "completion"]

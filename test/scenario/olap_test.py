@@ -2,18 +2,13 @@
 import base64, fcntl, glob, hashlib, hmac, os, re, shutil, socket, struct, subprocess, sys, tempfile, threading, time
 import urllib.error, urllib.parse, urllib.request
 
+from ports import free_port
 from scenarios import Skip
 from weir import Weir
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 BINARY = os.environ.get("WEIR_BINARY", os.path.join(ROOT, "build", "weir"))
 INSERT = "INSERT INTO weir.events_raw (customer_id, visitor_id, event_id, event_type, event_name, timestamp, received_at) "
-
-
-def free_port():
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return s.getsockname()[1]
 
 
 def statements():

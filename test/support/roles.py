@@ -1,7 +1,8 @@
 """weir in roles: `weir ingest`, `weir process`, `weir serve` (on one journal) and `weir olap` as processes of their own. Spoken to as a Weir is."""
 import contextlib, itertools, os, shutil, signal, time
 
-from weir import Weir, free_port
+from ports import free_port
+from weir import Weir
 
 
 class Role(Weir):

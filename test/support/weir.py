@@ -1,14 +1,10 @@
 """A weir of its own for a test: started on free ports with a fresh data directory, spoken to only through its outside, ended by pid."""
-import base64, contextlib, json, os, shutil, signal, socket, subprocess, tempfile, time, urllib.error, urllib.request
+import base64, contextlib, json, os, shutil, signal, subprocess, tempfile, time, urllib.error, urllib.request
+
+from ports import free_port
 
 ROOT = os.path.abspath(os.path.join(os.path.dirname(__file__), "..", ".."))
 SHARED = os.path.join(ROOT, "..", "shared")
-
-
-def free_port():
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return s.getsockname()[1]
 
 
 class Weir:

@@ -47,14 +47,6 @@ client() {
   echo "$to"
 }
 
-free_ports() { # how many
-  python3 -c '
-import socket, sys
-held = [socket.socket() for _ in range(int(sys.argv[1]))]
-for s in held: s.bind(("127.0.0.1", 0))
-print(*[s.getsockname()[1] for s in held])' "$1"
-}
-
 # An authority of its own, and a certificate of 127.0.0.1 that it has signed, with its key.
 make_certificates() { # DIR
   local dir=$1
@@ -103,7 +95,7 @@ END
 configure() { # DIR N [USER:PASSWORD…]
   local dir=$1 n=$2 ports voters="" id
   shift 2
-  read -r -a ports <<<"$(free_ports $((n * 3)))"
+  read -r -a ports <<<"$("$top/test/support/ports.py" $((n * 3)))"
   [ $# = 0 ] || make_certificates "$dir"
   for id in $(seq "$n"); do voters="$voters,$id@127.0.0.1:${ports[$((n + id - 1))]}"; done
   for id in $(seq "$n"); do

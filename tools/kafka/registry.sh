@@ -31,7 +31,7 @@ start() { # DIR
   local port pid
   fetch
   mkdir -p "$1"
-  port=$(python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')
+  port=$("$top/test/support/ports.py" 1)
   setsid java -XX:-UsePerfData -Djava.io.tmpdir="$1" -Xmx384m -XX:TieredStopAtLevel=1 -Dquarkus.http.host=127.0.0.1 -Dquarkus.http.port="$port" \
     -jar "$home/apicurio-registry-app-$version-runner.jar" >"$1/registry.log" 2>&1 </dev/null 9>&- &
   pid=$!

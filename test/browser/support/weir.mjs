@@ -1,5 +1,6 @@
 // A weir of its own for a browser test: on free ports with a fresh data directory, ended by its pid. The twin of test/support/weir.py.
 import { spawn } from 'node:child_process';
+import { randomInt } from 'node:crypto';
 import { chmodSync, mkdtempSync, openSync, readFileSync, rmSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -8,13 +9,16 @@ import { fileURLToPath } from 'node:url';
 export const ROOT = fileURLToPath(new URL('../../..', import.meta.url));
 export const sleep = (ms) => new Promise((done) => setTimeout(done, ms));
 
-export function freePort() {
-  return new Promise((done) => {
-    const server = createServer().listen(0, '127.0.0.1', () => {
-      const { port } = server.address();
-      server.close(() => done(port));
+/** Below those that the kernel gives to outgoing connections, as test/support/ports.py: so none of them takes it before weir does. */
+export async function freePort() {
+  for (;;) {
+    const port = randomInt(15000, 32768);
+    const isFree = await new Promise((done) => {
+      const server = createServer().on('error', () => done(false));
+      server.listen(port, () => server.close(() => done(true)));
     });
-  });
+    if (isFree) return port;
+  }
 }
 
 /** Asks until `ask` gives what `good` likes; fails with what it was at the end. */
