@@ -24,7 +24,7 @@ debug: build-debug/build.ninja ## the same with sanitizers, for the tests
 unit: debug ## unit and contract tests with sanitizers, under a minute
 	@tools/scratch.sh meson test -C build-debug --no-rebuild --print-errorlogs --num-processes $(JOBS)
 
-check: ## formatting, warnings, layers, forbidden calls
+check: ## formatting, warnings, layers, forbidden calls, links of docs
 	@tools/check.sh
 
 test: ## everything, from a bare machine: what CI runs

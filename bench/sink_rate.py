@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
 """How fast results reach a topic: events are loaded, then weir is started with a sink, which delivers all of them from the journal's beginning, into Kafka, then a file. Prints results a second and the sink's own CPU. usage: bench/sink_rate.py [EVENTS]     needs Java (tools/setup.sh --tests)"""
-import json, os, shutil, sys, tempfile, time
+import importlib, json, os, shutil, sys, tempfile, time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path[:0] = [os.path.join(HERE, "..", "test", "support"), os.path.join(HERE, "..", "test", "scenario"), os.path.join(HERE, "..", "test")]
-import run_scenarios  # noqa: F401  the helpers of scenarios want it
+importlib.import_module("run_scenarios")  # the helpers of scenarios want it
 from kafka import Kafka
 from sink_test import make_topic, metric, sink
 from weir import Weir

@@ -1,5 +1,5 @@
 #!/bin/bash
-# What a tool can decide is decided here: formatting, layers, forbidden calls, static analysis. Its messages name what to use instead.
+# What a tool can decide is decided here: formatting, layers, forbidden calls, links, static analysis. Its messages name what to use instead.
 set -u
 cd "$(dirname "$0")/.."
 failed=0
@@ -14,6 +14,13 @@ rm -f /tmp/weir-format.$$
 
 echo "check: layers and forbidden calls"
 python3 tools/check_layers.py || failed=1
+
+echo "check: Python: names that are not there, imports that nobody uses"
+# shellcheck disable=SC2046
+pyflakes3 $(git ls-files '*.py' bench/run bench/peers/run) || failed=1
+
+echo "check: links and names of files in what is written for people"
+python3 tools/check_links.py || failed=1
 
 if [ -x build/weir ]; then
   echo "check: the schemas for editors"
