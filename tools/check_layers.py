@@ -14,25 +14,26 @@ ALLOWED = {
     "expr": {"base", "world", "event"},
     "script": {"base", "world", "event", "expr"},
     "http": {"base", "world"},
+    "registry": {"base", "world", "avro", "http"},
     "journal": {"base", "world", "kafka"},
     "catalog": {"base", "world", "journal"},  # the journal carries it to other processes
     "olap": {"base", "world", "cli"},
     "ingest": {"base", "world", "event", "http", "journal", "catalog"},
     "process": {"base", "world", "config", "event", "expr", "script", "journal", "catalog"},
     "store": {"base", "world", "event", "journal"},
-    "deliver": {"base", "world", "event", "journal", "kafka"},
+    "deliver": {"base", "world", "avro", "event", "journal", "kafka", "registry"},
     "replay": {"base", "world", "config", "event", "catalog", "process", "store"},  # the process folder's stage, run over the past
     "retention": {"base", "world", "catalog", "store"},
     "serve": {"base", "world", "event", "http", "journal", "catalog", "process", "store", "replay"},
     "trial": {"base", "world", "config", "event", "journal", "process"},  # the real stream in virtual time, for `weir test`
     "schema": {"base", "world", "config", "event", "expr", "store"},  # what follows from the event types, as text
     "generate": {"base", "config", "event", "expr"},  # events of a domain's types, for `weir generate`
-    "cli": {"base", "world", "config", "event", "expr", "catalog", "trial", "schema", "avro", "generate", "kafka"},
+    "cli": {"base", "world", "config", "event", "expr", "catalog", "trial", "schema", "avro", "http", "registry", "generate", "kafka"},
     "app": {"base", "world", "config", "event", "expr", "http", "journal", "catalog", "olap", "ingest", "process", "store", "deliver", "replay", "retention", "schema", "serve", "cli"},
 }
 # Of another stage only these headers may be used.
 PORTS = {"journal": {"journal/journal.h"}, "catalog": {"catalog/catalog.h"}, "process": {"process/live.h"},
-         "store": {"store/store.h", "store/store_http.h", "store/http_client.h", "store/schema.h"}, "http": {"http/http_server.h"}, "replay": {"replay/replay.h"}}
+         "store": {"store/store.h", "store/store_http.h", "store/http_client.h", "store/schema.h"}, "http": {"http/http_server.h", "http/http_client.h"}, "replay": {"replay/replay.h"}}
 WITHIN_ONLY = {"ingest", "process", "store", "deliver", "schema", "serve"}
 
 BANNED = [

@@ -10,7 +10,7 @@
 #include "base/timestamp.h"
 #include "cli/generate.h"
 #include "cli/generate_output.h"
-#include "cli/http_client.h"
+#include "http/http_client.h"
 #include "cli/term.h"
 #include "config/problems.h"
 #include "generate/generator.h"

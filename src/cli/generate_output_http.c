@@ -4,7 +4,7 @@
 #include <time.h>
 
 #include "cli/generate_output.h"
-#include "cli/http_client.h"
+#include "http/http_client.h"
 
 #define FAILURES_MAX 50 /* tries of one piece before it is given up */
 #define FAILURES_AT_FIRST 8

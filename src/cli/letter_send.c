@@ -6,7 +6,7 @@
 
 #include "base/buf.h"
 #include "base/json_scan.h"
-#include "cli/http_client.h"
+#include "http/http_client.h"
 #include "cli/letter_mend.h"
 #include "cli/term.h"
 #include "world/world.h"

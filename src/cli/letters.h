@@ -6,7 +6,7 @@
 #include "base/error.h"
 #include "base/slice.h"
 #include "cli/args.h"
-#include "cli/http_client.h"
+#include "http/http_client.h"
 
 #define LETTERS_PAGE 200
 #define LETTER_ID_BYTES_MAX 32

@@ -8,7 +8,7 @@
 #include "base/json_text.h"
 #include "cli/args.h"
 #include "cli/commands.h"
-#include "cli/http_client.h"
+#include "http/http_client.h"
 #include "cli/term.h"
 #include "world/world.h"
 

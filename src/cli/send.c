@@ -15,7 +15,7 @@
 #include "base/queue.h"
 #include "cli/args.h"
 #include "cli/commands.h"
-#include "cli/http_client.h"
+#include "http/http_client.h"
 #include "cli/line_source.h"
 #include "cli/term.h"
 #include "world/world.h"

@@ -13,13 +13,13 @@
 
 #include "cli/args.h"
 #include "cli/commands.h"
-#include "cli/http_client.h"
-#include "cli/registry.h"
 #include "cli/source_avro.h"
 #include "cli/source_record.h"
 #include "cli/term.h"
 #include "config/config.h"
+#include "http/http_client.h"
 #include "kafka/kafka_kind.h"
+#include "registry/registry.h"
 #include "world/world.h"
 
 #define BATCH_RECORDS_MAX 2000
@@ -383,11 +383,11 @@ static bool load(const struct source_options *options, struct config *config)
 static bool open_registry(struct source *source, const struct settings *settings)
 {
     struct error err;
-    char credentials[2 * OPTION_TEXT_MAX + 2] = "";
-    const char *url = source->options->registry ? source->options->registry : settings->registry_url;
-    if (settings->registry_user[0])
-        snprintf(credentials, sizeof credentials, "%s:%s", settings->registry_user, settings->registry_password);
-    if (registry_open(url, credentials, &source->registry, &err) != OK) {
+    const struct registry_options options = { .url = source->options->registry ? source->options->registry
+                                                                               : settings->registry_url,
+                                              .user = settings->registry_user,
+                                              .password = settings->registry_password };
+    if (registry_open(&options, world_real(), &source->registry, &err) != OK) {
         fprintf(stderr, "weir source: --registry or the setting registry.url: %s\n", err.text);
         return false;
     }

@@ -5,8 +5,7 @@
 #include "base/json_scan.h"
 #include "base/json_text.h"
 #include "cli/source_record.h"
-
-#define FRAME_BYTES 5
+#include "registry/frame.h"
 
 struct source_avro {
     struct registry *registry;
@@ -89,19 +88,6 @@ static void write_event(struct slice fields, struct slice name, struct buf *out)
         buf_add_char(out, '}');
     }
     buf_add_char(out, '}');
-}
-
-static enum status frame_of(struct slice record, uint32_t *out_id, struct slice *out_value, struct error *err)
-{
-    const unsigned char *p = (const unsigned char *)record.p;
-    if (record.n < FRAME_BYTES)
-        return error_set(err, ERR_INVALID, "%zu bytes are no Avro record in Confluent's framing", record.n);
-    if (p[0] != 0)
-        return error_set(err, ERR_INVALID,
-                         "this is no Avro record in Confluent's framing: it begins with %u, not with 0", p[0]);
-    *out_id = (uint32_t)p[1] << 24 | (uint32_t)p[2] << 16 | (uint32_t)p[3] << 8 | p[4];
-    *out_value = slice_after(record, FRAME_BYTES);
-    return OK;
 }
 
 enum status source_avro_read(struct source_avro *avro, struct slice record, struct slice *out, struct error *err)

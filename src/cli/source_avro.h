@@ -3,7 +3,7 @@
  * become properties, and the record's name is the event_type unless a field says so. One thread; keeps its memory. */
 #pragma once
 #include "base/buf.h"
-#include "cli/registry.h"
+#include "registry/registry.h"
 
 struct source_avro;
 

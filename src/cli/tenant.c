@@ -14,7 +14,7 @@
 #include "catalog/catalog.h"
 #include "cli/args.h"
 #include "cli/commands.h"
-#include "cli/http_client.h"
+#include "http/http_client.h"
 #include "cli/tenant_print.h"
 #include "cli/tenant_tables.h"
 #include "cli/term.h"

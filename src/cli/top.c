@@ -15,7 +15,7 @@
 #include "base/json_text.h"
 #include "cli/args.h"
 #include "cli/commands.h"
-#include "cli/http_client.h"
+#include "http/http_client.h"
 #include "cli/metrics_text.h"
 #include "cli/term.h"
 #include "cli/top_stream.h"

@@ -10,7 +10,7 @@
 #include "base/queue.h"
 #include "base/test.h"
 #include "catalog/catalog.h"
-#include "cli/http_client.h"
+#include "http/http_client.h"
 #include "event/event.h"
 #include "process/live.h"
 #include "serve/serve.h"

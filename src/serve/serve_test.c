@@ -14,7 +14,7 @@
 #include "base/metrics.h"
 #include "base/test.h"
 #include "catalog/catalog.h"
-#include "cli/http_client.h"
+#include "http/http_client.h"
 #include "serve/pages.h"
 #include "test/support/scratch.h"
 #include "world/world.h"

@@ -3,7 +3,7 @@ import json, os, signal, subprocess, time, uuid
 
 from kafka import shared
 from kafka_source_test import topic, words
-from registry import Registry
+from registry import shared as shared_registry
 from venv import venv
 from weir import ROOT, Weir
 
@@ -34,7 +34,8 @@ def comparable(event):
 
 def test_records_of_stock_clients_become_events_and_the_others_say_why_not():
     name, seed = topic(1), int(time.time())
-    with Registry() as registry, Weir() as weir:
+    registry = shared_registry()
+    with Weir() as weir:
         key = weir.tenant("avro")
         sent = produce(registry, name, seed, 600)
         done = subprocess.run(words(weir, name, key["write_key"], "--format", "avro", "--registry", registry.url, "--until-end", "--json"), cwd=ROOT, capture_output=True, text=True,
@@ -56,7 +57,8 @@ def test_records_of_stock_clients_become_events_and_the_others_say_why_not():
 
 def test_a_registry_that_does_not_answer_is_waited_for():
     name = topic(1)
-    with Registry() as registry, Weir() as weir:
+    registry = shared_registry()
+    with Weir() as weir:
         key = weir.tenant("avro")
         sent = produce(registry, name, 7, 50)
         registry.signal(signal.SIGSTOP)
@@ -69,9 +71,29 @@ def test_a_registry_that_does_not_answer_is_waited_for():
             registry.signal(signal.SIGCONT)
             assert running.wait(60) == 0, running.stderr.read()
         finally:
+            registry.signal(signal.SIGCONT)
             running.kill()
             running.wait()
         weir.settle("SELECT count() FROM events_raw", len(sent), key["read_key"])
+        assert weir.stop() == 0
+
+
+def test_a_registry_whose_name_is_not_found_is_waited_for_and_makes_no_dead_letters():
+    name = topic(1)
+    with Weir() as weir:
+        key = weir.tenant("avro")
+        produce(shared_registry(), name, 7, 3)
+        running = subprocess.Popen(words(weir, name, key["write_key"], "--format", "avro", "--registry", "http://registry.invalid", "--until-end"), cwd=ROOT, stdout=subprocess.PIPE,
+                                   stderr=subprocess.PIPE, text=True)
+        try:
+            line = running.stderr.readline()
+            assert "registry.invalid: there is no such host" in line and "trying again" in line, line
+            running.send_signal(signal.SIGTERM)
+            assert running.communicate(timeout=60)[0].startswith("0 accepted, 0 rejected")
+        finally:
+            running.kill()
+            running.wait()
+        assert int(weir.one("SELECT count() FROM dead_letters", key["read_key"])) == 0
         assert weir.stop() == 0
 
 

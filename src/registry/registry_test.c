@@ -1,6 +1,6 @@
 /* What the other end may answer, from a server that says what it was told to: each answer is the record's fault (a dead
  * letter), trouble that passes (again), or somebody's to mend; never a crash. */
-#include "cli/registry.h"
+#include "registry/registry.h"
 
 #include <arpa/inet.h>
 #include <pthread.h>
@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "base/test.h"
+#include "world/world.h"
 
 #define GOOD "{\"schema\":\"\\\"long\\\"\"}"
 
@@ -75,7 +76,8 @@ static struct registry *open_registry(const char *url)
 {
     struct registry *registry;
     struct error err;
-    assert_int_equal(registry_open(url, "", &registry, &err), OK);
+    const struct registry_options options = { .url = url };
+    assert_int_equal(registry_open(&options, world_real(), &registry, &err), OK);
     return registry;
 }
 

@@ -1,5 +1,5 @@
 /* libcurl's easy interface: it keeps the connection between requests by itself. */
-#include "cli/http_client.h"
+#include "http/http_client.h"
 
 #include <curl/curl.h>
 #include <pthread.h>

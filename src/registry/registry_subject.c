@@ -1,0 +1,183 @@
+/* The subjects' half: what is written under which name. Registering is a POST that gives the id of what is there
+ * already, so a repeat after a broken connection does no harm. */
+#include <stdio.h>
+#include <xxhash.h>
+
+#include "base/json_scan.h"
+#include "base/json_text.h"
+#include "registry/registry_inside.h"
+
+/* ---- names ---- */
+
+enum subject_strategy subject_strategy_of(const char *name)
+{
+    if (strcmp(name, "topic") == 0)
+        return SUBJECT_TOPIC;
+    return strcmp(name, "record") == 0 ? SUBJECT_RECORD : SUBJECT_TOPIC_RECORD;
+}
+
+/* NAMESPACE.RECORD; texts without quotes have nothing escaped in Avro's names. */
+static bool add_record_name(struct buf *out, struct slice schema)
+{
+    struct slice name, space;
+    if (!json_find(schema, "name", &name) || name.n <= 2)
+        return false;
+    if (json_find(schema, "namespace", &space) && space.n > 2)
+        buf_add_format(out, "%.*s.", (int)space.n - 2, space.p + 1);
+    buf_add(out, name.p + 1, name.n - 2);
+    return true;
+}
+
+enum status subject_name(enum subject_strategy strategy, const char *topic, struct slice schema,
+                         char out[REGISTRY_SUBJECT_MAX], struct error *err)
+{
+    AUTO(buf) struct buf text;
+    bool named = true;
+    buf_init(&text, REGISTRY_SUBJECT_MAX - 1);
+    if (strategy != SUBJECT_RECORD)
+        buf_add_format(&text, "%s-", topic);
+    if (strategy == SUBJECT_TOPIC)
+        buf_add_text(&text, "value");
+    else
+        named = add_record_name(&text, schema);
+    if (!named)
+        return error_set(err, ERR_INVALID, "the schema is of no record with a name");
+    if (text.full)
+        return error_set(err, ERR_INVALID, "the subject's name is longer than %d bytes", REGISTRY_SUBJECT_MAX);
+    snprintf(out, REGISTRY_SUBJECT_MAX, "%s", buf_text(&text));
+    return OK;
+}
+
+/* ---- questions ---- */
+
+static const char *path_of(struct registry *registry, const char *before, const char *subject, const char *behind)
+{
+    static const char PLAIN[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~";
+    buf_reset(&registry->path);
+    buf_add_text(&registry->path, before);
+    for (const char *at = subject; *at; at++)
+        if (strchr(PLAIN, *at))
+            buf_add_char(&registry->path, *at);
+        else
+            buf_add_format(&registry->path, "%%%02X", (unsigned char)*at);
+    buf_add_text(&registry->path, behind);
+    return buf_text(&registry->path);
+}
+
+static struct slice body_of(struct registry *registry, struct slice schema)
+{
+    buf_reset(&registry->body);
+    buf_add_char(&registry->body, '{');
+    json_add_field(&registry->body, "schema", schema);
+    buf_add_char(&registry->body, '}');
+    return buf_slice(&registry->body);
+}
+
+static enum status post_schema(struct registry *registry, const char *path, const char *subject, struct slice schema,
+                               struct slice *out, struct error *err)
+{
+    char what[REGISTRY_SUBJECT_MAX + 16];
+    snprintf(what, sizeof what, "subject %s", subject);
+    struct slice body = body_of(registry, schema);
+    if (registry->body.full)
+        return error_set(err, ERR_INVALID, "subject %s: the schema is too large", subject);
+    return registry_ask(registry, "POST", path, body, what, out, err);
+}
+
+static bool number_of(struct slice answer, const char *name, uint32_t *out)
+{
+    struct slice text;
+    uint64_t value;
+    if (!json_find(answer, name, &text) || !json_scan_u64(text, &value) || value > UINT32_MAX)
+        return false;
+    *out = (uint32_t)value;
+    return true;
+}
+
+static enum status no_sense(const struct registry *registry, const char *subject, struct error *err)
+{
+    return error_set(err, ERR_IO, "schema registry %s: subject %s: the answer is none of Confluent's API",
+                     registry->url, subject);
+}
+
+enum status registry_register(struct registry *registry, const char *subject, struct slice schema, uint32_t *out_id,
+                              struct error *err)
+{
+    const uint64_t hash = XXH3_64bits_withSeed(schema.p, schema.n, XXH3_64bits(subject, strlen(subject)));
+    struct slice answer;
+    for (size_t i = 0; i < registry->written_count; i++)
+        if (registry->written[i].hash == hash) {
+            *out_id = registry->written[i].id;
+            return OK;
+        }
+    if (registry->written_count == REGISTRY_SCHEMAS_MAX)
+        return error_set(err, ERR_FULL, "more than %d schemas are written", REGISTRY_SCHEMAS_MAX);
+    enum status s =
+        post_schema(registry, path_of(registry, "/subjects/", subject, "/versions"), subject, schema, &answer, err);
+    if (s != OK)
+        return s == ERR_NOT_FOUND ? error_wrap(err, ERR_IO, "register") : s;
+    if (!number_of(answer, "id", out_id))
+        return no_sense(registry, subject, err);
+    registry->written[registry->written_count++] = (struct registry_written){ hash, *out_id };
+    return OK;
+}
+
+enum status registry_find(struct registry *registry, const char *subject, struct slice schema,
+                          struct registry_version *out, struct error *err)
+{
+    struct slice answer;
+    struct registry_version found = { 0 };
+    enum status s = post_schema(registry, path_of(registry, "/subjects/", subject, ""), subject, schema, &answer, err);
+    if (s != OK)
+        return s;
+    if (!number_of(answer, "id", &found.id))
+        return no_sense(registry, subject, err);
+    (void)number_of(answer, "version", &found.version);
+    *out = found;
+    return OK;
+}
+
+/* {"is_compatible":false,"messages":["…"]} */
+static enum status verdict(const struct registry *registry, const char *subject, struct slice answer, struct error *err)
+{
+    struct slice compatible, messages;
+    struct json_walk walk;
+    AUTO(buf) struct buf words;
+    if (!json_find(answer, "is_compatible", &compatible))
+        return no_sense(registry, subject, err);
+    if (slice_equal(compatible, SLICE("true")))
+        return OK;
+    buf_init(&words, 1024);
+    if (json_find(answer, "messages", &messages))
+        for (json_walk_begin(&walk, messages); json_walk_next(&walk) && !words.full;) {
+            buf_add_text(&words, words.n ? "; " : "");
+            if (!json_scan_string(walk.value, &words))
+                buf_add_slice(&words, walk.value);
+        }
+    return error_set(err, ERR_INVALID, "schema registry %s: subject %s: it is incompatible with the latest version%s%s",
+                     registry->url, subject, words.n ? ": " : "", words.n ? buf_text(&words) : "");
+}
+
+enum status registry_check(struct registry *registry, const char *subject, struct slice schema, struct error *err)
+{
+    struct slice answer;
+    const char *path = path_of(registry, "/compatibility/subjects/", subject, "/versions/latest?verbose=true");
+    enum status s = post_schema(registry, path, subject, schema, &answer, err);
+    if (s == ERR_NOT_FOUND)
+        return OK;
+    return s == OK ? verdict(registry, subject, answer, err) : s;
+}
+
+enum status registry_set_compatibility(struct registry *registry, const char *subject, const char *level,
+                                       struct error *err)
+{
+    char what[REGISTRY_SUBJECT_MAX + 32];
+    struct slice answer;
+    snprintf(what, sizeof what, "compatibility of subject %s", subject);
+    buf_reset(&registry->body);
+    buf_add_char(&registry->body, '{');
+    json_add_field(&registry->body, "compatibility", slice_from(level));
+    buf_add_char(&registry->body, '}');
+    return registry_ask(registry, "PUT", path_of(registry, "/config/", subject, ""), buf_slice(&registry->body), what,
+                        &answer, err);
+}
