@@ -120,6 +120,7 @@ static enum status open_delivering(struct app *app, int *exit_code, struct error
 {
     const bool shared = app->journal->backend->shared;
     struct delivering_options options = { .settings = app->settings,
+                                          .domains = app->options.domains,
                                           .data_path = app->house.path,
                                           .journal_name = shared ? app->settings->kafka_prefix : app->house.instance };
     return delivering_open(&options, app->journal, app->metrics, app->world, &app->delivering, exit_code, err);

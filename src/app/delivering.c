@@ -12,6 +12,7 @@
 #include "base/log.h"
 #include "deliver/deliver.h"
 #include "journal/journal.h"
+#include "schema/schema.h"
 #include "world/disk.h"
 #include "world/world.h"
 
@@ -22,6 +23,9 @@ struct delivering {
     struct world *world;
     uint16_t orders;
     size_t count;
+    struct buf schema_text;
+    struct target_schema *schemas; /* of the event types, in Avro */
+    size_t schema_count;
     struct running {
         struct delivery *delivery;
         struct role_thread *thread;
@@ -76,6 +80,30 @@ static enum status settle_list(const struct delivering_options *options, struct 
     return list.n || n ? disk_replace(world->disk, path, list.p, list.n, err) : OK;
 }
 
+/* Texts behind one another, each with a NUL; the pointers into them follow when they no longer move. */
+static void make_schemas(struct delivering *delivering, const struct domain_set *domains)
+{
+    struct buf *text = &delivering->schema_text;
+    buf_init(text, SCHEMA_BYTES_MAX);
+    delivering->schemas = calloc(domains->event_type_count + 1, sizeof *delivering->schemas);
+    if (!delivering->schemas)
+        abort();
+    for (size_t i = 0; i < domains->event_type_count; i++) {
+        const struct event_type *type = &domains->event_types[i];
+        buf_add_slice(text, type->name);
+        buf_add_char(text, '\0');
+        avro_add_record(text, type);
+        buf_add_char(text, '\0');
+    }
+    delivering->schema_count = text->full ? 0 : domains->event_type_count;
+    const char *at = text->p;
+    for (size_t i = 0; i < delivering->schema_count; i++) {
+        delivering->schemas[i].event_type = at;
+        delivering->schemas[i].schema = at += strlen(at) + 1;
+        at += strlen(at) + 1;
+    }
+}
+
 static enum status open_one(struct delivering *delivering, const struct delivering_options *options,
                             const struct sink_settings *sink, uint16_t order, struct journal *journal,
                             struct metrics *metrics, struct error *err)
@@ -87,6 +115,8 @@ static enum status open_one(struct delivering *delivering, const struct deliveri
     made.target.order = order;
     made.target.orders = journal->orders;
     made.target.journal = options->journal_name;
+    made.target.avro.types = delivering->schemas;
+    made.target.avro.type_count = delivering->schema_count;
     enum status s = delivery_open(&made, journal, metrics, delivering->world, &running->delivery, err);
     if (s != OK)
         return s;
@@ -106,6 +136,7 @@ enum status delivering_open(const struct delivering_options *options, struct jou
     delivering->orders = journal->orders;
     *out = delivering; /* also when it fails: what runs is to be stopped */
     *out_exit_code = EX_IOERR;
+    make_schemas(delivering, options->domains);
     enum status s = settle_list(options, journal, world, err);
     for (size_t i = 0; i < options->settings->sink_count && s == OK; i++) {
         *out_exit_code = EX_CONFIG;
@@ -143,5 +174,7 @@ void delivering_close(struct delivering *delivering)
         return;
     for (size_t i = 0; i < delivering->count; i++)
         delivery_close(delivering->running[i].delivery);
+    buf_done(&delivering->schema_text);
+    free(delivering->schemas);
     free(delivering);
 }

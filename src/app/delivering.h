@@ -6,14 +6,16 @@
 #include "config/settings.h"
 
 struct delivering;
+struct domain_set;
 struct journal;
 struct metrics;
 struct world;
 
 struct delivering_options {
     const struct settings *settings;
-    const char *data_path;    /* keeps a list of the sinks that have a mark */
-    const char *journal_name; /* whose positions are meant: the data directory's name, or the prefix in Kafka */
+    const struct domain_set *domains; /* Avro schemas of the event types; read at the start alone */
+    const char *data_path;            /* keeps a list of the sinks that have a mark */
+    const char *journal_name;         /* whose positions are meant: the data directory's name, or the prefix in Kafka */
 };
 
 /* Tries every target: one that cannot work as it is configured is refused, one that is away is waited for. The

@@ -216,6 +216,20 @@ static void brokers_of_sink(const struct settings *settings, const struct sink_s
     };
 }
 
+/* Without the event types. */
+static void avro_of_sink(const struct settings *settings, const struct sink_settings *sink,
+                         struct target_avro_options *out)
+{
+    const bool own = sink->registry[0];
+    if (strcmp(sink->format, "avro") != 0)
+        return;
+    *out = (struct target_avro_options){ .registry = own ? sink->registry : settings->registry_url,
+                                         .user = own ? sink->registry_user : settings->registry_user,
+                                         .password = own ? sink->registry_password : settings->registry_password,
+                                         .subjects = sink->subjects,
+                                         .results = sink->results };
+}
+
 void parts_delivery_options(const struct settings *settings, const struct sink_settings *sink,
                             struct delivery_options *out)
 {
@@ -227,6 +241,7 @@ void parts_delivery_options(const struct settings *settings, const struct sink_s
     out->backend = target_backend_of(sink);
     out->target = (struct target_options){ .path = sink->path, .library = sink->library, .to = sink->to };
     brokers_of_sink(settings, sink, &out->target.kafka);
+    avro_of_sink(settings, sink, &out->target.avro);
     out->from_end = strcmp(sink->from, "end") == 0;
     out->linger_ms = (uint32_t)sink->linger_ms;
     out->hold_bytes = (uint64_t)sink->hold_bytes;

@@ -23,7 +23,7 @@ void parts_process_options(const struct settings *settings, const char *state_pa
                            struct process_options *out);
 void parts_status_page(const struct settings *settings, struct status_page_options *out);
 void parts_sink_options(const struct settings *settings, struct sink_options *out);
-/* Without what follows from the journal. */
+/* Without what follows from the journal and the domains. */
 void parts_delivery_options(const struct settings *settings, const struct sink_settings *sink,
                             struct delivery_options *out);
 void parts_serve_options(const struct settings *settings, const char *token_path, struct serve_options *out);

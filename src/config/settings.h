@@ -17,6 +17,7 @@ struct sink_settings {
     setting_text brokers, topic, compression, id_prefix, security, sasl_mechanism, sasl_user, sasl_password, tls_ca,
         tls_certificate, tls_key;
     setting_text path, library, to;
+    setting_text format, registry, registry_user, registry_password, subjects;
 };
 
 struct settings {

@@ -52,6 +52,28 @@ static void check_place(const struct checking *checking)
         tell(checking, "kind", "kind is library, and library must name a shared object");
 }
 
+static void check_format(const struct checking *checking)
+{
+    const struct settings *settings = &checking->config->settings;
+    const struct sink_settings *sink = &settings->sinks[checking->sink];
+    const char *registry = sink->registry[0] ? sink->registry : settings->registry_url;
+    if (strcmp(sink->format, "avro") != 0)
+        return;
+    if (strcmp(sink->kind, "kafka") != 0)
+        tell(checking, "format", "format avro is for kind kafka; a %s gets JSON", sink->kind);
+    else if (!registry[0])
+        tell(checking, "format",
+             "format is avro, and registry (or the setting registry.url) must say where schemas go");
+    else if (strncmp(registry, "http://", 7) != 0 && strncmp(registry, "https://", 8) != 0)
+        tell(checking, sink->registry[0] ? "registry" : "format", "'%s' is not an address such as http://registry:8081",
+             registry);
+    const bool is_one = !strchr(sink->results, ',') && strcmp(sink->results, "events") != 0;
+    if (strcmp(sink->subjects, "topic") == 0 && !is_one)
+        tell(checking, "subjects",
+             "subjects: topic is for one kind of results other than events: each kind has a schema of its own, and a "
+             "subject has one");
+}
+
 static bool has_window(const struct domain_set *domains, struct slice name)
 {
     for (size_t i = 0; i < domains->window_count; i++)
@@ -96,6 +118,7 @@ enum status sinks_check(const struct config *config, const struct domain_set *do
     struct checking checking = { config, problems, 0 };
     for (; checking.sink < config->settings.sink_count; checking.sink++) {
         check_place(&checking);
+        check_format(&checking);
         check_windows(&checking, domains);
     }
     size_t count = problems->count - before;

@@ -126,6 +126,25 @@ static void test_brokers_may_be_those_of_the_platform(void **state)
     assert_int_equal(sinks_check(&config, &domains, &problems, &err), OK);
 }
 
+static void test_avro_wants_kafka_a_registry_and_a_subject_for_each_kind_of_results(void **state)
+{
+    (void)state;
+    struct error err;
+    struct domain_set domains = { 0 };
+    assert_int_equal(apply("kafka.brokers: k:9092\nsinks:\n  a: {topic: t, format: avro}\n"
+                           "  b: {kind: file, path: /p, format: avro}\n"
+                           "  c: {topic: t, format: avro, registry: registry.example}\n"
+                           "  d: {topic: t, format: avro, registry: 'http://r', results: events, subjects: topic}\n"
+                           "  e: {topic: t, format: avro, registry: 'http://r', subjects: topic}\n"),
+                     0);
+    assert_int_equal(sinks_check(&config, &domains, &problems, &err), ERR_INVALID);
+    assert_string_equal(err.text, "4 mistakes in the sinks");
+    assert_told("sinks.a: format is avro, and registry (or the setting registry.url) must say");
+    assert_told("sinks.b: format avro is for kind kafka; a file gets JSON");
+    assert_told("sinks.c: 'registry.example' is not an address such as http://registry:8081");
+    assert_told("sinks.d: subjects: topic is for one kind of results other than events");
+}
+
 #define CASE(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
 
 int main(void)
@@ -136,6 +155,7 @@ int main(void)
         CASE(test_a_ninth_sink_and_names_without_end_are_refused),
         CASE(test_what_a_kind_needs_and_windows_that_are_not_there_are_mistakes),
         CASE(test_brokers_may_be_those_of_the_platform),
+        CASE(test_avro_wants_kafka_a_registry_and_a_subject_for_each_kind_of_results),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -37,6 +37,16 @@ static const struct option ROWS[] = {
     TEXT("tls_certificate", tls_certificate, "", "PEM file of our own certificate, where brokers ask for one."),
     TEXT("tls_key", tls_key, "", "PEM file of the private key of tls_certificate."),
 
+    CHOICE("format", format, "json", "json|avro",
+           "What the values are, of kind kafka; avro: in Confluent's framing, with their schemas in a registry."),
+    TEXT("registry", registry, "",
+         "Schema registry (Confluent's API), http://… or https://…; empty: that of registry.url, with its user."),
+    TEXT("registry_user", registry_user, "", "User at the schema registry."),
+    SECRET("registry_password", registry_password, "Password of registry_user: ${secret:NAME}."),
+    CHOICE("subjects", subjects, "topic-record", "topic|record|topic-record",
+           "How the schemas' subjects are named: TOPIC-value (of one kind of results alone), the record's name, or "
+           "TOPIC-NAME."),
+
     TEXT("path", path, "", "File that gets a line of JSON for each result; its directory must be there."),
     TEXT("library", library, "", "Shared object with a target of yours (docs/sinks.md)."),
     TEXT("to", to, "", "What the library is told: an address, say."),

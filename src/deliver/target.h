@@ -38,6 +38,17 @@ struct target_kafka_options {
     const char *tls_ca, *tls_certificate, *tls_key;
 };
 
+/* Of kafka: values in Avro. The schemas of declared event types; the others are the sink's own. */
+struct target_avro_options {
+    const char *registry; /* NULL or "": values are JSON */
+    const char *user, *password, *subjects;
+    const char *results; /* which the sink sends, as in the configuration */
+    const struct target_schema {
+        const char *event_type, *schema;
+    } * types;
+    size_t type_count;
+};
+
 /* Texts are borrowed for the target's life; "" for what is not said. */
 struct target_options {
     const char *sink;    /* its name in the configuration */
@@ -47,6 +58,7 @@ struct target_options {
     const char *path, *library, *to; /* of file; of library, and what it is told */
     struct target_kafka_options kafka;
     const _Atomic bool *stopping; /* who waits for long looks at it now and then, and ends with ERR_CLOSED */
+    struct target_avro_options avro;
 };
 
 struct target_backend {

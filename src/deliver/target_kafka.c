@@ -12,6 +12,8 @@
 
 #include "world/world.h"
 
+#define VALUE_BYTES_MAX (128u << 20)
+
 static struct kafka_target *of(struct target *target)
 {
     return (struct kafka_target *)target;
@@ -20,15 +22,20 @@ static struct kafka_target *of(struct target *target)
 static enum status kafka_open(const struct target_options *options, struct world *world, struct target **out,
                               struct error *err)
 {
-    (void)world;
+    struct result_avro *avro = NULL;
     if (!options->kafka.brokers[0])
         return error_set(err, ERR_INVALID, "brokers must be said, HOST:PORT,…, here or as kafka.brokers");
     if (!options->kafka.topic[0])
         return error_set(err, ERR_INVALID, "topic must name the topic that results go to");
+    enum status s = result_avro_open(&options->avro, options->kafka.topic, world, &avro, err);
+    if (s != OK)
+        return s;
     struct kafka_target *target = calloc(1, sizeof *target);
     if (!target)
         abort();
     target->target.backend = &target_kafka;
+    target->avro = avro;
+    buf_init(&target->value, VALUE_BYTES_MAX);
     target->options = *options;
     snprintf(target->id, sizeof target->id, "%.80s.%s.%s.%u", options->kafka.id_prefix, options->sink, options->journal,
              options->order);
@@ -71,29 +78,47 @@ static enum status begin_again(struct kafka_target *target, uint64_t *io_positio
 static enum status kafka_resume(struct target *self, char io_note[TARGET_NOTE_MAX], uint64_t *io_position,
                                 struct error *err)
 {
+    struct kafka_target *target = of(self);
     (void)io_note; /* the brokers know */
-    enum status s = begin_again(of(self), io_position, err);
+    enum status s = result_avro_register(target->avro, target->options.stopping, err);
+    if (s == OK)
+        s = begin_again(target, io_position, err);
     if (s != OK)
-        kafka_target_disconnect(of(self));
+        kafka_target_disconnect(target);
     return s;
 }
 
-static rd_kafka_resp_err_t produce(struct kafka_target *target, const struct target_record *record)
+static rd_kafka_resp_err_t produce(struct kafka_target *target, const struct target_record *record, struct slice value)
 {
-    /* Neither copied nor freed: the batch outlives the transaction, or the producer is thrown away first. */
+    /* JSON is neither copied nor freed: the batch outlives the transaction, or the producer is thrown away first. */
     rd_kafka_error_t *error = rd_kafka_produceva(
         target->producer,
         (rd_kafka_vu_t[]){
             { .vtype = RD_KAFKA_VTYPE_RKT, .u.rkt = target->topic },
             { .vtype = RD_KAFKA_VTYPE_KEY, .u.mem = { (void *)(uintptr_t)record->key.p, record->key.n } },
-            { .vtype = RD_KAFKA_VTYPE_VALUE, .u.mem = { (void *)(uintptr_t)record->value.p, record->value.n } },
+            { .vtype = RD_KAFKA_VTYPE_VALUE, .u.mem = { (void *)(uintptr_t)value.p, value.n } },
             { .vtype = RD_KAFKA_VTYPE_HEADER, .u.header = { "weir-id", record->id.p, (ssize_t)record->id.n } },
+            { .vtype = RD_KAFKA_VTYPE_MSGFLAGS, .u.i = target->avro ? RD_KAFKA_MSG_F_COPY : 0 },
         },
-        4);
+        5);
     rd_kafka_resp_err_t code = error ? rd_kafka_error_code(error) : RD_KAFKA_RESP_ERR_NO_ERROR;
     if (error)
         rd_kafka_error_destroy(error);
     return code;
+}
+
+/* *out: until the next one. */
+static enum status value_of(struct kafka_target *target, const struct target_record *record, struct slice *out,
+                            struct error *err)
+{
+    if (!target->avro) {
+        *out = record->value;
+        return OK;
+    }
+    buf_reset(&target->value);
+    enum status s = result_avro_add(target->avro, record, &target->value, err);
+    *out = buf_slice(&target->value);
+    return s;
 }
 
 static enum status produce_all(struct kafka_target *target, const struct target_batch *batch, struct error *err)
@@ -101,7 +126,11 @@ static enum status produce_all(struct kafka_target *target, const struct target_
     for (size_t i = 0; i < batch->count; i++) {
         rd_kafka_resp_err_t code;
         int waited_ms = 0;
-        while ((code = produce(target, &batch->records[i])) == RD_KAFKA_RESP_ERR__QUEUE_FULL &&
+        struct slice value;
+        enum status s = value_of(target, &batch->records[i], &value, err);
+        if (s != OK)
+            return s;
+        while ((code = produce(target, &batch->records[i], value)) == RD_KAFKA_RESP_ERR__QUEUE_FULL &&
                waited_ms < KAFKA_DELIVERY_MS && !atomic_load(target->options.stopping)) {
             rd_kafka_poll(target->producer, 10);
             waited_ms += 10;
@@ -133,8 +162,13 @@ static enum status kafka_write(struct target *self, const struct target_batch *b
 
 static void kafka_close(struct target *self)
 {
-    kafka_target_disconnect(of(self));
-    free(self);
+    struct kafka_target *target = of(self);
+    if (!target)
+        return;
+    kafka_target_disconnect(target);
+    result_avro_close(target->avro);
+    buf_done(&target->value);
+    free(target);
 }
 
 const struct target_backend target_kafka = {

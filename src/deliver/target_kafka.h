@@ -3,6 +3,7 @@
 #pragma once
 #include <librdkafka/rdkafka.h>
 
+#include "deliver/result_avro.h"
 #include "deliver/target.h"
 
 #define KAFKA_ASK_MS 5000       /* for one question to the brokers */
@@ -18,7 +19,9 @@ struct kafka_target {
     char id[KAFKA_ID_MAX]; /* of the transactions and of the group that keeps the place */
     rd_kafka_t *producer;  /* NULL: to be made, by resume */
     rd_kafka_topic_t *topic;
-    bool checked; /* the rights were seen once */
+    bool checked;             /* the rights were seen once */
+    struct result_avro *avro; /* NULL: values are JSON */
+    struct buf value;         /* of the record at hand, in Avro */
     /* What the connections, or messages, met first; of librdkafka's callbacks, which run within our calls. */
     rd_kafka_resp_err_t trouble;
     char trouble_text[300];

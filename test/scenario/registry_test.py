@@ -1,0 +1,130 @@
+"""Avro with a real schema registry: sinks write it for stock clients, `weir schema register` registers, `weir generate` writes what `weir source` reads."""
+import json, os, signal, subprocess, urllib.request, uuid
+
+from kafka import shared
+from registry import shared as registry
+from sink_test import RESULTS, Load, delivered, make_topic, metric, newest, settle, sink, time_of, whole
+from venv import venv
+from weir import ROOT, Weir
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+DOMAIN = """
+domain: avro
+event_types:
+  - name: purchase
+    attributes:
+      - {name: order, required: true}
+      - {name: colour, default: none}
+    metrics:
+      - {name: amount, type: money}
+      - {name: stars, type: integer, max: 5, on_failure: tag}
+windows:
+  - name: by_page
+    size: 10s
+    by: [{page: properties.page}]
+    measures: {n: count(), visitors: distinct(visitor_id), mean: mean(properties.x), best: "top(properties.x, 3)", last: last(properties.page)}
+    emit: update
+"""
+
+
+def read_avro(topic):
+    done = subprocess.run([os.path.join(venv("kafka"), "bin", "python"), os.path.join(HERE, "..", "support", "read_avro.py"), shared().address, registry().url, topic],
+                          capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stderr
+    return [json.loads(line) for line in done.stdout.splitlines()]
+
+
+def ask(method, path, body=None):
+    request = urllib.request.Request(registry().url + path, method=method, data=body and json.dumps(body).encode(), headers={"Content-Type": "application/vnd.schemaregistry.v1+json"})
+    with urllib.request.urlopen(request, timeout=30) as answer:
+        return json.load(answer)
+
+
+def avro_sink(topic, **more):
+    return sink("topic", brokers=shared().address, topic=topic, results=RESULTS, format="avro", registry=registry().url, **more)
+
+
+def purchases(weir, key):
+    """Events of a declared type, one that is let through with a fault, and two of no declared type."""
+    events = [{"visitor_id": "v%d" % i, "event_type": "purchase", "properties": {"order": "o%d" % i, "amount": "19.9%d" % i, "stars": i}} for i in range(5)]
+    events += [{"visitor_id": "odd", "event_type": "purchase", "properties": {"order": "odd", "amount": 1, "stars": "many"}},
+               {"visitor_id": "v", "event_type": "view", "properties": {"page": "/ü\"", "x": 1.5}, "context": {"a": [1]}}, {"visitor_id": "v", "event_type": "view"},
+               {"visitor_id": "v", "event_type": "purchase", "properties": {"amount": 1}}]
+    assert weir.post("/track", events, key)[0] == 200
+
+
+def test_results_in_avro_equal_the_tables_for_a_stock_client_though_the_registry_was_away():
+    topic = make_topic(shared())
+    weir = Weir(yaml=avro_sink(topic), domain=DOMAIN)
+    registry().signal(signal.SIGSTOP)
+    try:
+        weir.start()  # also without it
+        key = weir.tenant("avro")
+        load = Load(weir, key["write_key"], 0.05)
+        purchases(weir, key["write_key"])
+        settle(lambda: metric(weir, "sink_up", sink="topic") == 0 and "schema registry" in weir.log_text())
+        assert metric(weir, "sink_records_total", sink="topic") == 0
+        registry().signal(signal.SIGCONT)
+        settle(lambda: metric(weir, "sink_records_total", sink="topic") > 0)
+        weir.kill9()
+        weir.start()
+        load.stop()
+        weir.settle("SELECT count() FROM events_raw", len(load.accepted) + 8, key["read_key"])
+        settle(lambda: delivered(weir, "topic"))
+        records = read_avro(topic)
+        names = {record["record"] for record in records}
+        assert names == {"weir.results.windows", "weir.results.sessions", "weir.results.events", "weir.results.dead_letters", "weir.avro.purchase"}, names
+        whole([{"id": record["headers"]["weir-id"]} for record in records])
+        windows = windows_equal(weir, key["read_key"], [record["value"] for record in records if record["record"] == "weir.results.windows"])
+        events_equal(weir, key["read_key"], records)
+        letter = next(r["value"] for r in records if r["record"] == "weir.results.dead_letters" and r["value"]["field"] == "properties.order")
+        assert letter["customer_id"] == "avro" and json.loads(letter["original"])["properties"] == {"amount": 1}, letter
+        assert weir.stop() == 0
+        return "%d records of %d schemas, %d windows" % (len(records), len(names), windows)
+    finally:
+        registry().signal(signal.SIGCONT)
+        weir.close()
+
+
+def windows_equal(weir, key, values):
+    last = newest(values, "window", "definition", "window_start", "key")
+    theirs = sorted((v["window"], v["window_start"], json.dumps(v["key"], sort_keys=True), v["measures"]["n"], v["measures"]["visitors"], v["measures"]["mean"], v["event_count"],
+                     v["revision"]) for v in last)
+    rows = weir.sql("SELECT window, toString(window_start), key, measures, event_count, revision FROM windows LIMIT 10000", key)
+    ours = sorted((r[0], time_of(r[1]) + "Z", json.dumps(json.loads(r[2]), sort_keys=True), *(json.loads(r[3])[m] for m in ("n", "visitors", "mean")), int(r[4]), int(r[5]))
+                  for r in rows)
+    assert ours == theirs, "windows: %d rows, %d results, %s" % (len(ours), len(theirs), [p for p in zip(ours, theirs) if p[0] != p[1]][:3])
+    odd = next(v for v in last if v["key"] == {"page": "/ü\""})
+    assert json.loads(odd["measures"]["best"]) and odd["measures"]["last"] == "/ü\"", odd
+    return len(last)
+
+
+def events_equal(weir, key, records):
+    general = {r["value"]["event_id"]: r["value"] for r in records if r["record"] == "weir.results.events"}
+    typed = {r["value"]["event_id"]: r["value"] for r in records if r["record"] == "weir.avro.purchase"}
+    rows, page = [], 10000
+    while len(rows) % page == 0:
+        rows += weir.sql("SELECT event_id, event_type, visitor_id, session_id, properties, context FROM events_raw ORDER BY event_id LIMIT %d OFFSET %d" % (page, len(rows)), key)
+    assert len(rows) == len(general) + len(typed) and not general.keys() & typed.keys(), (len(rows), len(general), len(typed))
+    for event_id, event_type, visitor_id, session_id, properties, context in rows:
+        if event_id in general:
+            event = general[event_id]
+            assert (event["event_type"], event["visitor_id"]) == (event_type, visitor_id) and json.loads(event["properties"]) == json.loads(properties), (event, properties)
+            assert json.loads(event["context"]) == json.loads(context)
+    assert {e["event_type"] for e in general.values()} == {"view", "purchase"}, "the one with a fault is there, too"
+    assert sorted((e["order"], e["amount_cents"], e["stars"], e["colour"]) for e in typed.values()) == [("o%d" % i, 1990 + i, i, "none") for i in range(5)], typed
+
+
+def test_a_schema_that_the_registry_does_not_take_is_one_clear_error_at_start():
+    topic = make_topic(shared())
+    subject = topic + "-weir.results.windows"
+    ask("POST", "/subjects/%s/versions" % subject, {"schema": json.dumps({"type": "record", "name": "windows", "namespace": "weir.results", "fields": [{"name": "id", "type": "int"}]})})
+    ask("PUT", "/config/" + subject, {"compatibility": "BACKWARD"})
+    weir = Weir(yaml=avro_sink(topic), domain=DOMAIN)
+    try:
+        weir.spawn()
+        assert weir.process.wait(60) == 78, (weir.process.returncode, weir.log_text()[-1000:])
+        last = weir.log_text().strip().splitlines()[-1]
+        assert all(word in last for word in ["sinks.topic", registry().url, subject, "windows is not taken", "ncompatible"]), last
+    finally:
+        weir.close()
