@@ -137,23 +137,25 @@ enum status registry_find(struct registry *registry, const char *subject, struct
     return OK;
 }
 
-/* {"is_compatible":false,"messages":["…"]} */
+/* {"is_compatible":false,"messages":["…"]}, of Apicurio's with "reason":"…" in their place */
 static enum status verdict(const struct registry *registry, const char *subject, struct slice answer, struct error *err)
 {
-    struct slice compatible, messages;
+    struct slice compatible, messages, reason;
     struct json_walk walk;
     AUTO(buf) struct buf words;
+    buf_init(&words, 1024);
     if (!json_find(answer, "is_compatible", &compatible))
         return no_sense(registry, subject, err);
     if (slice_equal(compatible, SLICE("true")))
         return OK;
-    buf_init(&words, 1024);
     if (json_find(answer, "messages", &messages))
         for (json_walk_begin(&walk, messages); json_walk_next(&walk) && !words.full;) {
             buf_add_text(&words, words.n ? "; " : "");
             if (!json_scan_string(walk.value, &words))
                 buf_add_slice(&words, walk.value);
         }
+    if (json_find(answer, "reason", &reason) && !json_scan_string(reason, &words))
+        buf_reset(&words);
     return error_set(err, ERR_INVALID, "schema registry %s: subject %s: it is incompatible with the latest version%s%s",
                      registry->url, subject, words.n ? ": " : "", words.n ? buf_text(&words) : "");
 }
