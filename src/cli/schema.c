@@ -7,6 +7,8 @@
 #include "cli/args.h"
 #include "cli/commands.h"
 #include "cli/schema_diff.h"
+#include "cli/schema_register.h"
+#include "cli/schema_select.h"
 #include "cli/term.h"
 #include "config/config.h"
 #include "schema/schema.h"
@@ -23,57 +25,6 @@ struct schema_options {
     ARG_TEXT(struct schema_options, domain, "domain", 'd', "NAME", NULL, "the event types of this domain alone")
 #define ARG_TYPES ARG_REST(struct schema_options, types, "TYPE", 0, EVENT_TYPES_MAX, "event types; none: all")
 
-/* ---- which types ---- */
-
-static int no_such_type(const struct args_command *command, const struct domain_set *domains, const char *name)
-{
-    struct slice closest = SLICE("");
-    size_t best = 4;
-    for (size_t i = 0; i < domains->event_type_count; i++) {
-        size_t distance = slice_distance(domains->event_types[i].name, slice_from(name));
-        if (distance < best) {
-            best = distance;
-            closest = domains->event_types[i].name;
-        }
-    }
-    fprintf(stderr, "weir %s: no domain declares an event type %s", command->name, name);
-    if (closest.n)
-        fprintf(stderr, "; did you mean %.*s?", SLICE_ARG(closest));
-    fprintf(stderr, "\nTry: weir schema list\n");
-    return EX_DATAERR;
-}
-
-static bool is_wanted(const struct schema_options *options, const struct event_type *type)
-{
-    if (options->domain && !slice_equal(type->domain, slice_from(options->domain)))
-        return false;
-    for (int64_t i = 0; i < options->types.count; i++)
-        if (slice_equal(type->name, slice_from(options->types.items[i])))
-            return true;
-    return options->types.count == 0;
-}
-
-static int select_types(const struct args_command *command, const struct schema_options *options,
-                        const struct domain_set *domains, struct schema_selection *out)
-{
-    *out = (struct schema_selection){ .domains = domains };
-    for (int64_t i = 0; i < options->types.count; i++)
-        if (!event_type_find(domains, slice_from(options->types.items[i])))
-            return no_such_type(command, domains, options->types.items[i]);
-    for (size_t i = 0; i < domains->event_type_count; i++)
-        if (is_wanted(options, &domains->event_types[i]))
-            out->types[out->count++] = &domains->event_types[i];
-    if (out->count)
-        return EX_OK;
-    if (options->domain)
-        fprintf(stderr, "weir %s: domain %s declares no event types%s\n", command->name, options->domain,
-                options->types.count ? " of these names" : "");
-    else
-        fprintf(stderr, "weir %s: no domain in %s/domains declares event types (docs/domains.md shows how)\n",
-                command->name, options->config);
-    return EX_DATAERR;
-}
-
 /* ---- one command each ---- */
 
 typedef void write_schema(const struct schema_options *options, const struct schema_selection *selection,
@@ -83,7 +34,7 @@ static int print_selection(const struct args_command *command, const struct sche
                            const struct domain_set *domains, write_schema *write)
 {
     static struct schema_selection selection;
-    int exit_code = select_types(command, options, domains, &selection);
+    int exit_code = schema_select(command, options->config, options->domain, &options->types, domains, &selection);
     if (exit_code != EX_OK)
         return exit_code;
     struct buf out;
@@ -389,6 +340,7 @@ static const struct subcommand SUBCOMMANDS[] = {
     { "ts", "TypeScript types for the browser SDK", run_typescript },
     { "docs", "a reference of the events for people, in Markdown", run_docs },
     { "diff", "what changed between two versions, and who still reads whom", schema_diff },
+    { "register", "their Avro schemas into a schema registry", schema_register },
 };
 
 int command_schema(int argc, char **argv)

@@ -1,5 +1,5 @@
 """Avro with a real schema registry: sinks write it for stock clients, `weir schema register` registers, `weir generate` writes what `weir source` reads."""
-import json, os, signal, subprocess, urllib.request, uuid
+import json, os, signal, subprocess, tempfile, urllib.request, uuid
 
 from kafka import shared
 from registry import shared as registry
@@ -128,3 +128,57 @@ def test_a_schema_that_the_registry_does_not_take_is_one_clear_error_at_start():
         assert all(word in last for word in ["sinks.topic", registry().url, subject, "windows is not taken", "ncompatible"]), last
     finally:
         weir.close()
+
+
+def configuration(domain, *types):
+    directory = tempfile.mkdtemp(prefix="weir-types-")
+    os.mkdir(os.path.join(directory, "domains"))
+    with open(os.path.join(directory, "domains", "one.yaml"), "w") as f:
+        f.write("domain: %s\nevent_types:\n%s" % (domain, "".join("  - %s\n" % text for text in types)))
+    return directory
+
+
+def register(directory, *words, url=None):
+    done = subprocess.run([os.path.join(ROOT, "build", "weir"), "schema", "register", "--config", directory, "--registry", url or registry().url, *words], capture_output=True,
+                          text=True, timeout=60)
+    return done.returncode, done.stdout, done.stderr
+
+
+def outcomes(text):
+    return {found["event_type"]: found["outcome"] for found in json.loads(text)["schemas"]}
+
+
+def test_schema_register_says_which_are_new_which_were_there_and_why_the_registry_refuses_one():
+    domain = "d" + uuid.uuid4().hex[:8]
+    subject = "weir.%s.paid" % domain
+    directory = configuration(domain, "{name: paid, metrics: [{name: amount, type: money}]}", "{name: seen, attributes: [page]}")
+    code, out, err = register(directory, "--dry-run", "--json")
+    assert code == 0 and outcomes(out) == {"paid": "new", "seen": "new"} and json.loads(out)["dry_run"] is True, (code, out, err)
+    assert subject not in ask("GET", "/subjects")
+    code, out, err = register(directory, "--json", "--compatibility", "FULL")
+    assert code == 0 and outcomes(out) == {"paid": "new", "seen": "new"}, (code, out, err)
+    there = ask("GET", "/subjects/%s/versions/latest" % subject)
+    assert there["id"] == json.loads(out)["schemas"][0]["id"] and ask("GET", "/config/" + subject)["compatibilityLevel"] == "FULL"
+    printed = subprocess.run([os.path.join(ROOT, "build", "weir"), "schema", "avro", "--config", directory, "paid"], capture_output=True, text=True, timeout=60).stdout
+    assert json.loads(there["schema"]) == json.loads(printed)
+    code, out, err = register(directory)
+    assert code == 0 and "there         %s  id %d, version 1" % (subject, there["id"]) in out and "0 new, 2 there, 0 incompatible" in out, (code, out, err)
+    changed = configuration(domain, "{name: paid, attributes: [{name: order, required: true}], metrics: [{name: amount, type: money}]}", "{name: seen, attributes: [page, title]}")
+    code, out, err = register(changed, "--json")
+    assert code == 1 and outcomes(out) == {"paid": "incompatible", "seen": "new"}, (code, out, err)
+    reason = json.loads(out)["schemas"][0]["reason"]
+    assert subject in reason and "ncompatible" in reason and "order" in reason, reason
+    assert len(ask("GET", "/subjects/%s/versions" % subject)) == 1
+    code, out, err = register(directory, "--subject-strategy", "topic", "--topic", domain, "paid")
+    assert code == 0 and "new           %s-value" % domain in out, (code, out, err)
+    return reason
+
+
+def test_schema_register_without_a_registry_says_so():
+    directory = configuration("one", "{name: paid}")
+    code, out, err = register(directory, url="http://127.0.0.1:1")
+    assert code == 69 and "http://127.0.0.1:1" in err and "subject weir.one.paid" in err and "check the address of the schema registry" in err, (code, out, err)
+    code, out, err = register(directory, "--subject-strategy", "topic")
+    assert code == 64 and "--topic" in err, (code, err)
+    done = subprocess.run([os.path.join(ROOT, "build", "weir"), "schema", "register", "--config", directory], capture_output=True, text=True, timeout=60)
+    assert done.returncode == 64 and "registry.url" in done.stderr, done
