@@ -78,25 +78,6 @@ def test_a_registry_that_does_not_answer_is_waited_for():
         assert weir.stop() == 0
 
 
-def test_a_registry_whose_name_is_not_found_is_waited_for_and_makes_no_dead_letters():
-    name = topic(1)
-    with Weir() as weir:
-        key = weir.tenant("avro")
-        produce(shared_registry(), name, 7, 3)
-        running = subprocess.Popen(words(weir, name, key["write_key"], "--format", "avro", "--registry", "http://registry.invalid", "--until-end"), cwd=ROOT, stdout=subprocess.PIPE,
-                                   stderr=subprocess.PIPE, text=True)
-        try:
-            line = running.stderr.readline()
-            assert "registry.invalid: there is no such host" in line and "trying again" in line, line
-            running.send_signal(signal.SIGTERM)
-            assert running.communicate(timeout=60)[0].startswith("0 accepted, 0 rejected")
-        finally:
-            running.kill()
-            running.wait()
-        assert int(weir.one("SELECT count() FROM dead_letters", key["read_key"])) == 0
-        assert weir.stop() == 0
-
-
 def test_what_is_missing_for_avro_is_said_at_once():
     with Weir() as weir:
         done = subprocess.run(words(weir, "t" + uuid.uuid4().hex, "k", "--format", "avro"), cwd=ROOT, capture_output=True, text=True, timeout=60)
