@@ -10,10 +10,10 @@
 #include "base/timestamp.h"
 #include "cli/generate.h"
 #include "cli/generate_output.h"
-#include "http/http_client.h"
 #include "cli/term.h"
 #include "config/problems.h"
 #include "generate/generator.h"
+#include "http/http_client.h"
 #include "world/world.h"
 
 #define PIECE_BYTES (256u << 10)

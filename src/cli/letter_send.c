@@ -6,9 +6,9 @@
 
 #include "base/buf.h"
 #include "base/json_scan.h"
-#include "http/http_client.h"
 #include "cli/letter_mend.h"
 #include "cli/term.h"
+#include "http/http_client.h"
 #include "world/world.h"
 
 #define BATCH_EVENTS 500

@@ -8,8 +8,8 @@
 #include "base/json_text.h"
 #include "cli/args.h"
 #include "cli/commands.h"
-#include "http/http_client.h"
 #include "cli/term.h"
+#include "http/http_client.h"
 #include "world/world.h"
 
 #define POLL_US 200000

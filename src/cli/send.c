@@ -15,9 +15,9 @@
 #include "base/queue.h"
 #include "cli/args.h"
 #include "cli/commands.h"
-#include "http/http_client.h"
 #include "cli/line_source.h"
 #include "cli/term.h"
+#include "http/http_client.h"
 #include "world/world.h"
 
 #define SENDERS_MAX 64

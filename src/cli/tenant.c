@@ -14,10 +14,10 @@
 #include "catalog/catalog.h"
 #include "cli/args.h"
 #include "cli/commands.h"
-#include "http/http_client.h"
 #include "cli/tenant_print.h"
 #include "cli/tenant_tables.h"
 #include "cli/term.h"
+#include "http/http_client.h"
 #include "world/disk.h"
 #include "world/world.h"
 

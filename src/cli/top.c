@@ -15,10 +15,10 @@
 #include "base/json_text.h"
 #include "cli/args.h"
 #include "cli/commands.h"
-#include "http/http_client.h"
 #include "cli/metrics_text.h"
 #include "cli/term.h"
 #include "cli/top_stream.h"
+#include "http/http_client.h"
 #include "world/world.h"
 
 #define HISTORY 240

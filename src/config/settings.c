@@ -116,7 +116,8 @@ static const struct option ROWS[] = {
     TEXT("kafka.tls_certificate", kafka_tls_certificate, "",
          "PEM file of our own certificate, where brokers ask for one."),
     TEXT("kafka.tls_key", kafka_tls_key, "", "PEM file of the private key of kafka.tls_certificate."),
-    TEXT("registry.url", registry_url, "", "Schema registry (Confluent's API) of topics in Avro: those that are read, and those of sinks."),
+    TEXT("registry.url", registry_url, "",
+         "Schema registry (Confluent's API) of topics in Avro: those that are read, and those of sinks."),
     TEXT("registry.user", registry_user, "", "User at the schema registry."),
     SECRET("registry.password", registry_password, "Password of registry.user: ${secret:NAME}."),
 
