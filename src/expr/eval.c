@@ -150,6 +150,11 @@ struct value expr_function_call(size_t index, const struct value *arguments, siz
     return fits ? call(function, arguments, count, arena) : value_null(REASON_TYPE);
 }
 
+static struct value look_up(const struct expr_lookup *lookup, struct value key, struct value at)
+{
+    return at.kind == VALUE_INT ? lookup_find(lookup->table, key, at.i, lookup->column) : value_null(REASON_MISSING);
+}
+
 static bool is_false(struct value v)
 {
     return v.kind == VALUE_BOOL && !v.b;
@@ -239,6 +244,10 @@ struct value expr_eval(const struct expr *expr, const struct value *fields, stru
             top -= op.count - 1;
             *top = call(&EXPR_FUNCTIONS[op.at], top, op.count, arena);
             break;
+        case OP_LOOKUP:
+            top--;
+            *top = look_up(&expr->lookups[op.at], top[0], top[1]);
+            break;
         case OP_COUNT:
             break;
         }
@@ -255,13 +264,20 @@ static void add_constant(struct value v, struct buf *out)
     buf_add_slice(out, text);
 }
 
+/* The names and not the rows: another price is no other window. */
+static void add_lookup(const struct expr_lookup *lookup, struct buf *out)
+{
+    struct slice column = lookup->table->columns[lookup->column].name;
+    buf_add_format(out, "%.*s.%.*s", SLICE_ARG(lookup->table->name), SLICE_ARG(column));
+}
+
 void expr_add_canonical(const struct expr *expr, const struct field_plan *plan, struct buf *out)
 {
     /* Never change a name: it would change every fingerprint. */
     static const char *const NAMES[OP_COUNT] = {
-        "constant", "field",   "negate",   "not",    "add",  "subtract", "multiply", "divide",  "mod",
-        "eq",       "ne",      "lt",       "le",     "gt",   "ge",       "is",       "and",     "or",
-        "if_false", "if_true", "if_value", "unless", "jump", "in",       "matches",  "is_null", "call",
+        "constant", "field",  "negate", "not", "add",     "subtract", "multiply", "divide", "mod",      "eq",
+        "ne",       "lt",     "le",     "gt",  "ge",      "is",       "and",      "or",     "if_false", "if_true",
+        "if_value", "unless", "jump",   "in",  "matches", "is_null",  "call",     "lookup",
     };
     for (size_t i = 0; i < expr->op_count; i++) {
         struct op op = expr->ops[i];
@@ -272,6 +288,8 @@ void expr_add_canonical(const struct expr *expr, const struct field_plan *plan, 
             buf_add_slice(out, plan->paths[op.at].text);
         else if (op.code == OP_CALL)
             buf_add_format(out, "%s/%u", EXPR_FUNCTIONS[op.at].name, op.count);
+        else if (op.code == OP_LOOKUP)
+            add_lookup(&expr->lookups[op.at], out);
         else
             buf_add_format(out, "%u %u", op.count, op.at);
         if (op.code == OP_FIELD_IS)

@@ -30,7 +30,8 @@ enum op_code {
     OP_IN,      /* count values under which the wanted one lies */
     OP_MATCHES, /* constants[at] is the pattern */
     OP_IS_NULL,
-    OP_CALL, /* functions[at] with count arguments */
+    OP_CALL,   /* functions[at] with count arguments */
+    OP_LOOKUP, /* lookups[at] for a key, and a time above it */
     OP_COUNT
 };
 
@@ -40,9 +41,17 @@ struct op {
     uint16_t at; /* jumps: the operation to go on with, always a later one */
 };
 
+#define EXPR_LOOKUPS_MAX 32 /* in one expression */
+
+struct expr_lookup {
+    const struct lookup_table *table;
+    size_t column;
+};
+
 struct expr {
     const struct op *ops;
     const struct value *constants;
+    const struct expr_lookup *lookups;
     uint16_t op_count, constant_count;
     unsigned types;
 };
@@ -57,7 +66,8 @@ struct function {
     struct value (*call)(const struct value *arguments, size_t count, struct arena *arena);
     const char *usage, *help;
 };
-/* call == NULL: the parser makes jumps of it (if, coalesce). Arguments are never null and always of the kinds above. */
+/* call == NULL: the parser makes jumps of it (if, coalesce) or an operation of its own (lookup). Arguments are never
+ * null and always of the kinds above. */
 extern const struct function EXPR_FUNCTIONS[];
 extern const size_t EXPR_FUNCTION_COUNT;
 /* -1: there is none. */

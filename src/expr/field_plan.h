@@ -12,6 +12,7 @@
 #include "base/arena.h"
 #include "base/compiler.h"
 #include "event/event.h"
+#include "expr/lookup.h"
 #include "expr/value.h"
 
 #define FIELD_PATHS_MAX 128
@@ -52,7 +53,8 @@ struct field_node {
 };
 
 struct field_plan {
-    struct arena *arena; /* of the names */
+    struct arena *arena;              /* of the names */
+    const struct lookup_set *lookups; /* the tables that expressions of this plan may ask; NULL: none */
     size_t count;
     struct field_path paths[FIELD_PATHS_MAX];
     struct field_node nodes[FIELD_NODES_MAX];
@@ -62,7 +64,7 @@ struct field_plan {
     uint16_t direct[FIELD_PATHS_MAX], direct_count; /* paths that need no JSON */
 };
 
-/* arena: lives as long as the plan; keeps the names. */
+/* arena: lives as long as the plan; keeps the names. No lookups unless they are set behind it. */
 void field_plan_init(struct field_plan *plan, struct arena *arena);
 /* "event_type" → its source, or FIELD_SOURCES. */
 enum field_source field_source_find(struct slice name);

@@ -184,6 +184,31 @@ static bool parse_if(struct parser *parser, struct operand *out)
     return true;
 }
 
+static bool take_string(struct parser *parser, const char *wanted, struct token *out)
+{
+    if (parser->token.kind != TOKEN_STRING)
+        return fail_here(parser, wanted);
+    *out = parser->token;
+    advance(parser);
+    return true;
+}
+
+static bool parse_lookup(struct parser *parser, struct operand *out)
+{
+    struct token token;
+    struct operand key;
+    const struct lookup_table *table;
+    size_t column;
+    if (!take_string(parser, "a dimension table's name in quotes", &token) ||
+        !lookup_table_named(parser, &token, &table) || !expect(parser, ",", ", and the key") || !parse_or(parser, &key))
+        return false;
+    if (!expect(parser, ",", ", and a column's name") || !take_string(parser, "a column's name in quotes", &token) ||
+        !lookup_column_named(parser, &token, table, &column) || !expect(parser, ")", ")"))
+        return false;
+    end_operand(parser, out, table->columns[column].types);
+    return emit_lookup(parser, table, column);
+}
+
 static bool wrong_count(struct parser *parser, const struct function *function, const struct token *name)
 {
     return parse_fail(parser, name->at, parser->last_end, "write it as %s", function->usage);
@@ -231,6 +256,8 @@ static bool parse_call(struct parser *parser, const struct token *name, struct o
         return wrong_count(parser, &EXPR_FUNCTIONS[index], name);
     if (EXPR_FUNCTIONS[index].call)
         return parse_arguments(parser, index, name, out);
+    if (slice_equal(name->text, SLICE("lookup")))
+        return parse_lookup(parser, out);
     return slice_equal(name->text, SLICE("if")) ? parse_if(parser, out) : parse_coalesce(parser, out);
 }
 
@@ -540,18 +567,22 @@ static bool parse_or(struct parser *parser, struct operand *out)
 static const struct expr *finish(struct parser *parser, unsigned types)
 {
     size_t ops_bytes = parser->op_count * sizeof(struct op),
-           constants_bytes = parser->constant_count * sizeof(struct value);
+           constants_bytes = parser->constant_count * sizeof(struct value),
+           lookups_bytes = parser->lookup_count * sizeof(struct expr_lookup);
     struct expr *expr = arena_take(parser->arena, sizeof *expr);
     struct op *ops = arena_take(parser->arena, ops_bytes);
     struct value *constants = arena_take(parser->arena, constants_bytes ? constants_bytes : 1);
-    if (!expr || !ops || !constants) {
+    struct expr_lookup *lookups = arena_take(parser->arena, lookups_bytes ? lookups_bytes : 1);
+    if (!expr || !ops || !constants || !lookups) {
         parse_full(parser, 0, parser->last_end, "too much text in all expressions together");
         return NULL;
     }
     memcpy(ops, parser->ops, ops_bytes);
     if (constants_bytes)
         memcpy(constants, parser->constants, constants_bytes);
-    *expr = (struct expr){ ops, constants, parser->op_count, parser->constant_count, types };
+    if (lookups_bytes)
+        memcpy(lookups, parser->lookups, lookups_bytes);
+    *expr = (struct expr){ ops, constants, lookups, parser->op_count, parser->constant_count, types };
     assert(parser->stack == 1);
     return expr;
 }

@@ -20,10 +20,11 @@ struct parser {
     struct expr_problem *problem;
     enum status status; /* OK until the first problem */
     unsigned depth, stack;
-    uint16_t op_count, constant_count;
+    uint16_t op_count, constant_count, lookup_count;
     uint16_t landed; /* the operation that the latest jump leads to */
     struct op ops[EXPR_NODES_MAX];
     struct value constants[EXPR_NODES_MAX];
+    struct expr_lookup lookups[EXPR_LOOKUPS_MAX];
 };
 
 /* Keeps the first problem; always false. */
@@ -40,5 +41,11 @@ MUST_CHECK bool emit_jump(struct parser *parser, enum op_code code, unsigned tak
 void land(struct parser *parser, uint16_t jump);
 /* The value has one of the kinds: else a problem "who takes … , this is …". */
 MUST_CHECK bool check_types(struct parser *parser, const char *who, unsigned wanted, const struct operand *operand);
+/* parse_lookup.c: the table and the column that a string token names; else a problem. */
+MUST_CHECK bool lookup_table_named(struct parser *parser, const struct token *token, const struct lookup_table **out);
+MUST_CHECK bool lookup_column_named(struct parser *parser, const struct token *token, const struct lookup_table *table,
+                                    size_t *out);
+/* For the key on the stack, at the event's time. */
+MUST_CHECK bool emit_lookup(struct parser *parser, const struct lookup_table *table, size_t column);
 MUST_CHECK bool emit_comparison(struct parser *parser, enum op_code code, const struct operand *left,
                                 const struct operand *right);

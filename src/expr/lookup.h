@@ -1,0 +1,49 @@
+/* A table of values by key and time, as `lookup` in expressions asks it: what is true of a product, a plan, a country,
+ * and since when. Made at load by one thread (config/domain_dimension.c), then const; any thread may ask. It owns
+ * nothing: names, rows, cells and slots lie in the arena of whoever made it. Finding takes one hash, and as many steps
+ * as the logarithm of a key's versions; no memory, no lock. */
+#pragma once
+#include "base/compiler.h"
+#include "expr/value.h"
+
+/* What has no beginning or no end is valid from or until here; the range of base/timestamp.h. */
+#define LOOKUP_BEGIN_MS INT64_MIN
+#define LOOKUP_END_MS INT64_MAX
+
+struct lookup_column {
+    struct slice name;
+    unsigned types; /* TYPE_… of its values, null among them */
+};
+
+struct lookup_row {
+    struct slice key;
+    int64_t from_ms, to_ms;    /* valid at from_ms, no more at to_ms */
+    uint32_t versions;         /* of the first row of a key: how many rows it has */
+    const struct value *cells; /* one for each column */
+};
+
+struct lookup_table {
+    struct slice name;
+    const struct lookup_column *columns;
+    size_t column_count;
+    const struct lookup_row *rows; /* by key, then from_ms; no two of a key are valid at one time */
+    size_t row_count;
+    const uint32_t *slots; /* 0: nobody; else the place of a key's first row + 1 */
+    size_t slot_count;     /* a power of two */
+    bool whole_keys;       /* keys are whole numbers: 7, 7.0 and '7' are the same */
+};
+
+/* What an expression may ask. */
+struct lookup_set {
+    const struct lookup_table *tables;
+    size_t count;
+};
+
+/* Slots for so many rows. */
+size_t lookup_slot_count(size_t rows);
+/* rows are in order. Sets versions of each key's first row, and the slots, which are all 0. */
+void lookup_index(struct lookup_row *rows, size_t row_count, uint32_t *slots, size_t slot_count);
+/* Of the row of this key that is valid at that time; null: there is none, or its cell is empty. */
+struct value lookup_find(const struct lookup_table *table, struct value key, int64_t at_ms, size_t column);
+/* The order of rows: below, at or above 0. */
+int lookup_compare_keys(struct slice a, struct slice b);
