@@ -44,6 +44,14 @@ static void print_transform(const struct transform *transform)
         printf("sets %zu, removes %zu\n", transform->set_count, transform->remove_count);
 }
 
+static void print_table(const struct dimension_table *table)
+{
+    size_t rows = table->lookup->row_count;
+    printf("  %s%.*s%s: dimension table, %zu row%s, by %.*s%s\n", term_style(stdout, TERM_BOLD), SLICE_ARG(table->name),
+           term_style(stdout, TERM_PLAIN), rows, rows == 1 ? "" : "s",
+           SLICE_ARG(table->lookup->columns[table->key].name), table->has_validity ? ", valid for a time" : "");
+}
+
 void check_domains_print(const struct domain_set *set)
 {
     for (size_t i = 0; i < set->domain_count; i++) {
@@ -55,6 +63,9 @@ void check_domains_print(const struct domain_set *set)
         for (size_t t = 0; t < set->transform_count; t++)
             if (slice_equal(set->transforms[t].domain, domain->name))
                 print_transform(&set->transforms[t]);
+        for (size_t t = 0; t < set->table_count; t++)
+            if (slice_equal(set->tables[t].domain, domain->name))
+                print_table(&set->tables[t]);
     }
 }
 
@@ -71,6 +82,21 @@ static void add_windows(const struct domain_set *set, struct slice domain, struc
         json_add_field(out, "name", window->name);
         json_add_field(out, "kind", slice_from(window_kind_name(window->kind)));
         json_add_field(out, "id", slice_from(id));
+        buf_add_text(out, "}");
+        first = false;
+    }
+}
+
+static void add_tables(const struct domain_set *set, struct slice domain, struct buf *out)
+{
+    bool first = true;
+    for (size_t i = 0; i < set->table_count; i++) {
+        if (!slice_equal(set->tables[i].domain, domain))
+            continue;
+        buf_add_text(out, first ? "{" : ",{");
+        json_add_field(out, "name", set->tables[i].name);
+        json_add_field(out, "file", set->tables[i].file);
+        json_add_field_u64(out, "rows", set->tables[i].lookup->row_count);
         buf_add_text(out, "}");
         first = false;
     }
@@ -95,6 +121,8 @@ void check_domains_json(const struct domain_set *set, struct buf *out)
                 json_add_string(out, set->transforms[t].name);
                 first = false;
             }
+        buf_add_text(out, "],\"dimension_tables\":[");
+        add_tables(set, set->domains[i].name, out);
         buf_add_text(out, "]}");
     }
     buf_add_text(out, "]");

@@ -1,9 +1,10 @@
-/* What the files in config/domains/ say: windows, transforms, sessions and time of all domains together, checked and
- * compiled. Loaded once at start by one thread (domain_load.c), then const and shared by all tasks; one arena owns
- * everything, domain_set_free ends it. The language, for people, is in docs/domains.md. */
+/* What the files in config/domains/ say: windows, transforms, sessions, time and dimension tables of all domains
+ * together, checked and compiled. Loaded once at start by one thread (domain_load.c), then const and shared by all
+ * tasks; what is in it is owned by it, domain_set_free ends it. The language, for people, is in docs/domains.md. */
 #pragma once
 #include "base/buf.h"
 #include "base/error.h"
+#include "config/dimension_table.h"
 #include "config/event_type.h"
 #include "expr/expr.h"
 
@@ -93,6 +94,7 @@ struct transform {
 
 struct domain {
     struct slice name, description, file;
+    struct lookup_set lookups;              /* its dimension tables, for its expressions */
     const struct generate_domain *generate; /* for `weir generate`; NULL: nothing was said */
 };
 
@@ -105,12 +107,14 @@ struct domain_set {
     size_t transform_count;
     const struct event_type *event_types;
     size_t event_type_count;
-    const uint16_t *event_slots;     /* for event_type_find */
+    const uint16_t *event_slots; /* for event_type_find */
+    const struct dimension_table *tables;
+    size_t table_count;
     const struct field_plan *fields; /* of all windows' expressions */
     int64_t session_gap_ms;          /* default 30 minutes */
     bool without_sessions;           /* visits are not told apart */
-    uint64_t digest;                 /* of the files and scripts: another one, another meaning (or another comment) */
-    int64_t out_of_orderness_ms;     /* how far a watermark stays behind the newest event; default 10 minutes */
+    uint64_t digest; /* of the files, scripts and tables: another one, another meaning (or another comment) */
+    int64_t out_of_orderness_ms; /* how far a watermark stays behind the newest event; default 10 minutes */
 };
 
 /* Compiles every .yaml file of DIRECTORY/domains; a directory without any gives an empty set. All mistakes of all files

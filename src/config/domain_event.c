@@ -342,6 +342,7 @@ void domain_read_event_type(struct domain_reader *reader, struct fy_node *item)
         abort();
     if (plan) {
         field_plan_init(plan, build->arena);
+        plan->lookups = &reader->domain->lookups;
         reading->plan = plan;
         reading->type.plan = plan;
         reading->type.domain = reader->domain->name;

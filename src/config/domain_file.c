@@ -110,6 +110,12 @@ static void read_event_types(struct domain_reader *reader, void *object, struct 
     read_list(reader, key, value, "event types", domain_read_event_type);
 }
 
+/* Read before everything else, wherever they stand (read_tables_early): expressions speak of them. */
+static void read_tables(struct domain_reader *reader, void *object, struct fy_node *key, struct fy_node *value)
+{
+    (void)reader, (void)object, (void)key, (void)value;
+}
+
 static void read_generate(struct domain_reader *reader, void *object, struct fy_node *key, struct fy_node *value)
 {
     (void)object;
@@ -129,6 +135,8 @@ static const struct domain_key TOP_KEYS[] = {
       SHAPE_LEVELS, &DOMAIN_TRANSFORM },
     { "event_types", "[…]", "What the events are, and what is in them.", read_event_types, SHAPE_LEVELS,
       &DOMAIN_EVENT_TYPE },
+    { "dimension_tables", "[…]", "What is known of what events speak of, by key and time: products, plans, stores.",
+      read_tables, SHAPE_LEVELS, &DOMAIN_TABLE },
     { "generate", "{session: […]}", "How `weir generate` makes this domain's events.", read_generate, SHAPE_LEVEL,
       &DOMAIN_GENERATE },
 };
@@ -154,6 +162,22 @@ static void take_name_early(struct domain_reader *reader, struct fy_node *root)
         return;
 }
 
+static void read_tables_early(struct domain_reader *reader, struct fy_node *root)
+{
+    struct domain_build *build = reader->build;
+    void *at = NULL;
+    struct fy_node_pair *pair;
+    struct slice name;
+    reader->domain->lookups.tables = build->lookups + build->table_count;
+    build->fields->lookups = &reader->domain->lookups;
+    while ((pair = fy_node_mapping_iterate(root, &at)) != NULL)
+        if (yaml_scalar(fy_node_pair_key(pair), &name) && slice_equal(name, SLICE("dimension_tables"))) {
+            read_list(reader, fy_node_pair_key(pair), yaml_follow(fy_node_pair_value(pair)), "dimension tables",
+                      domain_read_table);
+            return;
+        }
+}
+
 void domain_read_file(struct domain_reader *reader)
 {
     struct fy_node *seen[DOMAIN_KEYS_MAX] = { 0 };
@@ -161,6 +185,7 @@ void domain_read_file(struct domain_reader *reader)
     struct fy_node *root = document ? fy_document_root(document) : NULL;
     if (root && fy_node_is_mapping(root)) {
         take_name_early(reader, root);
+        read_tables_early(reader, root);
         domain_read_level(reader, &DOMAIN_TOP, root, root, reader->domain, seen);
         if (reader->generate_key)
             domain_read_generate(reader, reader->generate_key, reader->generate);
@@ -175,9 +200,9 @@ void domain_read_file(struct domain_reader *reader)
 bool domain_key_at(size_t index, struct domain_key_help *out)
 {
     static const struct domain_level *const LEVELS[] = {
-        &DOMAIN_TOP,       &DOMAIN_SESSIONS,      &DOMAIN_TIME,          &DOMAIN_WINDOW,
-        &DOMAIN_TRANSFORM, &DOMAIN_EVENT_TYPE,    &DOMAIN_EVENT_FIELD,   &DOMAIN_EVENT_RULE,
-        &DOMAIN_GENERATE,  &DOMAIN_GENERATE_STEP, &DOMAIN_GENERATE_TYPE, &DOMAIN_GENERATE_FIELD
+        &DOMAIN_TOP,           &DOMAIN_SESSIONS,       &DOMAIN_TIME,       &DOMAIN_WINDOW,    &DOMAIN_TRANSFORM,
+        &DOMAIN_EVENT_TYPE,    &DOMAIN_EVENT_FIELD,    &DOMAIN_EVENT_RULE, &DOMAIN_GENERATE,  &DOMAIN_GENERATE_STEP,
+        &DOMAIN_GENERATE_TYPE, &DOMAIN_GENERATE_FIELD, &DOMAIN_TABLE,      &DOMAIN_TABLE_FROM
     };
     static _Thread_local char path[64];
     for (size_t i = 0; i < COUNT_OF(LEVELS); i++) {

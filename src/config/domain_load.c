@@ -16,12 +16,14 @@
 /* What domain_set_free frees: the set stands first, so that both have one address. */
 struct owned_set {
     struct domain_set set;
-    struct arena arena;
+    struct arena arena, tables_arena;
     struct field_plan fields;
     struct domain domains[DOMAINS_MAX];
     struct window windows[WINDOWS_MAX];
     struct transform transforms[TRANSFORMS_MAX];
     struct event_type event_types[EVENT_TYPES_MAX];
+    struct dimension_table tables[DIMENSION_TABLES_MAX];
+    struct lookup_table lookups[DIMENSION_TABLES_MAX];
     uint16_t event_slots[EVENT_SLOTS]; /* 0: nobody; else the type's place + 1 */
 };
 
@@ -101,6 +103,7 @@ static void begin(struct loading *loading)
     if (!owned)
         abort();
     arena_init(&owned->arena, DOMAIN_SET_BYTES_MAX);
+    arena_init(&owned->tables_arena, DIMENSION_BYTES_MAX);
     field_plan_init(&owned->fields, &owned->arena);
     loading->owned = owned;
     loading->build = (struct domain_build){ .arena = &owned->arena,
@@ -109,7 +112,10 @@ static void begin(struct loading *loading)
                                             .domains = owned->domains,
                                             .windows = owned->windows,
                                             .transforms = owned->transforms,
-                                            .event_types = owned->event_types };
+                                            .event_types = owned->event_types,
+                                            .tables = owned->tables,
+                                            .lookups = owned->lookups,
+                                            .tables_arena = &owned->tables_arena };
 }
 
 static size_t slot_of(struct slice name)
@@ -143,6 +149,8 @@ static struct domain_set *finish(struct loading *loading)
 {
     for (size_t i = 0; i < loading->build.transform_count; i++) /* scripts in files of their own */
         add_digest(loading, loading->build.transforms[i].lua);
+    for (size_t i = 0; i < loading->build.table_count; i++)
+        add_digest(loading, slice_of(&loading->owned->tables[i].digest, sizeof loading->owned->tables[i].digest));
     const struct domain_build *build = &loading->build;
     struct owned_set *owned = loading->owned;
     index_event_types(owned, build->event_type_count);
@@ -156,6 +164,8 @@ static struct domain_set *finish(struct loading *loading)
         .event_types = owned->event_types,
         .event_type_count = build->event_type_count,
         .event_slots = owned->event_slots,
+        .tables = owned->tables,
+        .table_count = build->table_count,
         .fields = &owned->fields,
         .session_gap_ms = build->session_gap_ms ? build->session_gap_ms : DEFAULT_SESSION_GAP_MS,
         .without_sessions = build->sessions_enabled == 1,
@@ -237,5 +247,6 @@ void domain_set_free(struct domain_set *set)
         return;
     struct owned_set *owned = (struct owned_set *)(void *)set;
     arena_done(&owned->arena);
+    arena_done(&owned->tables_arena);
     free(owned);
 }

@@ -218,6 +218,29 @@ bool domain_expr(struct domain_reader *reader, struct fy_node *key, struct fy_no
     return true;
 }
 
+static bool is_plain_name(struct slice name)
+{
+    return !memchr(name.p, '/', name.n) && !memchr(name.p, '\0', name.n) && name.p[0] != '.';
+}
+
+bool domain_file_beside(struct domain_reader *reader, struct fy_node *name, size_t bytes_max,
+                        char out_path[DISK_PATH_MAX], char **out_text, size_t *out_n)
+{
+    struct slice text;
+    struct error err;
+    if (!scalar_of(reader, name, name, &text))
+        return false;
+    if (!is_plain_name(text)) {
+        yaml_problem_at(&reader->file, name, "the file lies beside the domain's file: a name without /");
+        return false;
+    }
+    snprintf(out_path, DISK_PATH_MAX, "%s/%.*s", reader->directory, SLICE_ARG(text));
+    if (disk_read_whole(reader->world->disk, out_path, bytes_max, out_text, out_n, &err) == OK)
+        return true;
+    yaml_problem_at(&reader->file, name, "%s", err.text);
+    return false;
+}
+
 struct fy_node *domain_next(struct fy_node *list, void **at)
 {
     struct fy_node *item = fy_node_sequence_iterate(list, at);

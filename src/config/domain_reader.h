@@ -3,6 +3,7 @@
 #pragma once
 #include "config/domain.h"
 #include "config/yaml.h"
+#include "world/disk.h"
 #include "world/world.h"
 
 #define DOMAIN_SET_BYTES_MAX (64u << 20) /* a plan of fields is 64 KiB, and each event type and transform has one */
@@ -16,7 +17,10 @@ struct domain_build {
     struct window *windows;
     struct transform *transforms;
     struct event_type *event_types;
-    size_t domain_count, window_count, transform_count, event_type_count;
+    struct dimension_table *tables;
+    struct lookup_table *lookups; /* of tables, place by place */
+    struct arena *tables_arena;   /* of what stands in them */
+    size_t domain_count, window_count, transform_count, event_type_count, table_count;
     int64_t session_gap_ms, out_of_orderness_ms; /* 0: nobody said so yet */
     int sessions_enabled;                        /* 1: no, 2: yes */
 };
@@ -40,6 +44,7 @@ enum domain_shape {
     SHAPE_EXPRESSION,  /* any scalar */
     SHAPE_EXPRESSIONS, /* a group: each value is one */
     SHAPE_COLUMNS,     /* a list of expressions, each with a name or without */
+    SHAPE_KINDS,       /* a group: each value is a type as of event types */
     SHAPE_TEXTS,
     SHAPE_LEVEL,  /* a group with the keys of `level` */
     SHAPE_LEVELS, /* a list of those */
@@ -67,7 +72,7 @@ struct domain_level {
 
 extern const struct domain_level DOMAIN_TOP, DOMAIN_SESSIONS, DOMAIN_TIME, DOMAIN_WINDOW, DOMAIN_TRANSFORM,
     DOMAIN_EVENT_TYPE, DOMAIN_EVENT_FIELD, DOMAIN_EVENT_RULE, DOMAIN_GENERATE, DOMAIN_GENERATE_STEP,
-    DOMAIN_GENERATE_TYPE, DOMAIN_GENERATE_FIELD;
+    DOMAIN_GENERATE_TYPE, DOMAIN_GENERATE_FIELD, DOMAIN_TABLE, DOMAIN_TABLE_FROM;
 
 /* Reads a group of keys. seen (NULL or DOMAIN_KEYS_MAX places) gets the node of each key that is there, by its row. */
 void domain_read_level(struct domain_reader *reader, const struct domain_level *level, struct fy_node *group,
@@ -87,6 +92,9 @@ MUST_CHECK bool domain_choice(struct domain_reader *reader, struct fy_node *key,
                               const char *const *choices, size_t count, size_t *out);
 MUST_CHECK bool domain_expr(struct domain_reader *reader, struct fy_node *key, struct fy_node *value, unsigned types,
                             struct field_plan *plan, const struct expr **out);
+/* A file that lies beside the domain's and is named by a scalar; *out_text is the caller's to free. */
+MUST_CHECK bool domain_file_beside(struct domain_reader *reader, struct fy_node *name, size_t bytes_max,
+                                   char out_path[DISK_PATH_MAX], char **out_text, size_t *out_n);
 /* The next item of a list, aliases followed; at: NULL to begin. NULL: no more. */
 struct fy_node *domain_next(struct fy_node *list, void **at);
 MUST_CHECK bool domain_is_list(struct domain_reader *reader, struct fy_node *key, struct fy_node *value,
@@ -94,9 +102,10 @@ MUST_CHECK bool domain_is_list(struct domain_reader *reader, struct fy_node *key
 /* Of the candidates, the one that was probably meant, or NULL. */
 const char *domain_closest(struct slice name, const char *const *names, size_t count);
 
-/* domain_window.c, domain_transform.c, domain_event.c: one item of the list. */
+/* domain_window.c, domain_transform.c, domain_event.c, domain_dimension.c: one item of the list. */
 void domain_read_window(struct domain_reader *reader, struct fy_node *item);
 void domain_read_transform(struct domain_reader *reader, struct fy_node *item);
+void domain_read_table(struct domain_reader *reader, struct fy_node *item);
 void domain_read_event_type(struct domain_reader *reader, struct fy_node *item);
 /* domain_field.c: an attribute, dimension or metric into *out; false: nothing of it is usable. *out_as: generate.as, to
  * be read when all fields are known, or NULL. */

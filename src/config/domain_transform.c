@@ -143,29 +143,13 @@ static void read_lua(struct domain_reader *reader, void *object, struct fy_node 
         reading->transform.lua_line++; /* the text begins below its `|` */
 }
 
-static bool is_plain_name(struct slice name)
-{
-    return !memchr(name.p, '/', name.n) && !memchr(name.p, '\0', name.n) && name.p[0] != '.';
-}
-
 static void read_file(struct domain_reader *reader, void *object, struct fy_node *key, struct fy_node *value)
 {
     struct reading *reading = object;
     char path[DISK_PATH_MAX], *text;
-    struct slice name;
-    struct error err;
     size_t n;
-    if (!domain_text(reader, key, value, &name))
+    if (!domain_file_beside(reader, value ? value : key, DOMAIN_LUA_BYTES_MAX, path, &text, &n))
         return;
-    if (!is_plain_name(name)) {
-        yaml_problem_at(&reader->file, value, "the script lies beside the domain's file: a name without /");
-        return;
-    }
-    snprintf(path, sizeof path, "%s/%.*s", reader->directory, SLICE_ARG(name));
-    if (disk_read_whole(reader->world->disk, path, DOMAIN_LUA_BYTES_MAX, &text, &n, &err) != OK) {
-        yaml_problem_at(&reader->file, value, "%s", err.text);
-        return;
-    }
     if (domain_copy(reader, value, slice_of(text, n), &reading->transform.lua) &&
         domain_copy(reader, value, slice_from(path), &reading->transform.lua_name))
         reading->transform.lua_line = 1;
@@ -253,6 +237,7 @@ void domain_read_transform(struct domain_reader *reader, struct fy_node *item)
         return;
     }
     field_plan_init(fields, build->arena);
+    fields->lookups = &reader->domain->lookups;
     struct reading reading = { .fields = fields };
     reading.transform.domain = reader->domain->name;
     reading.transform.fields = fields;

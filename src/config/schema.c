@@ -188,6 +188,14 @@ static void add_shape(struct buf *out, const struct domain_key *key)
                      ",\"type\":\"array\",\"items\":{\"anyOf\":[{\"type\":" SCALAR
                      "},{\"type\":\"object\",\"maxProperties\":1,\"additionalProperties\":{\"type\":" SCALAR "}}]}");
         return;
+    case SHAPE_KINDS:
+        buf_add_text(out, ",\"type\":\"object\",\"additionalProperties\":{");
+        for (unsigned i = 0; i < EVENT_KINDS; i++) {
+            buf_add_text(out, i ? "," : "\"enum\":[");
+            json_add_string(out, slice_from(event_kind_name((enum event_kind)i)));
+        }
+        buf_add_text(out, "]}");
+        return;
     case SHAPE_TEXTS:
         buf_add_text(out, ",\"type\":\"array\",\"items\":{\"type\":" SCALAR "}");
         return;

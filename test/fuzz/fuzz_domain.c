@@ -17,6 +17,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     static struct domain domains[DOMAINS_MAX];
     static struct window windows[WINDOWS_MAX];
     static struct transform transforms[TRANSFORMS_MAX];
+    static struct dimension_table tables[DIMENSION_TABLES_MAX];
+    static struct lookup_table lookups[DIMENSION_TABLES_MAX];
     struct arena arena;
     struct problems problems;
     problems_init(&problems, false);
@@ -27,7 +29,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
                                   .scratch = &scratch,
                                   .domains = domains,
                                   .windows = windows,
-                                  .transforms = transforms };
+                                  .transforms = transforms,
+                                  .tables = tables,
+                                  .lookups = lookups,
+                                  .tables_arena = &arena };
     domains[0] = (struct domain){ .file = SLICE("fuzz.yaml") };
     build.domain_count = 1;
     struct domain_reader reader = {

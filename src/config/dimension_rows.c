@@ -1,0 +1,371 @@
+/* The file is kept whole and cells are views of it; rows are collected, put in order by key and time, and looked over
+ * once more for two that hold at one time. After a few mistakes it stops: what is wrong in one row is wrong in all. */
+#include "config/dimension_rows.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <xxhash.h>
+
+#include "base/timestamp.h"
+#include "config/csv.h"
+#include "config/settings.h"
+
+#define FILE_COLUMNS_MAX 256
+#define MISTAKES_MAX 10
+#define NOWHERE SIZE_MAX
+#define TOO_LARGE "all dimension tables together take more than %u MiB; a row takes some %zu bytes beside its text"
+
+struct row {
+    struct lookup_row row;
+    size_t at, width; /* of its key, for messages */
+};
+
+struct rows {
+    struct yaml_file file;
+    struct csv csv;
+    struct arena *arena;
+    const struct dimension_source *source;
+    struct dimension_table *table;
+    struct csv_cell cells[FILE_COLUMNS_MAX];
+    size_t cell_count; /* of the header */
+    size_t places[DIMENSION_COLUMNS_MAX], from_place, to_place;
+    struct row *items;
+    size_t count, capacity;
+};
+
+unsigned dimension_types(enum event_kind kind)
+{
+    switch (kind) {
+    case EVENT_INTEGER:
+    case EVENT_MONEY:
+    case EVENT_TIMESTAMP:
+        return TYPE_INT | TYPE_NULL;
+    case EVENT_FLOAT:
+        return TYPE_NUMERIC | TYPE_NULL;
+    case EVENT_BOOLEAN:
+        return TYPE_BOOL | TYPE_NULL;
+    case EVENT_TEXT:
+    case EVENT_KINDS:
+        break;
+    }
+    return TYPE_TEXT | TYPE_NULL;
+}
+
+/* ---- the header ---- */
+
+static void no_column(struct rows *rows, struct slice name)
+{
+    const struct csv_cell *closest = NULL;
+    size_t least = name.n / 3 + 2, end = rows->cells[rows->cell_count - 1].at + rows->cells[rows->cell_count - 1].width;
+    for (size_t i = 0; i < rows->cell_count; i++) {
+        size_t distance = slice_distance(name, rows->cells[i].text);
+        if (distance < least) {
+            least = distance;
+            closest = &rows->cells[i];
+        }
+    }
+    if (closest)
+        yaml_problem(&rows->file, closest->at, closest->width, "there is no column %.*s; is it %.*s?", SLICE_ARG(name),
+                     SLICE_ARG(closest->text));
+    else
+        yaml_problem(&rows->file, rows->cells[0].at, end - rows->cells[0].at, "there is no column %.*s",
+                     SLICE_ARG(name));
+}
+
+static size_t place_of(struct rows *rows, struct slice name)
+{
+    size_t place = NOWHERE;
+    for (size_t i = 0; i < rows->cell_count; i++) {
+        if (!slice_equal(rows->cells[i].text, name))
+            continue;
+        if (place != NOWHERE)
+            yaml_problem(&rows->file, rows->cells[i].at, rows->cells[i].width, "there are two columns %.*s",
+                         SLICE_ARG(name));
+        place = i;
+    }
+    if (place == NOWHERE)
+        no_column(rows, name);
+    return place;
+}
+
+static bool told(struct rows *rows, enum csv_result result)
+{
+    if (result == CSV_WRONG)
+        yaml_problem(&rows->file, rows->csv.problem_at, 1, "%s", rows->csv.problem);
+    return result == CSV_WRONG;
+}
+
+static bool read_header(struct rows *rows)
+{
+    const struct dimension_source *source = rows->source;
+    enum csv_result result = csv_next(&rows->csv, rows->cells, FILE_COLUMNS_MAX, &rows->cell_count);
+    if (told(rows, result))
+        return false;
+    if (result == CSV_END || rows->cell_count > FILE_COLUMNS_MAX) {
+        yaml_problem(&rows->file, 0, 1, "the first line has the names of the columns, at most %d", FILE_COLUMNS_MAX);
+        return false;
+    }
+    if (rows->cell_count == 1 && memchr(rows->cells[0].text.p, ';', rows->cells[0].text.n)) {
+        yaml_problem(&rows->file, rows->cells[0].at, rows->cells[0].width,
+                     "cells are separated by commas; here are semicolons");
+        return false;
+    }
+    for (size_t i = 0; i < source->column_count; i++)
+        rows->places[i] = place_of(rows, source->names[i]);
+    rows->from_place = source->valid_from.n ? place_of(rows, source->valid_from) : NOWHERE;
+    rows->to_place = source->valid_to.n ? place_of(rows, source->valid_to) : NOWHERE;
+    return rows->file.count == 0;
+}
+
+/* ---- cells ---- */
+
+static struct value truth(struct slice text)
+{
+    bool yes = slice_equal_nocase(text, SLICE("true")), no = slice_equal_nocase(text, SLICE("false"));
+    return yes || no ? value_bool(yes) : value_null(REASON_UNREADABLE);
+}
+
+static struct value parse(enum event_kind kind, struct slice text)
+{
+    struct value number;
+    int64_t ms;
+    switch (kind) {
+    case EVENT_INTEGER:
+        number = value_from_decimal(text);
+        return number.kind == VALUE_INT ? value_int(number.i) : value_null(REASON_UNREADABLE);
+    case EVENT_FLOAT:
+        return value_from_decimal(text);
+    case EVENT_MONEY:
+        return expr_cents(value_text(text));
+    case EVENT_BOOLEAN:
+        return truth(text);
+    case EVENT_TIMESTAMP:
+        return timestamp_parse(text, &ms) ? value_int(ms) : value_null(REASON_UNREADABLE);
+    case EVENT_TEXT:
+    case EVENT_KINDS:
+        break;
+    }
+    return value_text(text);
+}
+
+/* Empty is null. */
+static struct value read_cell(struct rows *rows, enum event_kind kind, struct slice name, const struct csv_cell *cell)
+{
+    static const char *const WANTED[EVENT_KINDS] = {
+        [EVENT_TEXT] = "text",
+        [EVENT_INTEGER] = "a whole number, such as 12",
+        [EVENT_FLOAT] = "a number, such as 1.5",
+        [EVENT_MONEY] = "an amount, such as 19.99",
+        [EVENT_BOOLEAN] = "true or false",
+        [EVENT_TIMESTAMP] = "a time, such as 2026-01-31 or 2026-01-31T09:00:00Z",
+    };
+    struct slice text = kind == EVENT_TEXT ? cell->text : slice_trim(cell->text);
+    if (!text.n)
+        return value_null(REASON_MISSING);
+    struct value value = parse(kind, text);
+    if (text.n > DIMENSION_CELL_BYTES_MAX)
+        yaml_problem(&rows->file, cell->at, 1, "a cell has at most %d bytes", DIMENSION_CELL_BYTES_MAX);
+    else if (value_is_null(value))
+        yaml_problem(&rows->file, cell->at, cell->width, "%.*s is %s; '%.*s' is not", SLICE_ARG(name), WANTED[kind],
+                     (int)(text.n < 40 ? text.n : 40), text.p);
+    return value;
+}
+
+static int64_t read_time(struct rows *rows, size_t place, struct slice name, int64_t otherwise_ms)
+{
+    struct value ms = { 0 };
+    if (place != NOWHERE)
+        ms = read_cell(rows, EVENT_TIMESTAMP, name, &rows->cells[place]);
+    return ms.kind == VALUE_INT ? ms.i : otherwise_ms;
+}
+
+static bool set_key(struct rows *rows, const struct value *cells, struct row *row)
+{
+    char digits[VALUE_DIGITS_MAX];
+    struct value key = cells[rows->table->key];
+    const struct csv_cell *cell = &rows->cells[rows->places[rows->table->key]];
+    row->at = cell->at;
+    row->width = cell->width ? cell->width : 1;
+    if (value_is_null(key)) {
+        if (!cell->text.n)
+            yaml_problem(&rows->file, cell->at, 1, "the key is empty here");
+        return true;
+    }
+    row->row.key = key.kind == VALUE_TEXT ? value_slice(key) : arena_copy(rows->arena, value_as_text(key, digits));
+    return row->row.key.p != NULL;
+}
+
+/* ---- rows ---- */
+
+static bool too_large(struct rows *rows, size_t at)
+{
+    yaml_problem(&rows->file, at, 1, TOO_LARGE, DIMENSION_BYTES_MAX >> 20,
+                 sizeof(struct lookup_row) + rows->source->column_count * sizeof(struct value));
+    return false;
+}
+
+static struct row *new_row(struct rows *rows)
+{
+    if (rows->count == rows->capacity) {
+        rows->capacity = rows->capacity ? 2 * rows->capacity : 64;
+        rows->items = realloc(rows->items, rows->capacity * sizeof *rows->items);
+        if (!rows->items)
+            abort();
+    }
+    return &rows->items[rows->count++];
+}
+
+/* False: reading on has no sense. */
+static bool add_row(struct rows *rows)
+{
+    const struct dimension_source *source = rows->source;
+    size_t at = rows->cells[0].at;
+    if (rows->count == DIMENSION_ROWS_MAX) {
+        yaml_problem(&rows->file, at, 1, "a dimension table has at most %u rows", DIMENSION_ROWS_MAX);
+        return false;
+    }
+    struct value *cells = arena_take(rows->arena, source->column_count * sizeof *cells);
+    struct row *row = new_row(rows);
+    *row = (struct row){ .row.cells = cells };
+    if (!cells)
+        return too_large(rows, at);
+    for (size_t i = 0; i < source->column_count; i++)
+        cells[i] = read_cell(rows, source->kinds[i], source->names[i], &rows->cells[rows->places[i]]);
+    if (!set_key(rows, cells, row))
+        return too_large(rows, at);
+    row->row.from_ms = read_time(rows, rows->from_place, source->valid_from, LOOKUP_BEGIN_MS);
+    row->row.to_ms = read_time(rows, rows->to_place, source->valid_to, LOOKUP_END_MS);
+    if (row->row.to_ms <= row->row.from_ms)
+        yaml_problem(&rows->file, rows->cells[rows->to_place].at, rows->cells[rows->to_place].width,
+                     "this row ends before it begins");
+    return rows->file.count < MISTAKES_MAX;
+}
+
+static void read_rows(struct rows *rows)
+{
+    enum csv_result result;
+    size_t count;
+    while ((result = csv_next(&rows->csv, rows->cells, FILE_COLUMNS_MAX, &count)) == CSV_ROW) {
+        if (count == rows->cell_count) {
+            if (!add_row(rows))
+                return;
+            continue;
+        }
+        yaml_problem(&rows->file, rows->cells[0].at, 1, "this row has %zu cell%s, the first line has %zu", count,
+                     count == 1 ? "" : "s", rows->cell_count);
+        if (rows->file.count >= MISTAKES_MAX)
+            return;
+    }
+    told(rows, result);
+}
+
+static int compare_rows(const void *a, const void *b)
+{
+    const struct row *left = a, *right = b;
+    int order = lookup_compare_keys(left->row.key, right->row.key);
+    if (!order)
+        order = (left->row.from_ms > right->row.from_ms) - (left->row.from_ms < right->row.from_ms);
+    return order ? order : (left->at > right->at) - (left->at < right->at);
+}
+
+static void tell_overlap(struct rows *rows, const struct row *earlier, const struct row *row)
+{
+    int line = yaml_line(&rows->file, earlier->at) + 1;
+    if (!rows->table->has_validity)
+        yaml_problem(&rows->file, row->at, row->width,
+                     "%.*s is in line %d already; rows of one key need valid_from, to be told apart",
+                     SLICE_ARG(row->row.key), line);
+    else
+        yaml_problem(&rows->file, row->at, row->width, "this row of %.*s and the one of line %d are valid at one time",
+                     SLICE_ARG(row->row.key), line);
+}
+
+static void order_rows(struct rows *rows)
+{
+    qsort(rows->items, rows->count, sizeof *rows->items, compare_rows);
+    for (size_t i = 1; i < rows->count && rows->file.count < MISTAKES_MAX; i++) {
+        struct row *earlier = &rows->items[i - 1], *row = &rows->items[i];
+        if (!slice_equal(earlier->row.key, row->row.key))
+            continue;
+        bool until_next = rows->table->has_validity && rows->to_place == NOWHERE;
+        if (until_next && earlier->row.from_ms < row->row.from_ms)
+            earlier->row.to_ms = row->row.from_ms;
+        else if (earlier->row.to_ms > row->row.from_ms)
+            tell_overlap(rows, earlier, row);
+    }
+}
+
+static void keep_rows(struct rows *rows, struct lookup_table *lookup)
+{
+    size_t slot_count = lookup_slot_count(rows->count);
+    struct lookup_row *kept = arena_take(rows->arena, (rows->count + 1) * sizeof *kept);
+    uint32_t *slots = arena_take(rows->arena, slot_count * sizeof *slots);
+    if (!kept || !slots) {
+        too_large(rows, 0);
+        return;
+    }
+    for (size_t i = 0; i < rows->count; i++)
+        kept[i] = rows->items[i].row;
+    memset(slots, 0, slot_count * sizeof *slots);
+    lookup_index(kept, rows->count, slots, slot_count);
+    lookup->rows = kept;
+    lookup->row_count = rows->count;
+    lookup->slots = slots;
+    lookup->slot_count = slot_count;
+    lookup->whole_keys = rows->source->kinds[rows->table->key] == EVENT_INTEGER;
+}
+
+static uint64_t digest_of(const struct rows *rows)
+{
+    AUTO(buf) struct buf declared;
+    const struct dimension_source *source = rows->source;
+    buf_init(&declared, 64u << 10);
+    buf_add_format(&declared, "%.*s %zu %.*s %.*s", SLICE_ARG(rows->table->name), rows->table->key,
+                   SLICE_ARG(source->valid_from), SLICE_ARG(source->valid_to));
+    for (size_t i = 0; i < source->column_count; i++)
+        buf_add_format(&declared, " %.*s %s", SLICE_ARG(source->names[i]), event_kind_name(source->kinds[i]));
+    assert(!declared.full);
+    return XXH3_64bits_withSeed(rows->file.text.p, rows->file.text.n, XXH3_64bits(declared.p, declared.n));
+}
+
+static void read_text(struct rows *rows, struct lookup_table *lookup)
+{
+    csv_init(&rows->csv, rows->file.text, rows->arena);
+    rows->table->digest = digest_of(rows);
+    if (!read_header(rows))
+        return;
+    read_rows(rows);
+    if (rows->file.count == 0)
+        order_rows(rows);
+    if (rows->file.count == 0)
+        keep_rows(rows, lookup);
+    free(rows->items);
+}
+
+void dimension_rows_read(struct domain_reader *reader, struct fy_node *csv, const struct dimension_source *source,
+                         struct dimension_table *table, struct lookup_table *lookup)
+{
+    char path[DISK_PATH_MAX], *text;
+    size_t n;
+    if (!domain_file_beside(reader, csv, DIMENSION_FILE_BYTES_MAX, path, &text, &n))
+        return;
+    struct rows *rows = calloc(1, sizeof *rows);
+    struct slice kept = arena_copy(reader->build->tables_arena, slice_of(text, n));
+    if (!rows)
+        abort();
+    free(text);
+    *rows = (struct rows){
+        .file = { .name = path, .text = kept, .problems = reader->file.problems, .hides = reader->file.hides },
+        .arena = reader->build->tables_arena,
+        .source = source,
+        .table = table
+    };
+    if (!kept.p)
+        yaml_problem_at(&reader->file, csv, "all dimension tables together take more than %u MiB",
+                        DIMENSION_BYTES_MAX >> 20);
+    else if (domain_copy(reader, csv, slice_from(path), &table->file))
+        read_text(rows, lookup);
+    reader->file.count += rows->file.count;
+    free(rows);
+}
