@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <sysexits.h>
 
+#include "app/dimension_views.h"
 #include "app/engine_remote.h"
 #include "app/event_views.h"
 #include "base/log.h"
@@ -207,7 +208,10 @@ static void follow_domains(struct engine *engine)
     struct schema_runner runner = { engine->http, run_statement };
     uint64_t skipped;
     int64_t now_us = world_mono_us(engine->world);
-    engine->views_are_stale = event_views_make(&runner, engine->domains, &err) != OK;
+    enum status s = event_views_make(&runner, engine->domains, &err);
+    if (s == OK)
+        s = dimension_views_make(&runner, engine->domains, &err);
+    engine->views_are_stale = s != OK;
     if (!engine->views_are_stale)
         return;
     if (log_limit_pass(&engine->views_limit, now_us, 10000000, &skipped))

@@ -27,6 +27,17 @@ void ddl_add_view_name(struct buf *out, const struct event_type *type);
 /* The view `event_types`, which says what there is: one row for each. */
 void ddl_add_list(struct buf *out, const struct domain_set *domains);
 
+/* A dimension table in the engine: a table of its own for each version of the file, so that a view can be moved from
+ * one to the next at once, and the view `dim_NAME`, which is what tenants may ask. Statements, without a semicolon; an
+ * empty cell is NULL, a row's validity is valid_from (inclusive) and valid_to (exclusive), never NULL. */
+#define DDL_DIMENSION "dimension table" /* the comment of the table; the view's has the version behind it */
+void ddl_add_dimension_table_name(struct buf *out, const struct dimension_table *table); /* in weir */
+void ddl_add_dimension_table(struct buf *out, const struct dimension_table *table);
+void ddl_add_dimension_rows(struct buf *out, const struct dimension_table *table);
+void ddl_add_dimension_view_name(struct buf *out, const struct dimension_table *table); /* in pub */
+void ddl_add_dimension_view(struct buf *out, const struct dimension_table *table);
+void ddl_add_dimension_view_comment(struct buf *out, const struct dimension_table *table);
+
 /* JSON Schema (draft 2020-12) of an event as it is sent to POST /track: what it takes has no fault but of `rules`. */
 void json_schema_add(struct buf *out, const struct event_type *type);
 /* One schema of all of them, told apart by event_type; of other types it takes anything. */

@@ -200,6 +200,8 @@ static const char *const *const VERSIONS[] = { V1, V2, V3, V4, V5 };
 #define OWN                                                                                                            \
     " WHERE customer_id = (SELECT any(tenant) FROM weir.tenant_users WHERE user = currentUser()"                       \
     " HAVING uniqExact(tenant) = 1)"
+/* Whoever is a tenant, for what belongs to none. */
+#define SOMEBODY " WHERE (SELECT uniqExact(tenant) FROM weir.tenant_users WHERE user = currentUser()) = 1"
 /* Of rows with the same name the last one, unless that says that the name is gone. */
 #define LAST_VIEW(name, columns)                                                                                       \
     "CREATE OR REPLACE VIEW pub." name " DEFINER = writer SQL SECURITY DEFINER AS SELECT " columns " FROM weir." name  \
@@ -353,6 +355,15 @@ void schema_add_event_view(struct buf *out, struct slice name, struct slice colu
     buf_add_text(out, "\nFROM weir.events_raw AS e" OWN "\n    AND event_type = ");
     schema_add_literal(out, event_type);
     buf_add_text(out, "\nCOMMENT '" SCHEMA_EVENT_VIEW "'");
+}
+
+void schema_add_shared_view(struct buf *out, struct slice name, struct slice columns, struct slice table,
+                            struct slice comment)
+{
+    buf_add_format(out, "CREATE OR REPLACE VIEW pub.%.*s DEFINER = writer SQL SECURITY DEFINER AS SELECT %.*s",
+                   SLICE_ARG(name), SLICE_ARG(columns));
+    buf_add_format(out, " FROM weir.%.*s" SOMEBODY " COMMENT ", SLICE_ARG(table));
+    schema_add_literal(out, comment);
 }
 
 void schema_add_hidden_sessions(struct buf *out, struct slice tenant)

@@ -28,6 +28,10 @@ void schema_assign_readers(const struct schema_reader *readers, size_t count, st
  * SQL, and take those of events_raw from `e`. Its comment is SCHEMA_EVENT_VIEW. */
 #define SCHEMA_EVENT_VIEW "event type"
 void schema_add_event_view(struct buf *out, struct slice name, struct slice columns, struct slice event_type);
+/* The statement of a view in database pub of what is the same for all tenants, for whoever is one; columns are of SQL,
+ * of the table weir.TABLE. */
+void schema_add_shared_view(struct buf *out, struct slice name, struct slice columns, struct slice table,
+                            struct slice comment);
 /* A condition on rows of windows_replayed: sessions that a newer generation replaced, so that nobody sees them. */
 void schema_add_hidden_sessions(struct buf *out, struct slice tenant);
 /* 'text', with quotes and backslashes escaped. */
