@@ -117,6 +117,7 @@ static enum status open_one(struct delivering *delivering, const struct deliveri
     made.target.journal = options->journal_name;
     made.target.avro.types = delivering->schemas;
     made.target.avro.type_count = delivering->schema_count;
+    made.untried = order > 0; /* a target that is away takes seconds, and the first one has told what is wrong */
     enum status s = delivery_open(&made, journal, metrics, delivering->world, &running->delivery, err);
     if (s != OK)
         return s;

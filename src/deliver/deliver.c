@@ -425,7 +425,7 @@ static enum status open_target(struct delivery *delivery, struct error *err)
     enum status s = selection_topics(&delivery->options.selection, &delivery->topics, err);
     if (s == OK)
         s = delivery->options.backend->open(&options, delivery->world, &delivery->target, err);
-    if (s == OK)
+    if (s == OK && !delivery->options.untried)
         s = resume(delivery, err);
     if (s == OK || s == ERR_INVALID || s == ERR_NOT_FOUND || s == ERR_IO || s == ERR_CORRUPT)
         return s;

@@ -23,6 +23,7 @@ struct delivery_options {
     const struct target_backend *backend;
     struct target_options target;
     uint16_t partition; /* or JOURNAL_ALL_PARTITIONS, as target.order says */
+    bool untried;       /* the target is not asked at open, but by the role: another delivery of the sink was */
     bool from_end;      /* a new sink begins with what comes from now on; else with the oldest that is kept */
     uint32_t linger_ms; /* how long a result waits for company; 100 */
     /* Most journal that is kept for a target that is away; 0: as much as the journal can. Where the journal has one
@@ -35,8 +36,9 @@ struct delivery_options {
 
 void delivery_options_default(struct delivery_options *out);
 
-/* Borrows the texts, the journal and the metrics until delivery_close. Tries the target: what cannot work as it is
- * configured is refused (ERR_INVALID, ERR_NOT_FOUND, ERR_IO); a target that is away is waited for by the role. */
+/* Borrows the texts, the journal and the metrics until delivery_close. Tries the target, for some seconds: what cannot
+ * work as it is configured is refused (ERR_INVALID, ERR_NOT_FOUND, ERR_IO); a target that is away is waited for by the
+ * role. */
 MUST_CHECK enum status delivery_open(const struct delivery_options *options, struct journal *journal,
                                      struct metrics *metrics, struct world *world, struct delivery **out,
                                      struct error *err);

@@ -3,6 +3,7 @@
 #include "deliver/deliver.h"
 
 #include <stdio.h>
+#include <unistd.h>
 
 #include "base/log.h"
 #include "test/support/delivery_fixture.h"
@@ -130,6 +131,27 @@ static void test_the_mark_of_a_sink_that_is_gone_goes(void **state)
                      ERR_NOT_FOUND);
 }
 
+static void test_a_target_that_is_not_to_be_tried_is_asked_by_the_role_alone(void **state)
+{
+    (void)state;
+    const char *path = deliveries.options.target.path;
+    deliveries.options.backend = &target_file;
+    deliveries.options.untried = true;
+    deliveries.options.target.path = "/nowhere/at/all";
+    delivery_start();
+    assert_int_equal(delivery_metric("sink_failures_total"), 0);
+    (void)stand_step();
+    assert_int_equal(delivery_metric("sink_failures_total"), 1);
+    delivery_close(deliveries.delivery);
+    deliveries.options.target.path = path;
+    delivery_start();
+    assert_int_equal(access(path, F_OK), -1);
+    delivery_emit(10);
+    delivery_run();
+    delivery_read_file();
+    delivery_expect_each(1, 1);
+}
+
 static void test_what_cannot_work_is_refused_with_the_name_of_the_sink(void **state)
 {
     (void)state;
@@ -158,6 +180,7 @@ int main(void)
         CASE(test_a_new_sink_may_begin_at_the_end_and_goes_on_from_there),
         CASE(test_a_file_that_was_moved_away_is_left_alone_and_a_new_one_begins),
         CASE(test_the_mark_of_a_sink_that_is_gone_goes),
+        CASE(test_a_target_that_is_not_to_be_tried_is_asked_by_the_role_alone),
         CASE(test_what_cannot_work_is_refused_with_the_name_of_the_sink),
     };
     log_set_level(LOG_ERROR);
