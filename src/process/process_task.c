@@ -130,6 +130,28 @@ static void make_states(struct process_task *task, struct world *world)
     process_snapshot_init(&task->snapshot, &snapshots);
 }
 
+/* The settings that it stands in may be read again while the task is at work, on its own thread. */
+static void keep_key(struct process_task *task)
+{
+    struct slice *key = &task->options.pii_key;
+    if (!key->n)
+        return;
+    char *kept = malloc(key->n);
+    if (!kept)
+        abort();
+    memcpy(kept, key->p, key->n);
+    *key = slice_of(kept, key->n);
+}
+
+static void forget_key(struct process_task *task)
+{
+    char *kept = (char *)(uintptr_t)task->options.pii_key.p;
+    if (!task->options.pii_key.n)
+        return;
+    explicit_bzero(kept, task->options.pii_key.n);
+    free(kept);
+}
+
 struct process_task *process_task_new(const struct process_options *options, struct journal *journal,
                                       uint16_t partition, struct metrics *metrics, struct queue *live,
                                       struct world *world)
@@ -140,6 +162,7 @@ struct process_task *process_task_new(const struct process_options *options, str
     assert(options->state_path && options->kv && partition < journal->partitions);
     task->options = *options;
     options_complete(&task->options);
+    keep_key(task);
     task->journal = journal;
     task->partition = partition;
     task->live_queue = live;
@@ -184,6 +207,7 @@ void process_task_free(struct process_task *task)
     process_commit_done(&task->commits[0]);
     process_commit_done(&task->commits[1]);
     bell_free(task->bell);
+    forget_key(task);
     free(task);
 }
 

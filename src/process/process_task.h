@@ -45,12 +45,12 @@ struct process_options {
     const struct kv_backend *kv;     /* where state beyond memory lies; no default */
     struct kv_pool *kv_pool;         /* shared by all tasks; outlives them */
     const struct domain_set *domains; /* event types, transforms and windows; outlives the task. NULL: none */
-    struct slice pii_key;    /* the secret behind hashes and ciphertexts of persons' fields; outlives the task */
-    struct catalog *catalog; /* tenants' retention; outlives the task. NULL: everything is kept for ever */
-    int32_t retention_days;  /* of tenants that name none; 0, -1: for ever */
-    bool results_only;       /* accepted events are not handed on (TOPIC_ENRICHED): nobody stores them */
-    bool ids_unique;         /* no event comes twice: ids are neither looked up nor remembered */
-    bool accept_lost_state;  /* start although state cannot be rebuilt: repeats of old events may count twice */
+    struct slice pii_key;             /* the secret behind hashes and ciphertexts of persons' fields; copied */
+    struct catalog *catalog;          /* tenants' retention; outlives the task. NULL: everything is kept for ever */
+    int32_t retention_days;           /* of tenants that name none; 0, -1: for ever */
+    bool results_only;                /* accepted events are not handed on (TOPIC_ENRICHED): nobody stores them */
+    bool ids_unique;                  /* no event comes twice: ids are neither looked up nor remembered */
+    bool accept_lost_state; /* start although state cannot be rebuilt: repeats of old events may count twice */
 };
 
 enum process_task_state {

@@ -5,12 +5,15 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "base/json_scan.h"
 #include "base/test.h"
 #include "config/domain.h"
 #include "event/dead_letter.h"
 #include "event/event.h"
 #include "event/event_json.h"
 #include "process/state/kv.h"
+#include "process/validate/pii.h"
+#include "test/support/domain_files.h"
 #include "test/support/process_rig.h"
 #include "test/support/scratch.h"
 
@@ -189,6 +192,49 @@ static void expect_letter_of(const char *reason, const char *field, const struct
     buf_init(&json, 4096);
     event_json_add(&json, event);
     expect_letter("validate", reason, field, buf_slice(&json));
+}
+
+static void expect_page(const char *key)
+{
+    struct journal_read_options options = { .topics = TOPIC_BIT(TOPIC_ENRICHED), .position = JOURNAL_BEGIN };
+    struct journal_reader *reader;
+    struct journal_batch batch;
+    struct event event;
+    struct arena arena;
+    struct slice record, hash, page;
+    struct pii *pii = pii_new(slice_from(key));
+    arena_init(&arena, 4096);
+    assert_true(pii_hash(pii, SLICE("acme"), SLICE("/"), &arena, &hash));
+    assert_int_equal(rig.backend->reader_open(rig.journal, &options, &reader, NULL), OK);
+    assert_int_equal(journal_read(reader, 1u << 20, &batch, NULL), OK);
+    assert_true(batch.chunk_count > 0);
+    struct slice rest = batch.chunks[0].bytes;
+    assert_true(journal_next_record(&rest, &record));
+    assert_int_equal(event_decode(record, &event, NULL), OK);
+    assert_true(json_find(event.properties, "page", &page) && slice_equal(page, hash));
+    rig.backend->reader_close(reader);
+    arena_done(&arena);
+    pii_free(pii);
+}
+
+/* A reload writes the settings anew while a task that was made before still restores its state. */
+static void test_the_key_of_persons_fields_is_the_one_that_the_task_was_made_with(void **state)
+{
+    char key[] = "a key of more than sixteen bytes";
+    rig_down(&rig);
+    assert_int_equal(domain_files_begin(state), 0);
+    rig.options.domains = domain_files_expect_fine(
+        "domain: web\nevent_types: [{name: page_view, attributes: [{name: page, pii: hash}]}]\n");
+    rig.options.pii_key = slice_from(key);
+    assert_int_equal(rig_up(&rig, NULL), OK);
+    memcpy(key, "another", 8);
+    assert_int_equal(rig_send(&rig, "acme", 0, 1), OK);
+    rig_run(&rig, 1000);
+    expect_page("a key of more than sixteen bytes");
+    rig_down(&rig);
+    assert_int_equal(domain_files_end(state), 0);
+    rig.options.domains = NULL;
+    assert_int_equal(rig_up(&rig, NULL), OK);
 }
 
 static void test_bytes_that_are_no_event_become_a_dead_letter_with_the_bytes(void **state)
@@ -389,6 +435,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_where_ids_are_unique_none_is_looked_up, setup, teardown),
         cmocka_unit_test_setup_teardown(test_results_only_hands_no_event_on, setup, teardown),
         cmocka_unit_test_setup_teardown(test_the_same_id_of_two_tenants_is_two_events, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_the_key_of_persons_fields_is_the_one_that_the_task_was_made_with, setup,
+                                        teardown),
         cmocka_unit_test_setup_teardown(test_bytes_that_are_no_event_become_a_dead_letter_with_the_bytes, setup,
                                         teardown),
         cmocka_unit_test_setup_teardown(test_an_event_from_the_future_is_a_dead_letter_and_its_id_stays_free, setup,
