@@ -52,6 +52,19 @@ static void check_place(const struct checking *checking)
         tell(checking, "kind", "kind is library, and library must name a shared object");
 }
 
+/* Each cuts off what stands behind its own last line, when it begins again: the other's lines. */
+static void check_path(const struct checking *checking)
+{
+    const struct settings *settings = &checking->config->settings;
+    const struct sink_settings *sink = &settings->sinks[checking->sink];
+    if (strcmp(sink->kind, "file") != 0 || !sink->path[0])
+        return;
+    for (size_t i = 0; i < checking->sink; i++)
+        if (strcmp(settings->sinks[i].kind, "file") == 0 && strcmp(settings->sinks[i].path, sink->path) == 0)
+            tell(checking, "path", "%s is the file of sinks.%s already: a file is one sink's alone", sink->path,
+                 settings->sinks[i].name);
+}
+
 static void check_format(const struct checking *checking)
 {
     const struct settings *settings = &checking->config->settings;
@@ -118,6 +131,7 @@ enum status sinks_check(const struct config *config, const struct domain_set *do
     struct checking checking = { config, problems, 0 };
     for (; checking.sink < config->settings.sink_count; checking.sink++) {
         check_place(&checking);
+        check_path(&checking);
         check_format(&checking);
         check_windows(&checking, domains);
     }

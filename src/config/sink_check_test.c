@@ -145,6 +145,19 @@ static void test_avro_wants_kafka_a_registry_and_a_subject_for_each_kind_of_resu
     assert_told("sinks.d: subjects: topic is for one kind of results other than events");
 }
 
+static void test_two_sinks_do_not_share_a_file(void **state)
+{
+    (void)state;
+    struct error err;
+    struct domain_set domains = { 0 };
+    assert_int_equal(apply("sinks:\n  a: {kind: file, path: /p}\n  b: {kind: file, path: /q}\n  c: {kind: file, path: "
+                           "/p}\n  d: {kind: library, library: /l, path: /p}\n"),
+                     0);
+    assert_int_equal(sinks_check(&config, &domains, &problems, &err), ERR_INVALID);
+    assert_string_equal(err.text, "1 mistake in the sinks");
+    assert_told("dev.yaml:4:1: sinks.c: /p is the file of sinks.a already");
+}
+
 #define CASE(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
 
 int main(void)
@@ -154,6 +167,7 @@ int main(void)
         CASE(test_mistakes_are_told_where_they_are),
         CASE(test_a_ninth_sink_and_names_without_end_are_refused),
         CASE(test_what_a_kind_needs_and_windows_that_are_not_there_are_mistakes),
+        CASE(test_two_sinks_do_not_share_a_file),
         CASE(test_brokers_may_be_those_of_the_platform),
         CASE(test_avro_wants_kafka_a_registry_and_a_subject_for_each_kind_of_results),
     };
