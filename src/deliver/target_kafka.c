@@ -27,6 +27,8 @@ static enum status kafka_open(const struct target_options *options, struct world
         return error_set(err, ERR_INVALID, "brokers must be said, HOST:PORT,…, here or as kafka.brokers");
     if (!options->kafka.topic[0])
         return error_set(err, ERR_INVALID, "topic must name the topic that results go to");
+    if (strlen(options->kafka.id_prefix) > KAFKA_ID_PREFIX_MAX)
+        return error_set(err, ERR_INVALID, "id_prefix has at most %d bytes", KAFKA_ID_PREFIX_MAX);
     enum status s = result_avro_open(&options->avro, options->kafka.topic, world, &avro, err);
     if (s != OK)
         return s;
@@ -37,8 +39,9 @@ static enum status kafka_open(const struct target_options *options, struct world
     target->avro = avro;
     buf_init(&target->value, VALUE_BYTES_MAX);
     target->options = *options;
-    snprintf(target->id, sizeof target->id, "%.80s.%s.%s.%u", options->kafka.id_prefix, options->sink, options->journal,
-             options->order);
+    int n = snprintf(target->id, sizeof target->id, "%s.%s.%s.%u", options->kafka.id_prefix, options->sink,
+                     options->journal, options->order);
+    assert(n < (int)sizeof target->id); /* cut off, several orders would be one */
     *out = &target->target;
     return OK;
 }

@@ -9,7 +9,8 @@
 #define KAFKA_ASK_MS 5000       /* for one question to the brokers */
 #define KAFKA_SLICE_MS 250      /* between two looks at `stopping` */
 #define KAFKA_DELIVERY_MS 15000 /* for a batch to be in the brokers' hands */
-#define KAFKA_ID_MAX 160
+#define KAFKA_ID_MAX 192
+#define KAFKA_ID_PREFIX_MAX 80
 #define KAFKA_LINGER "5"
 #define KAFKA_LINGER_UNSENT "10000" /* longer than any check of rights */
 

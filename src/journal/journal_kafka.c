@@ -36,10 +36,22 @@ static void kafka_close(struct journal *journal)
     free(kafka);
 }
 
+/* Names of topics and groups are made of it in KAFKA_NAME_MAX bytes. */
+static bool is_prefix(const char *prefix)
+{
+    size_t n = prefix ? strlen(prefix) : 0;
+    return n > 0 && n <= KAFKA_PREFIX_MAX &&
+           strspn(prefix, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-") == n;
+}
+
 /* What needs no broker to be seen. */
 static enum status check_options(const struct journal_kafka_options *options, struct error *err)
 {
     const char *security = options->security ? options->security : "";
+    if (!is_prefix(options->prefix))
+        return error_set(err, ERR_INVALID,
+                         "kafka.prefix has at most %d of a-z, A-Z, 0-9, '.', '_' and '-': not '%.80s'",
+                         KAFKA_PREFIX_MAX, options->prefix ? options->prefix : "");
     if (options->min_insync > options->replication)
         return error_set(err, ERR_INVALID,
                          "kafka.min_insync is %d, kafka.replication %d: no write could ever have so many copies",

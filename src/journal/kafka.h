@@ -20,6 +20,7 @@
 #define KAFKA_WAIT_MS 10000          /* for one question to the brokers */
 #define KAFKA_DELIVERY_WAIT_MS 15000 /* after which a commit is answered with a failure */
 #define KAFKA_NAME_MAX 128
+#define KAFKA_PREFIX_MAX 64 /* with JOURNAL_GROUP_MAX and what stands between and behind it fits into a name */
 #define KAFKA_TROUBLE_MAX 300
 
 /* What is read together lies in one Kafka topic, so that a reader's position is one number. */
