@@ -13,6 +13,7 @@
 #include "app/parts.h"
 #include "base/log.h"
 #include "cli/commands.h"
+#include "deliver/selection.h"
 #include "replay/replay.h"
 #include "retention/retention.h"
 #include "world/disk.h"
@@ -69,6 +70,15 @@ static enum status hook_map_tenant(void *self, const struct tenant *tenant, stru
 static uint64_t hook_quota_used(void *self, const char *tenant_id)
 {
     return ingest_quota_used(((struct storing *)self)->options.ingest, slice_from(tenant_id));
+}
+
+static bool hook_sink_carries(void *self, struct slice name, struct slice tenant_id)
+{
+    const struct settings *settings = ((struct storing *)self)->options.settings;
+    for (size_t i = 0; i < settings->sink_count; i++)
+        if (slice_equal(name, slice_from(settings->sinks[i].name)))
+            return selection_names(settings->sinks[i].tenants, tenant_id);
+    return false;
 }
 
 /* Behind everything that is live: it has all the time. */
@@ -132,6 +142,7 @@ static enum status open_serve(struct storing *storing, int *exit_code, struct er
     options.reader = hook_reader;
     options.map_tenant = hook_map_tenant;
     options.quota_used = ingest ? hook_quota_used : NULL;
+    options.sink_carries = hook_sink_carries;
     options.hook_self = storing;
     options.environment = storing->options.environment;
     options.version = WEIR_VERSION;

@@ -17,6 +17,7 @@
 #include "cli/commands.h"
 #include "cli/metrics_text.h"
 #include "cli/term.h"
+#include "cli/top_sinks.h"
 #include "cli/top_stream.h"
 #include "http/http_client.h"
 #include "world/world.h"
@@ -38,7 +39,8 @@ static const struct arg ARGS[] = {
     ARG_TEXT_ENV(struct top_options, token, "token", 0, "TOKEN", NULL, "WEIR_ADMIN_TOKEN",
                  "for latencies from another machine: DATA/admin.token"),
     ARG_DURATION(struct top_options, interval_ms, "interval", 'i', "TIME", "500ms", "between two looks"),
-    ARG_FLAG(struct top_options, stream, "stream", 's', "the processing tasks instead of the event types"),
+    ARG_FLAG(struct top_options, stream, "stream", 's',
+             "the processing tasks and the sinks instead of the event types"),
     ARG_FLAG(struct top_options, once, "once", '1', "print once and end"),
     ARG_FLAG(struct top_options, json, "json", 'j', "with --once: one JSON object"),
 };
@@ -81,6 +83,7 @@ struct top {
     double journal_bytes, store_lag_s, memory_bytes; /* below 0: not known */
     struct error trouble;                            /* text empty: none */
     struct top_stream stream;
+    struct top_sinks sinks;
     bool seen, shows_stream;
 };
 
@@ -220,8 +223,10 @@ static enum status look(struct top *top, unsigned *out_http_status)
     take_state(top, reply.body, now_us);
     look_at_metrics(top, now_us);
     if ((top->shows_stream || top->options->json) && http_client_get(top->live, "/v1/stream", &reply, NULL) == OK &&
-        reply.status == 200)
+        reply.status == 200) {
         top_stream_take(&top->stream, reply.body, world_mono_us(world_real()));
+        top_sinks_take(&top->sinks, reply.body, world_mono_us(world_real()));
+    }
     return OK;
 }
 
@@ -405,6 +410,7 @@ static void add_tasks(struct frame *frame, const struct top *top)
     AUTO(buf) struct buf lines;
     buf_init(&lines, 65536);
     top_stream_add(&top->stream, frame->columns, &lines);
+    top_sinks_add(&top->sinks, frame->columns, &lines);
     end_line(frame);
     for (struct slice rest = buf_slice(&lines); rest.n;) {
         size_t n = (size_t)((const char *)memchr(rest.p, '\n', rest.n) - rest.p);
@@ -482,7 +488,9 @@ static void add_json(struct buf *out, const struct top *top)
                        i ? "," : "", task->partition, task->rate, task->lag_records, task->lag_s, task->delay_s,
                        task->state_bytes);
     }
-    buf_add_text(out, "]}\n");
+    buf_add_char(out, ']');
+    top_sinks_json(&top->sinks, out);
+    buf_add_text(out, "}\n");
 }
 
 /* --- the terminal --- */

@@ -60,6 +60,8 @@ struct serve_options {
     enum status (*map_tenant)(void *self, const struct tenant *tenant, struct error *err);
     /* Events that the tenant sent in the current minute, as its quota sees it. From the loop; may not block. */
     uint64_t (*quota_used)(void *self, const char *tenant_id);
+    /* Whether the sink of the configuration takes results of the tenant: of others' it is told nothing. */
+    bool (*sink_carries)(void *self, struct slice sink, struct slice tenant_id);
     void *hook_self;
     struct replayer *replayer; /* history again (replay/replay.h); outlives the API; NULL: /v1/replays answers 503 */
 };

@@ -320,6 +320,26 @@ static void test_the_stream_tells_of_the_partitions_that_are_here_whichever_they
     assert_non_null(strstr(answer, "\"partitions\":[{\"partition\":1,\"events\":5},{\"partition\":3,\"events\":7}]"));
 }
 
+static bool carries(void *self, struct slice sink, struct slice tenant_id)
+{
+    (void)self;
+    return slice_equal(sink, SLICE("mine")) && slice_equal(tenant_id, SLICE("acme"));
+}
+
+static void test_a_tenant_is_told_of_the_sinks_that_take_its_results_and_of_no_other(void **state)
+{
+    (void)state;
+    gauge_set(metrics_gauge(metrics, "sink_up", "", "sink=\"mine\",partition=\"3\""), 1);
+    counter_add(metrics_counter(metrics, "sink_records_total", "", "sink=\"mine\",partition=\"3\""), 5);
+    gauge_set(metrics_gauge(metrics, "sink_up", "", "sink=\"of_another\""), 0);
+    assert_int_equal(request("GET", "/v1/stream", acme_keys.read_key, NULL, NULL), 200);
+    assert_non_null(strstr(answer, "\"sinks\":[]"));
+    options.sink_carries = carries;
+    serve_again();
+    assert_int_equal(request("GET", "/v1/stream", acme_keys.read_key, NULL, NULL), 200);
+    assert_non_null(strstr(answer, "\"sinks\":[{\"sink\":\"mine\",\"partition\":\"3\",\"up\":1,\"records\":5}]"));
+}
+
 static void test_rows_beyond_the_bound_are_left_out_and_it_says_so(void **state)
 {
     (void)state;
@@ -669,6 +689,7 @@ int main(void)
         TEST(test_a_question_is_asked_as_the_tenants_own_user_and_answered),
         TEST(test_questions_are_counted_by_tenant_refused_ones_too),
         TEST(test_the_stream_tells_of_the_partitions_that_are_here_whichever_they_are),
+        TEST(test_a_tenant_is_told_of_the_sinks_that_take_its_results_and_of_no_other),
         TEST(test_rows_beyond_the_bound_are_left_out_and_it_says_so),
         TEST(test_an_answer_cut_at_its_bytes_keeps_the_whole_rows),
         TEST(test_without_the_right_key_nobody_is_answered),

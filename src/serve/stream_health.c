@@ -1,6 +1,7 @@
-/* GET /v1/stream: how the stream is doing, task by task, for screens. A tenant sees the tasks (they are everybody's)
- * and how far its own event time is; who administrates sees every tenant's, and what became of events in each window.
- * Tasks and sink are reached through their metrics, by the names that stand in docs for everybody. */
+/* GET /v1/stream: how the stream is doing, task by task, for screens. A tenant sees the tasks (they are everybody's),
+ * the sinks that its results go to, and how far its own event time is; who administrates sees every tenant's, and what
+ * became of events in each window. Tasks and sink are reached through their metrics, by the names that stand in docs
+ * for everybody. */
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -127,11 +128,25 @@ static const struct number OF_SINK[] = {
     { "skipped", "sink_skipped_total" },
 };
 
-/* Labels of the sinks, an end of line after each: the visitor holds the lock under which others are read. */
+struct sink_visit {
+    const struct serve *serve;
+    const struct tenant *tenant; /* NULL: all sinks */
+    struct buf labels;           /* an end of line after each: the visitor holds the lock under which others are read */
+};
+
 static void note_sink(void *self, const char *labels, double value)
 {
+    static const char NAME[] = "sink=\"";
+    struct sink_visit *visit = self;
+    const struct serve_options *options = &visit->serve->options;
     (void)value;
-    buf_add_format(self, "%s\n", labels);
+    if (visit->tenant) {
+        const char *name = strstr(labels, NAME);
+        struct slice sink = name ? slice_of(name + sizeof NAME - 1, strcspn(name + sizeof NAME - 1, "\"")) : SLICE("");
+        if (!options->sink_carries || !options->sink_carries(options->hook_self, sink, slice_from(visit->tenant->id)))
+            return;
+    }
+    buf_add_format(&visit->labels, "%s\n", labels);
 }
 
 /* sink="results" becomes "sink":"results"; partition="3" the same. */
@@ -147,14 +162,14 @@ static void add_labels(const char *labels, size_t n, struct buf *out)
     }
 }
 
-static void add_sinks(struct serve *serve, struct buf *out)
+static void add_sinks(struct serve *serve, const struct tenant *tenant, struct buf *out)
 {
-    AUTO(buf) struct buf sinks;
-    buf_init(&sinks, BODY_BYTES_MAX / 8);
-    metrics_visit(serve->metrics, OF_SINK[0].metric, note_sink, &sinks);
+    struct sink_visit visit = { serve, tenant, { 0 } };
+    buf_init(&visit.labels, BODY_BYTES_MAX / 8);
+    metrics_visit(serve->metrics, OF_SINK[0].metric, note_sink, &visit);
     json_add_key(out, "sinks");
     buf_add_char(out, '[');
-    char *labels = sinks.n ? (char *)(uintptr_t)buf_text(&sinks) : NULL, *end;
+    char *labels = visit.labels.n ? (char *)(uintptr_t)buf_text(&visit.labels) : NULL, *end;
     for (bool first = true; labels && (end = strchr(labels, '\n')) != NULL; labels = end + 1, first = false) {
         *end = '\0';
         buf_add_text(out, first ? "{" : ",{");
@@ -164,6 +179,7 @@ static void add_sinks(struct serve *serve, struct buf *out)
         buf_add_char(out, '}');
     }
     buf_add_char(out, ']');
+    buf_done(&visit.labels);
 }
 
 void stream_health(struct serve *serve, struct http_exchange *exchange)
@@ -188,8 +204,8 @@ void stream_health(struct serve *serve, struct http_exchange *exchange)
     add_store(serve, &body);
     add_listing(serve, "watermarks", "tenant_watermark_delay_seconds",
                 (struct listing){ &body, tenant ? buf_text(&own) : NULL, "delay_seconds", 0 });
+    add_sinks(serve, tenant, &body);
     if (admin) {
-        add_sinks(serve, &body);
         add_listing(serve, "windows", "window_events_total", (struct listing){ &body, NULL, "events", 0 });
         add_listing(serve, "window_results", "window_results_total", (struct listing){ &body, NULL, "results", 0 });
         add_listing(serve, "dead_letters", "dead_letters_total", (struct listing){ &body, NULL, "events", 0 });

@@ -1,6 +1,6 @@
 // The dashboard, served by a real weir out of its binary: what it shows is what SQL gives, at every width and in both themes, by mouse and by keyboard.
 import assert from 'node:assert/strict';
-import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { appendFileSync, cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { after, before, test } from 'node:test';
 import { launch, openContext } from './support/browser.mjs';
@@ -8,8 +8,11 @@ import { axe, createTenant, event, openPage, PAGES, post, sendHistory, shown } f
 import { eventually, ROOT, startWeir } from './support/weir.mjs';
 
 let weir, browser;
+const config = mkdtempSync(`${tmpdir()}/weir-config-`);
 before(async () => {
-  [weir, browser] = await Promise.all([startWeir(), launch()]);
+  cpSync(`${ROOT}/config`, config, { recursive: true });
+  appendFileSync(`${config}/environments/dev.yaml`, `\nsinks.of_test: {kind: file, path: ${config}/results.jsonl, results: dead_letters}\n`);
+  [weir, browser] = await Promise.all([startWeir('--config', config), launch()]);
   await sendHistory(weir, 9, 0.3);
   await post(weir, [{ ...event('bad'), timestamp: 'yesterday', properties: { mark: 'ünique' } }]);
   await weir.settle('SELECT count() FROM dead_letters', [[1]]);
@@ -18,6 +21,7 @@ before(async () => {
 after(async () => {
   await browser?.close();
   await weir?.close();
+  rmSync(config, { recursive: true });
 });
 
 test('an event that is sent appears in the list at once, with everything it has', async () => {
@@ -60,13 +64,20 @@ test('the numbers of the live page are those of SQL', async () => {
 test('the stream page shows each task as /v1/stream has it', async () => {
   const { page, close } = await openPage(browser, `${weir.api}/stream`);
   const rows = page.getByTestId('stream-tasks').locator('tbody tr');
-  const said = async () => (await (await fetch(`${weir.api}/v1/stream`, { headers: { Authorization: 'Bearer demo_read' } })).json()).partitions;
+  const health = async () => (await fetch(`${weir.api}/v1/stream`, { headers: { Authorization: 'Bearer demo_read' } })).json();
+  const said = async () => (await health()).partitions;
   await eventually('tasks and their events', async () => [
     (await rows.evaluateAll((list) => list.map((tr) => `${tr.cells[0].textContent} ${tr.cells[2].textContent.replaceAll(',', '')}`))).join(),
     (await said()).map((p) => `${p.partition} ${p.events}`).join(),
   ], ([a, b]) => a === b && a !== '', 10);
   await eventually('a rate', () => rows.first().locator('td').nth(1).textContent(), (text) => /^[\d.,]+$/.test(text), 10);
   assert.match(await page.locator('.topology').textContent(), /Sessions, windows[\d,]{6,}passed/);
+  const sink = page.getByTestId('stream-sinks').locator('tbody tr');
+  await eventually('the sink and what it delivered', async () => [
+    (await sink.evaluateAll((list) => list.map((tr) => [0, 1, 3].map((cell) => tr.cells[cell].textContent).join(' ')))).join(),
+    (await health()).sinks.map((s) => `${s.sink} up ${s.records}`).join(),
+  ], ([a, b]) => a === b && /^of_test up [1-9]/.test(a), 10);
+  assert.match(await page.locator('.topology').textContent(), /Sinks\d+results delivered1 up/);
   await close();
 });
 

@@ -3,6 +3,7 @@ import contextlib, glob, json, os, re, shutil, signal, subprocess, tempfile, tim
 
 from bad_day_test import event
 from cli_test import on_a_terminal
+from roles_test import await_true
 from scenarios import Skip
 from weir import ROOT, Weir
 
@@ -139,6 +140,26 @@ def test_a_stopped_engine_bounds_memory_shows_lag_ends_in_503_and_recovers_to_th
         assert int(weir.one("SELECT count() FROM events_raw")) == acknowledged + 100
         assert weir.metric("journal_full") == 0
         return "%d events waited in the journal, memory grew by %d MiB, lag seen up to %.1f s" % (acknowledged - 100, (most - before) / (1 << 20), max(lags))
+
+
+def test_sinks_are_shown_to_the_tenants_whose_results_they_take_in_v1_stream_and_in_top():
+    with tempfile.TemporaryDirectory() as directory:
+        os.chmod(directory, 0o777)
+        results = os.path.join(directory, "results.jsonl")
+        yaml = ("sinks.lines: {kind: file, path: %s, results: events}\nsinks.others: {kind: file, path: %s, results: events, tenants: other}\n" %
+                (results, results + ".other"))
+        with Weir(yaml=yaml) as weir:
+            other = weir.tenant("other")
+            weir.post("/track", [event(i) for i in range(70)])
+
+            def delivered(key=None):
+                return {s["sink"]: s["records"] for s in health(weir, key)[1]["sinks"]}
+            await_true(lambda: delivered("demo_read") == {"lines": 70})  # and nothing of the other's
+            assert delivered(other["read_key"]) == delivered() == {"lines": 70, "others": 0}
+            told = json.loads(weir.cli("top", "--once", "--json", "--url", weir.api("")).stdout)["sinks"]
+            assert [(s["sink"], s["up"], s["delivered"], s["refused"], s["skipped"]) for s in told] == [("lines", True, 70, 0, 0)], told
+            shown = weir.cli("top", "--once", "--stream", "--url", weir.api("")).stdout
+            assert re.search(r"(?m)^sink +results/s +behind +delivered", shown) and re.search(r"(?m)^lines +up .* 70", shown) and "others" not in shown, shown
 
 
 def test_top_shows_the_tasks_at_a_key_on_a_narrow_terminal_and_as_json():

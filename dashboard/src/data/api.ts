@@ -121,12 +121,25 @@ export interface StreamTask {
   commits?: number;
 }
 
+/** What a sink has delivered; with the journal in Kafka, of one partition. */
+export interface StreamSink {
+  sink: string;
+  partition?: string;
+  up: number;
+  lag_seconds?: number;
+  records?: number;
+  refused?: number;
+  skipped?: number;
+}
+
 export interface StreamHealth {
   at_ms: number;
   partitions: StreamTask[];
   store: { lag_seconds?: number; pending_rows?: number; queryable_seconds?: number };
   /** How far this tenant's event time is behind the clock, by partition. */
   watermarks: { partition: string; delay_seconds: number }[];
+  /** Those that this tenant's results go to. */
+  sinks?: StreamSink[];
 }
 
 export async function fetchStream(key: string, signal: AbortSignal): Promise<StreamHealth> {

@@ -14,18 +14,22 @@ import {
 } from '../data/stream_sql';
 import { Card, PageHead } from '../ui/layout';
 import { Loaded, Note, SkeletonRows } from '../ui/states';
+import { Sinks } from './stream/Sinks';
 import { Tasks } from './stream/Tasks';
 import { Topology } from './stream/Topology';
+import { useStreamHealth } from './stream/useStreamHealth';
 
 export function StreamPage(): ReactNode {
   const range = useRange();
+  const health = useStreamHealth();
   return (
     <>
       <PageHead title="Stream">
         <RangePicker range={range} />
       </PageHead>
-      <Topology />
-      <Tasks />
+      <Topology health={health} />
+      <Tasks health={health} />
+      <Sinks health={health} />
       <Sessions range={range} />
       <Windows range={range} />
       <Late range={range} />

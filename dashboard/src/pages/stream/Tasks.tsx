@@ -4,13 +4,12 @@ import { bytes, count, duration, rate } from '../../data/format';
 import { taskRate } from '../../data/stream_rates';
 import { Card } from '../../ui/layout';
 import { Note, SkeletonRows } from '../../ui/states';
-import { useStreamHealth } from './useStreamHealth';
+import type { Health } from './useStreamHealth';
 
 const BEHIND_S = 5;
 
 /** Task by task, as `GET /v1/stream` says. */
-export function Tasks(): ReactNode {
-  const { now, before } = useStreamHealth();
+export function Tasks({ health: { now, before } }: { health: Health }): ReactNode {
   return (
     <Card title="Tasks" hint="each takes its share of the visitors, of every tenant" flush>
       {now && now.partitions.length === 0 ? (

@@ -1,8 +1,10 @@
 import type { ReactNode } from 'react';
 import { useFeed, useSql } from '../../app/session';
 import { count, milliseconds } from '../../data/format';
+import { sinksOf } from '../../data/sinks';
 import { LATE_COUNT_SQL, STORED_SQL } from '../../data/stream_sql';
 import { Card } from '../../ui/layout';
+import type { Health } from './useStreamHealth';
 
 interface Stage {
   name: string;
@@ -12,10 +14,12 @@ interface Stage {
 }
 
 /** What an event passes, and how many did since weir was started. */
-export function Topology(): ReactNode {
+export function Topology({ health }: { health: Health }): ReactNode {
   const { state } = useFeed();
   const stored = useSql(STORED_SQL, { everyMs: 2000 });
   const late = useSql(LATE_COUNT_SQL, { everyMs: 5000 }).answer?.rows[0]?.[0];
+  const sinks = sinksOf(health.now);
+  const away = sinks.filter((sink) => !sink.isUp).length;
   const total = stored.answer?.rows[0]?.[0];
   const all = state && state.accepted + state.duplicates + state.dead_letters;
   const stages: Stage[] = [
@@ -45,6 +49,13 @@ export function Topology(): ReactNode {
       aside: state?.queryable_ms ? `${milliseconds(state.queryable_ms)} until queryable` : undefined,
     },
   ];
+  if (sinks.length > 0)
+    stages.push({
+      name: 'Sinks',
+      value: count(sinks.reduce((sum, sink) => sum + sink.records, 0)),
+      what: 'results delivered',
+      aside: away ? `${away} of ${sinks.length} away` : `${sinks.length} up`,
+    });
   return (
     <Card title="What an event passes" hint="since weir was started">
       <ol className="topology">

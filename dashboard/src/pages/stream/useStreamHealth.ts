@@ -4,8 +4,13 @@ import { fetchStream, type StreamHealth } from '../../data/api';
 
 const EVERY_MS = 2000;
 
+export interface Health {
+  now: StreamHealth | undefined;
+  before: StreamHealth | undefined;
+}
+
 /** How the tasks are doing, asked for while the page is seen, and how they did the time before. */
-export function useStreamHealth(): { now: StreamHealth | undefined; before: StreamHealth | undefined } {
+export function useStreamHealth(): Health {
   const { readKey } = useSession().tenant;
   const [pair, setPair] = useState<{ now?: StreamHealth; before?: StreamHealth }>({});
   useEffect(() => {
