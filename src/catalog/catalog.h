@@ -1,11 +1,12 @@
-/* Definitions that change rarely and are read everywhere: tenants, their keys, the audit log. (Event types, rules,
- * dashboards join them later.) Backends: sqlite (default), postgres later. Keys are kept as SHA-256 only; they carry
- * 160 random bits, so a plain hash is enough and a look-up stays cheap. Threads: any; a mutex inside, so never call it
- * per event. Hot paths keep a `struct directory` of their own. */
+/* Definitions that change rarely and are read everywhere: tenants, their keys, what is deployed of event types, rules
+ * and sources (catalog_item.h), the audit log. No events: they are the tables' (X-25). Backend: sqlite. Keys are kept
+ * as SHA-256 only; they carry 160 random bits, so a plain hash is enough and a look-up stays cheap. Threads: any; a
+ * mutex inside, so never call it per event. Hot paths keep a `struct directory` of their own. */
 #pragma once
 #include "base/compiler.h"
 #include "base/error.h"
 #include "base/slice.h"
+#include "catalog/catalog_item.h"
 
 struct catalog;
 struct directory;
@@ -43,6 +44,9 @@ struct key_choice {
 
 struct catalog_options {
     const char *path; /* directory that holds catalog.db (sqlite: made when missing, readable by its owner only) */
+    /* Nothing is made, migrated or changed, and whoever has it open may go on. ERR_NOT_FOUND: there is none, or it is
+     * of an earlier weir that did not write down what is deployed. */
+    bool read_only;
 };
 
 struct catalog_backend {
@@ -71,6 +75,18 @@ struct catalog_backend {
      * Appends to the audit log. old_value and new_value are JSON or empty. */
     enum status (*audit)(struct catalog *, const char *actor, const char *entity_type, const char *entity_id,
                          const char *action, struct slice old_value, struct slice new_value, struct error *);
+    /* The lines that the query asks for, newest first. visit must not call the catalog; its slices end with the call.
+     */
+    enum status (*audit_read)(struct catalog *, const struct audit_query *,
+                              void (*visit)(void *visitor, const struct audit_line *), void *visitor, struct error *);
+    /* These items, and no others, are in use from now on: one transaction, with a line in the audit log for each that
+     * was changed. version, active and changed_ms of the items are not looked at. Doing it again changes nothing.
+     * ERR_INVALID: an item refers to a source or an event type that is not there; then nothing has changed. */
+    enum status (*deploy)(struct catalog *, const struct catalog_item *items, size_t count, const char *actor,
+                          uint64_t *out_changes, struct error *);
+    /* All of the kind, also those that are out of use, ordered by domain, event type and name. visit: as above. */
+    enum status (*items)(struct catalog *, enum catalog_kind, void (*visit)(void *visitor, const struct catalog_item *),
+                         void *visitor, struct error *);
     void (*close)(struct catalog *);
 };
 

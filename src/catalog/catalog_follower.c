@@ -184,6 +184,29 @@ static enum status follower_audit(struct catalog *catalog, const char *actor, co
     return refuse(err);
 }
 
+static enum status follower_audit_read(struct catalog *catalog, const struct audit_query *query,
+                                       void (*visit)(void *visitor, const struct audit_line *), void *visitor,
+                                       struct error *err)
+{
+    (void)catalog, (void)query, (void)visit, (void)visitor;
+    return error_set(err, ERR_INVALID, "the audit log is at weir serve");
+}
+
+static enum status follower_deploy(struct catalog *catalog, const struct catalog_item *items, size_t count,
+                                   const char *actor, uint64_t *out_changes, struct error *err)
+{
+    (void)catalog, (void)items, (void)count, (void)actor, (void)out_changes;
+    return error_set(err, ERR_INVALID, "what is deployed is written down by weir serve, this process only follows");
+}
+
+static enum status follower_items(struct catalog *catalog, enum catalog_kind kind,
+                                  void (*visit)(void *visitor, const struct catalog_item *), void *visitor,
+                                  struct error *err)
+{
+    (void)catalog, (void)kind, (void)visit, (void)visitor, (void)err;
+    return OK; /* only who owns the catalog knows */
+}
+
 static enum status follower_no_path(const struct catalog_options *options, struct world *world, struct catalog **out,
                                     struct error *err)
 {
@@ -215,6 +238,9 @@ static const struct catalog_backend FOLLOWER = {
     .directory = follower_directory,
     .version = follower_version,
     .audit = follower_audit,
+    .audit_read = follower_audit_read,
+    .deploy = follower_deploy,
+    .items = follower_items,
     .close = follower_close,
 };
 

@@ -7,8 +7,10 @@
  * release. SQLite does its own file access, past `struct world` (decision 0060); time and chance come from the world.
  * The file is made by the world's disk first, because that gives it the mode 0600, which WAL and shared memory inherit.
  */
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "base/buf.h"
 #include "catalog/catalog_sqlite.h"
@@ -31,6 +33,26 @@ static const char *const MIGRATIONS[] = {
     "  id INTEGER PRIMARY KEY AUTOINCREMENT, at_ms INTEGER NOT NULL, actor TEXT NOT NULL, entity_type TEXT NOT NULL,"
     "  entity_id TEXT NOT NULL, action TEXT NOT NULL, old_value TEXT, new_value TEXT) STRICT;"
     "CREATE INDEX audit_of_entity ON audit(entity_type, entity_id, id);",
+    /* 2. What is deployed. Nothing is deleted here: `active` says what is in use. */
+    "CREATE TABLE data_sources("
+    "  id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE,"
+    "  kind TEXT NOT NULL CHECK(kind IN ('kafka','api','database')), description TEXT NOT NULL,"
+    "  body TEXT NOT NULL CHECK(body <> ''), version INTEGER NOT NULL, active INTEGER NOT NULL CHECK(active IN "
+    "(0,1)),"
+    "  changed_ms INTEGER NOT NULL) STRICT;"
+    "CREATE TABLE event_types("
+    "  id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, domain TEXT NOT NULL, description TEXT NOT NULL,"
+    "  body TEXT NOT NULL CHECK(body <> ''), version INTEGER NOT NULL, active INTEGER NOT NULL CHECK(active IN "
+    "(0,1)),"
+    "  changed_ms INTEGER NOT NULL) STRICT;"
+    "CREATE TABLE processing_rules("
+    "  id INTEGER PRIMARY KEY, name TEXT NOT NULL, domain TEXT NOT NULL,"
+    "  rule_type TEXT NOT NULL CHECK(rule_type IN ('validation','window','transform')),"
+    "  event_type_id INTEGER REFERENCES event_types(id), source_id INTEGER NOT NULL REFERENCES data_sources(id),"
+    "  description TEXT NOT NULL, body TEXT NOT NULL CHECK(body <> ''), version INTEGER NOT NULL,"
+    "  active INTEGER NOT NULL CHECK(active IN (0,1)), changed_ms INTEGER NOT NULL,"
+    "  CHECK((rule_type = 'validation') = (event_type_id IS NOT NULL))) STRICT;"
+    "CREATE UNIQUE INDEX rule_by_name ON processing_rules(domain, rule_type, ifnull(event_type_id, 0), name);",
 };
 
 /* What SQLite's answer means to the caller. */
@@ -89,7 +111,7 @@ static int user_version(sqlite3 *db)
     return version;
 }
 
-static enum status migrate(struct sqlite_catalog *self, struct error *err)
+static enum status migrate(struct sqlite_catalog *self, bool read_only, struct error *err)
 {
     int version = user_version(self->db), newest = (int)COUNT_OF(MIGRATIONS);
     if (version < 0)
@@ -98,6 +120,8 @@ static enum status migrate(struct sqlite_catalog *self, struct error *err)
         return error_set(err, ERR_INVALID,
                          "catalog.db has version %d, this weir knows up to %d: use the newer weir, or restore a backup",
                          version, newest);
+    if (read_only && version < newest)
+        return error_set(err, ERR_NOT_FOUND, "catalog.db is of an earlier weir: it is migrated at the next start");
     for (; version < newest; version++) {
         char mark[64];
         snprintf(mark, sizeof mark, "PRAGMA user_version=%d", version + 1);
@@ -114,13 +138,34 @@ static enum status migrate(struct sqlite_catalog *self, struct error *err)
 }
 
 /* The empty file, readable by its owner only. */
-static enum status make_file(struct world *world, const char *path, struct error *err)
+static enum status make_file(struct world *world, const char *directory, const char *path, struct error *err)
 {
     struct disk_file *file;
-    enum status s = world->disk->ops->open(world->disk, path, DISK_CREATE, &file, err);
+    enum status s = disk_make_dirs(world->disk, directory, err);
+    if (s == OK)
+        s = world->disk->ops->open(world->disk, path, DISK_CREATE, &file, err);
     if (s == OK)
         world->disk->ops->close(file);
     return s;
+}
+
+static enum status find_file(const char *path, struct error *err)
+{
+    if (access(path, R_OK) == 0)
+        return OK;
+    return errno == ENOENT ? error_set(err, ERR_NOT_FOUND, "there is no %s", path)
+                           : error_set(err, ERR_IO, "read %s: %s", path, strerror(errno));
+}
+
+/* What is asked of every connection; nothing is written where it only reads. */
+static enum status set_up(struct sqlite_catalog *self, bool read_only, struct error *err)
+{
+    sqlite3_busy_timeout(self->db, 5000);
+    enum status s = read_only ? catalog_sql_run(self, "PRAGMA query_only=ON", err)
+                              : catalog_sql_run(self, "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL", err);
+    if (s == OK)
+        s = catalog_sql_run(self, "PRAGMA foreign_keys=ON; PRAGMA trusted_schema=OFF", err);
+    return s == OK ? migrate(self, read_only, err) : s;
 }
 
 static void sqlite_close(struct catalog *catalog)
@@ -139,8 +184,8 @@ static enum status sqlite_open(const struct catalog_options *options, struct wor
     char path[DISK_PATH_MAX];
     if (snprintf(path, sizeof path, "%s/catalog.db", options->path) >= (int)sizeof path)
         return error_set(err, ERR_INVALID, "the data directory's name is too long");
-    enum status s = disk_make_dirs(world->disk, options->path, err);
-    if (s != OK || (s = make_file(world, path, err)) != OK)
+    enum status s = options->read_only ? find_file(path, err) : make_file(world, options->path, path, err);
+    if (s != OK)
         return s;
     struct sqlite_catalog *self = calloc(1, sizeof *self);
     if (!self)
@@ -154,13 +199,7 @@ static enum status sqlite_open(const struct catalog_options *options, struct wor
         SQLITE_OK)
         s = error_set(err, ERR_IO, "open %s: %s", path, self->db ? sqlite3_errmsg(self->db) : "out of memory");
     if (s == OK)
-        sqlite3_busy_timeout(self->db, 5000);
-    if (s == OK)
-        s = catalog_sql_run(
-            self, "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA foreign_keys=ON; PRAGMA trusted_schema=OFF",
-            err);
-    if (s == OK)
-        s = migrate(self, err);
+        s = set_up(self, options->read_only, err);
     if (s != OK) {
         sqlite_close(&self->catalog);
         return s;
@@ -411,5 +450,8 @@ const struct catalog_backend catalog_sqlite = {
     .directory = sqlite_directory,
     .version = sqlite_version,
     .audit = sqlite_audit,
+    .audit_read = sqlite_audit_read,
+    .deploy = sqlite_deploy,
+    .items = sqlite_items,
     .close = sqlite_close,
 };

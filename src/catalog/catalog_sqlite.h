@@ -1,6 +1,6 @@
 /* What the files of the SQLite backend share: catalog_sqlite.c (opening, tenants, the audit log) and
- * catalog_sqlite_keys.c (keys and directories). Nobody else includes this. Statements run with the mutex held: between
- * catalog_change_begin and catalog_change_end, or by hand. */
+ * catalog_sqlite_keys.c (keys and directories) and catalog_sqlite_items.c (what is deployed). Nobody else includes
+ * this. Statements run with the mutex held: between catalog_change_begin and catalog_change_end, or by hand. */
 #pragma once
 #include <pthread.h>
 #include <sqlite3.h>
@@ -58,4 +58,12 @@ MUST_CHECK enum status sqlite_keys_rotate(struct catalog *catalog, struct slice 
                                           struct tenant_keys *out, const char *actor, struct error *err);
 MUST_CHECK enum status sqlite_keys_revoke(struct catalog *catalog, struct slice id, const struct key_choice *choice,
                                           uint64_t *out_count, const char *actor, struct error *err);
+MUST_CHECK enum status sqlite_deploy(struct catalog *catalog, const struct catalog_item *items, size_t count,
+                                     const char *actor, uint64_t *out_changes, struct error *err);
+MUST_CHECK enum status sqlite_items(struct catalog *catalog, enum catalog_kind kind,
+                                    void (*visit)(void *visitor, const struct catalog_item *), void *visitor,
+                                    struct error *err);
+MUST_CHECK enum status sqlite_audit_read(struct catalog *catalog, const struct audit_query *query,
+                                         void (*visit)(void *visitor, const struct audit_line *), void *visitor,
+                                         struct error *err);
 MUST_CHECK enum status sqlite_directory(struct catalog *catalog, struct directory **out, struct error *err);

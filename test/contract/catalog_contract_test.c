@@ -294,6 +294,149 @@ static void test_the_audit_log_takes_what_it_is_given(void **state)
     create("still_works");
 }
 
+/* ---- what is deployed ---- */
+
+static const struct catalog_item HTTP = { .kind = CATALOG_SOURCE,
+                                          .name = SLICE("http"),
+                                          .type = SLICE("api"),
+                                          .body = SLICE("{}") },
+                                 PURCHASE = { .kind = CATALOG_EVENT_TYPE,
+                                              .name = SLICE("purchase"),
+                                              .domain = SLICE("shop"),
+                                              .description = SLICE("somebody paid"),
+                                              .body = SLICE("{\"name\":\"purchase\"}") },
+                                 PAID = { .kind = CATALOG_RULE,
+                                          .name = SLICE("paid"),
+                                          .domain = SLICE("shop"),
+                                          .type = SLICE("validation"),
+                                          .event_type = SLICE("purchase"),
+                                          .source = SLICE("http"),
+                                          .body = SLICE("{\"expect\":\"a > 0\"}") };
+
+static uint64_t deploy(const struct catalog_item *items, size_t count)
+{
+    uint64_t changes = UINT64_MAX;
+    if (backend->deploy(catalog, items, count, "test", &changes, &err) != OK)
+        fail_msg("%s", err.text);
+    return changes;
+}
+
+struct seen {
+    char text[4096];
+};
+
+static void see_item(void *self, const struct catalog_item *item)
+{
+    struct seen *seen = self;
+    size_t n = strlen(seen->text);
+    snprintf(seen->text + n, sizeof seen->text - n, "%.*s %.*s%s%.*s %u%s %.*s|", SLICE_ARG(item->name),
+             SLICE_ARG(item->domain), item->event_type.n ? "." : "", SLICE_ARG(item->event_type), item->version,
+             item->active ? "" : " out", SLICE_ARG(item->body));
+    assert_true(item->changed_ms > 0);
+}
+
+static void expect_items(enum catalog_kind kind, const char *wanted)
+{
+    struct seen seen = { "" };
+    assert_int_equal(backend->items(catalog, kind, see_item, &seen, &err), OK);
+    assert_string_equal(seen.text, wanted);
+}
+
+static void see_line(void *self, const struct audit_line *line)
+{
+    struct seen *seen = self;
+    size_t n = strlen(seen->text);
+    const char *old = line->old_value.n ? strstr(line->old_value.p, "\"version\":") : NULL,
+               *now = line->new_value.n ? strstr(line->new_value.p, "\"version\":") : NULL;
+    snprintf(seen->text + n, sizeof seen->text - n, "%.*s %.*s %c>%c|", SLICE_ARG(line->action),
+             SLICE_ARG(line->entity_id), old ? old[10] : '-', now ? now[10] : '-');
+    assert_true(slice_equal(line->actor, SLICE("test")));
+}
+
+static void expect_audit(const char *entity_type, const char *entity_id, const char *wanted)
+{
+    struct seen seen = { "" };
+    const struct audit_query query = { slice_from(entity_type), slice_from(entity_id), 0, 100 };
+    assert_int_equal(backend->audit_read(catalog, &query, see_line, &seen, &err), OK);
+    assert_string_equal(seen.text, wanted);
+}
+
+static void test_what_is_deployed_comes_back_and_a_second_time_changes_nothing(void **state)
+{
+    (void)state;
+    const struct catalog_item items[] = { PAID, PURCHASE, HTTP }; /* in whatever order */
+    assert_int_equal(deploy(items, 3), 3);
+    reopen();
+    assert_int_equal(deploy(items, 3), 0);
+    expect_items(CATALOG_SOURCE, "http  1 {}|");
+    expect_items(CATALOG_EVENT_TYPE, "purchase shop 1 {\"name\":\"purchase\"}|");
+    expect_items(CATALOG_RULE, "paid shop.purchase 1 {\"expect\":\"a > 0\"}|");
+    expect_audit("event_type", "", "create purchase ->1|");
+    expect_audit("rule", "", "create purchase.paid ->1|");
+}
+
+static void test_a_change_is_a_new_version_with_both_values_in_the_audit_log(void **state)
+{
+    (void)state;
+    struct catalog_item items[] = { HTTP, PURCHASE, PAID };
+    deploy(items, 3);
+    items[1].body = SLICE("{\"name\":\"purchase\",\"strict\":true}");
+    assert_int_equal(deploy(items, 3), 1);
+    items[1].domain = items[2].domain = SLICE("store"); /* a rule of another domain is another rule */
+    assert_int_equal(deploy(items, 3), 3);
+    expect_items(CATALOG_EVENT_TYPE, "purchase store 3 {\"name\":\"purchase\",\"strict\":true}|");
+    expect_audit("event_type", "purchase", "update purchase 2>3|update purchase 1>2|create purchase ->1|");
+}
+
+static void test_what_is_not_named_any_more_is_out_of_use_and_comes_back_as_a_new_version(void **state)
+{
+    (void)state;
+    const struct catalog_item items[] = { HTTP, PURCHASE, PAID };
+    deploy(items, 3);
+    assert_int_equal(deploy(items, 1), 2);
+    assert_int_equal(deploy(items, 1), 0);
+    expect_items(CATALOG_EVENT_TYPE, "purchase shop 1 out {\"name\":\"purchase\"}|");
+    assert_int_equal(deploy(items, 3), 2);
+    expect_items(CATALOG_EVENT_TYPE, "purchase shop 2 {\"name\":\"purchase\"}|");
+    expect_audit("event_type", "purchase", "restore purchase 1>2|retire purchase 1>1|create purchase ->1|");
+}
+
+static void test_a_rule_of_nothing_or_a_source_of_no_kind_is_refused_and_nothing_changes(void **state)
+{
+    (void)state;
+    struct catalog_item items[] = { HTTP, PURCHASE, PAID };
+    uint64_t changes;
+    items[2].source = SLICE("nowhere");
+    assert_int_equal(backend->deploy(catalog, items, 3, "test", &changes, &err), ERR_INVALID);
+    items[2] = PAID;
+    items[2].event_type = SLICE("nobody");
+    assert_int_equal(backend->deploy(catalog, items, 3, "test", &changes, &err), ERR_INVALID);
+    items[0].type = SLICE("pigeon");
+    assert_int_equal(backend->deploy(catalog, items, 1, "test", &changes, &err), ERR_INVALID);
+    expect_items(CATALOG_EVENT_TYPE, "");
+    expect_items(CATALOG_SOURCE, "");
+    expect_audit("", "", "");
+}
+
+static void test_a_reader_sees_what_another_writes_and_changes_nothing(void **state)
+{
+    (void)state;
+    const struct catalog_options options = { .path = directory_path, .read_only = true };
+    struct catalog *writer = catalog, *reader;
+    uint64_t changes;
+    assert_int_equal(backend->open(&options, world_real(), &reader, &err), OK);
+    deploy(&HTTP, 1);
+    catalog = reader;
+    expect_items(CATALOG_SOURCE, "http  1 {}|");
+    assert_int_not_equal(backend->deploy(reader, &PURCHASE, 1, "test", &changes, &err), OK);
+    catalog = writer;
+    backend->close(reader);
+    expect_items(CATALOG_SOURCE, "http  1 {}|");
+    const struct catalog_options nowhere = { .path = "/tmp/weir-there-is-no-such", .read_only = true };
+    assert_int_equal(backend->open(&nowhere, world_real(), &reader, &err), ERR_NOT_FOUND);
+    assert_int_not_equal(access(nowhere.path, F_OK), 0);
+}
+
 #define TEST(function)                                                                                                 \
     {                                                                                                                  \
 #function, function, setup, teardown, (void *)BACKENDS[i]                                                      \
@@ -317,6 +460,11 @@ int main(void)
             TEST(test_slots_are_never_given_out_twice),
             TEST(test_a_directory_finds_all_of_many_tenants_and_does_not_change),
             TEST(test_the_audit_log_takes_what_it_is_given),
+            TEST(test_what_is_deployed_comes_back_and_a_second_time_changes_nothing),
+            TEST(test_a_change_is_a_new_version_with_both_values_in_the_audit_log),
+            TEST(test_what_is_not_named_any_more_is_out_of_use_and_comes_back_as_a_new_version),
+            TEST(test_a_rule_of_nothing_or_a_source_of_no_kind_is_refused_and_nothing_changes),
+            TEST(test_a_reader_sees_what_another_writes_and_changes_nothing),
         };
         failed += cmocka_run_group_tests(tests, NULL, NULL);
     }
