@@ -94,6 +94,8 @@ struct transform {
 
 struct domain {
     struct slice name, description, file;
+    struct slice text;                      /* of the file: to show what a mistake is about that is found later */
+    enum event_compatibility compatibility; /* of its event types, unless they say otherwise */
     struct lookup_set lookups;              /* its dimension tables, for its expressions */
     const struct generate_domain *generate; /* for `weir generate`; NULL: nothing was said */
 };
@@ -124,7 +126,16 @@ MUST_CHECK enum status domain_set_load(const char *directory, struct world *worl
 /* As above, of one file with one domain; scripts in files of their own stand beside it. */
 MUST_CHECK enum status domain_set_load_file(const char *path, struct world *world, struct domain_set **out,
                                             struct problems *problems, struct error *err);
+/* As above, of the text of one file; a script in a file of its own is looked for in the working directory. */
+MUST_CHECK enum status domain_set_load_text(const char *name, struct slice text, struct world *world,
+                                            struct domain_set **out, struct problems *problems, struct error *err);
 void domain_set_free(struct domain_set *set);
+
+/* A mistake that only shows once the domains are compared with something else, told where it stands: at: in the text of
+ * that domain's file, width bytes are underlined. A domain that is not in the set: its name stands for the place. */
+PRINTF_LIKE(6, 7)
+void domain_set_problem(const struct domain_set *set, struct slice domain, size_t at, size_t width,
+                        struct problems *problems, const char *format, ...);
 
 /* ERR_INVALID: a field is to be encrypted and there is no process.pii_key, or it is too short; shared: several
  * processes work on the partitions, then hashing needs it too. */

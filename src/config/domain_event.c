@@ -27,6 +27,7 @@ static void read_name(struct domain_reader *reader, void *object, struct fy_node
     const struct domain_build *build = reader->build;
     if (!domain_identifier(reader, key, value, &reading->type.name))
         return;
+    reading->type.at = yaml_position(value);
     for (size_t i = 0; i < build->event_type_count; i++)
         if (slice_equal(build->event_types[i].name, reading->type.name))
             yaml_problem_at(&reader->file, value, "there is an event type %.*s already, in domain %.*s",
@@ -41,6 +42,11 @@ static void read_description(struct domain_reader *reader, void *object, struct 
 static void read_deprecated(struct domain_reader *reader, void *object, struct fy_node *key, struct fy_node *value)
 {
     (void)!domain_text(reader, key, value, &((struct reading *)object)->type.deprecated);
+}
+
+static void read_compatibility(struct domain_reader *reader, void *object, struct fy_node *key, struct fy_node *value)
+{
+    domain_read_compatibility(reader, key, value, &((struct reading *)object)->type.compatibility);
 }
 
 static void read_unknown(struct domain_reader *reader, void *object, struct fy_node *key, struct fy_node *value)
@@ -144,6 +150,9 @@ static const struct domain_key EVENT_KEYS[] = {
       read_on_failure, SHAPE_CHOICE },
     { "description", "TEXT", "For people.", read_description, SHAPE_TEXT },
     { "deprecated", "TEXT", "It goes away: what to use instead.", read_deprecated, SHAPE_TEXT },
+    { "compatibility", "backward | forward | full | none",
+      "What a change of it must keep, or it is refused; as the domain says unless said.", read_compatibility,
+      SHAPE_CHOICE },
     { "generate", "{weight: 5}", "How `weir generate` makes it.", read_generate, SHAPE_LEVEL, &DOMAIN_GENERATE_TYPE },
 };
 const struct domain_level DOMAIN_EVENT_TYPE = { "event_types[]", EVENT_KEYS, COUNT_OF(EVENT_KEYS) };
@@ -165,7 +174,8 @@ static void read_rule_name(struct domain_reader *reader, void *object, struct fy
 static void read_expect(struct domain_reader *reader, void *object, struct fy_node *key, struct fy_node *value)
 {
     struct rule_reading *reading = object;
-    (void)!domain_expr(reader, key, value, TYPE_BOOL, reading->plan, &reading->rule->expect);
+    if (domain_expr(reader, key, value, TYPE_BOOL, reading->plan, &reading->rule->expect))
+        (void)!domain_text(reader, key, value, &reading->rule->text);
 }
 
 static void read_message(struct domain_reader *reader, void *object, struct fy_node *key, struct fy_node *value)
@@ -346,6 +356,7 @@ void domain_read_event_type(struct domain_reader *reader, struct fy_node *item)
         reading->plan = plan;
         reading->type.plan = plan;
         reading->type.domain = reader->domain->name;
+        reading->type.compatibility = reader->domain->compatibility;
         read_whole(reader, reading, item);
     } else {
         yaml_problem_at(&reader->file, item, "all domains together have at most %d event types", EVENT_TYPES_MAX);

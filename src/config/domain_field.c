@@ -17,6 +17,7 @@ static const char *const ROLES[] = { "attribute", "dimension", "metric" };
 static const char *const FORMATS[] = { "any", "email", "url", "uuid", "date", "country", "currency", "ip" };
 static const char *const PII[] = { "none", "hash", "drop", "encrypt" };
 static const char *const OTHERWISE[] = { "reject", "quarantine", "tag" };
+static const char *const COMPATIBILITY[] = { "none", "backward", "forward", "full" };
 /* Names that every event has beside its properties: a schema or a table could not tell them apart. */
 static const char *const TAKEN[] = { "event_id",   "customer_id", "visitor_id", "user_id",    "session_id",
                                      "event_type", "event_name",  "timestamp",  "received_at" };
@@ -44,6 +45,11 @@ const char *event_pii_name(enum event_pii pii)
 const char *event_otherwise_name(enum event_otherwise otherwise)
 {
     return OTHERWISE[otherwise];
+}
+
+const char *event_compatibility_name(enum event_compatibility compatibility)
+{
+    return COMPATIBILITY[compatibility];
 }
 
 /* min, max and default wait, as their nodes, until the kind is known. */
@@ -80,6 +86,7 @@ static void read_name_of(struct domain_reader *reader, struct event_field *field
 {
     if (!domain_identifier(reader, key, value, &field->name))
         return;
+    field->at = yaml_position(value);
     for (size_t i = 0; i < COUNT_OF(TAKEN); i++)
         if (slice_equal(field->name, slice_from(TAKEN[i])))
             yaml_problem_at(&reader->file, value, "every event has %s already, beside its properties", TAKEN[i]);
@@ -182,6 +189,14 @@ void domain_read_otherwise(struct domain_reader *reader, struct fy_node *key, st
     size_t choice;
     if (domain_choice(reader, key, value, OTHERWISE, COUNT_OF(OTHERWISE), &choice))
         *out = (enum event_otherwise)choice;
+}
+
+void domain_read_compatibility(struct domain_reader *reader, struct fy_node *key, struct fy_node *value,
+                               enum event_compatibility *out)
+{
+    size_t choice;
+    if (domain_choice(reader, key, value, COMPATIBILITY, COUNT_OF(COMPATIBILITY), &choice))
+        *out = (enum event_compatibility)choice;
 }
 
 static void read_on_failure(struct domain_reader *reader, void *object, struct fy_node *key, struct fy_node *value)

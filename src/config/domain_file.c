@@ -66,6 +66,12 @@ static void read_out_of_orderness(struct domain_reader *reader, void *object, st
         agree(reader, value, "time.out_of_orderness", ms, &reader->build->out_of_orderness_ms);
 }
 
+/* Known before the event types are read, wherever it stands (take_early). */
+static void read_compatibility(struct domain_reader *reader, void *object, struct fy_node *key, struct fy_node *value)
+{
+    domain_read_compatibility(reader, key, value, &((struct domain *)object)->compatibility);
+}
+
 static void read_sessions(struct domain_reader *reader, void *object, struct fy_node *key, struct fy_node *value)
 {
     domain_read_level(reader, &DOMAIN_SESSIONS, value, key, object, NULL);
@@ -137,6 +143,9 @@ static const struct domain_key TOP_KEYS[] = {
       &DOMAIN_EVENT_TYPE },
     { "dimension_tables", "[…]", "What is known of what events speak of, by key and time: products, plans, stores.",
       read_tables, SHAPE_LEVELS, &DOMAIN_TABLE },
+    { "compatibility", "backward | forward | full | none",
+      "What a change of an event type must keep, or it is refused (docs/schemas.md); backward unless said.",
+      read_compatibility, SHAPE_CHOICE },
     { "generate", "{session: […]}", "How `weir generate` makes this domain's events.", read_generate, SHAPE_LEVEL,
       &DOMAIN_GENERATE },
 };
@@ -153,13 +162,18 @@ const struct domain_level DOMAIN_TOP = { "", TOP_KEYS, COUNT_OF(TOP_KEYS) };
 const struct domain_level DOMAIN_SESSIONS = { "sessions", SESSIONS_KEYS, COUNT_OF(SESSIONS_KEYS) };
 const struct domain_level DOMAIN_TIME = { "time", TIME_KEYS, COUNT_OF(TIME_KEYS) };
 
-/* Wherever the name stands, windows need it: they are told apart by it. What is wrong with it is told in its turn. */
-static void take_name_early(struct domain_reader *reader, struct fy_node *root)
+/* Wherever they stand, windows need the name (they are told apart by it), event types what changes must keep. What is
+ * wrong with them is told in its turn. */
+static void take_early(struct domain_reader *reader, struct fy_node *root)
 {
     struct slice text;
     if (yaml_scalar(yaml_member(root, "domain"), &text) && text.n <= DOMAIN_NAME_MAX &&
         !domain_copy(reader, root, text, &reader->domain->name))
         return;
+    for (int i = EVENT_COMPATIBLE_NONE; i <= EVENT_COMPATIBLE_FULL; i++)
+        if (yaml_scalar(yaml_member(root, "compatibility"), &text) &&
+            slice_equal(text, slice_from(event_compatibility_name((enum event_compatibility)i))))
+            reader->domain->compatibility = (enum event_compatibility)i;
 }
 
 static void read_tables_early(struct domain_reader *reader, struct fy_node *root)
@@ -184,7 +198,7 @@ void domain_read_file(struct domain_reader *reader)
     struct fy_document *document = yaml_parse(&reader->file);
     struct fy_node *root = document ? fy_document_root(document) : NULL;
     if (root && fy_node_is_mapping(root)) {
-        take_name_early(reader, root);
+        take_early(reader, root);
         read_tables_early(reader, root);
         domain_read_level(reader, &DOMAIN_TOP, root, root, reader->domain, seen);
         if (reader->generate_key)

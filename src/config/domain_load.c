@@ -1,5 +1,6 @@
 /* Reads the files in the order of their names, each into the same lists, so that names are unique over all of them;
  * when nothing was wrong, the lists become one const set in one arena. */
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <xxhash.h>
@@ -68,7 +69,9 @@ static void read_text(struct loading *loading, const char *path, struct slice te
 {
     struct domain_build *build = &loading->build;
     struct domain *domain = &loading->owned->domains[build->domain_count++];
-    *domain = (struct domain){ .file = arena_copy(build->arena, slice_from(path)) };
+    *domain = (struct domain){ .file = arena_copy(build->arena, slice_from(path)),
+                               .text = arena_copy(build->arena, text),
+                               .compatibility = EVENT_COMPATIBLE_BACKWARD };
     struct domain_reader reader = {
         .file = { .name = path, .text = text, .problems = loading->problems, .hides = settings_hide_line },
         .build = build,
@@ -188,15 +191,20 @@ static enum status list_files(struct loading *loading, struct error *err)
     return OK;
 }
 
+static enum status judge(const struct loading *loading, struct error *err)
+{
+    if (!loading->problem_count)
+        return OK;
+    return error_set(err, ERR_INVALID, "%zu mistake%s in the domains", loading->problem_count,
+                     loading->problem_count == 1 ? "" : "s");
+}
+
 static enum status load(struct loading *loading, struct error *err)
 {
     enum status s = loading->name_count ? OK : list_files(loading, err);
     if (s == OK)
         s = read_files(loading, err);
-    if (s == OK && loading->problem_count)
-        return error_set(err, ERR_INVALID, "%zu mistake%s in the domains", loading->problem_count,
-                         loading->problem_count == 1 ? "" : "s");
-    return s;
+    return s == OK ? judge(loading, err) : s;
 }
 
 static struct loading *loading_new(struct world *world, struct problems *problems)
@@ -210,9 +218,8 @@ static struct loading *loading_new(struct world *world, struct problems *problem
     return loading;
 }
 
-static enum status load_and_free(struct loading *loading, struct domain_set **out, struct error *err)
+static enum status end(struct loading *loading, enum status s, struct domain_set **out)
 {
-    enum status s = load(loading, err);
     if (s == OK)
         *out = finish(loading);
     if (loading->owned)
@@ -226,7 +233,7 @@ enum status domain_set_load(const char *directory, struct world *world, struct d
 {
     struct loading *loading = loading_new(world, problems);
     snprintf(loading->directory, sizeof loading->directory, "%s/domains", directory);
-    return load_and_free(loading, out, err);
+    return end(loading, load(loading, err), out);
 }
 
 enum status domain_set_load_file(const char *path, struct world *world, struct domain_set **out,
@@ -238,7 +245,40 @@ enum status domain_set_load_file(const char *path, struct world *world, struct d
              slash ? path : ".");
     snprintf(loading->names[0], FILE_NAME_MAX, "%s", name);
     loading->name_count = 1;
-    return load_and_free(loading, out, err);
+    return end(loading, load(loading, err), out);
+}
+
+enum status domain_set_load_text(const char *name, struct slice text, struct world *world, struct domain_set **out,
+                                 struct problems *problems, struct error *err)
+{
+    struct loading *loading = loading_new(world, problems);
+    snprintf(loading->directory, sizeof loading->directory, ".");
+    read_text(loading, name, text);
+    return end(loading, judge(loading, err), out);
+}
+
+static const struct domain *domain_of(const struct domain_set *set, struct slice name)
+{
+    for (size_t i = 0; i < set->domain_count; i++)
+        if (slice_equal(set->domains[i].name, name))
+            return &set->domains[i];
+    return NULL;
+}
+
+void domain_set_problem(const struct domain_set *set, struct slice domain, size_t at, size_t width,
+                        struct problems *problems, const char *format, ...)
+{
+    const struct domain *found = domain_of(set, domain);
+    char message[ERROR_TEXT_MAX], name[DISK_PATH_MAX];
+    va_list arguments;
+    snprintf(name, sizeof name, "%.*s", SLICE_ARG(found ? found->file : domain));
+    struct yaml_file file = { .name = name, .problems = problems, .hides = settings_hide_line };
+    if (found)
+        file.text = found->text;
+    va_start(arguments, format);
+    vsnprintf(message, sizeof message, format, arguments);
+    va_end(arguments);
+    yaml_problem(&file, at, width, "%s", message);
 }
 
 void domain_set_free(struct domain_set *set)

@@ -123,6 +123,9 @@ MUST_CHECK bool domain_identifier(struct domain_reader *reader, struct fy_node *
 /* reject, quarantine or tag. */
 void domain_read_otherwise(struct domain_reader *reader, struct fy_node *key, struct fy_node *value,
                            enum event_otherwise *out);
+/* backward, forward, full or none. */
+void domain_read_compatibility(struct domain_reader *reader, struct fy_node *key, struct fy_node *value,
+                               enum event_compatibility *out);
 /* domain_measure.c: "quantile(properties.load_ms, 0.95)". */
 MUST_CHECK bool domain_read_measure(struct domain_reader *reader, struct fy_node *key, struct fy_node *value,
                                     struct window_measure *out);

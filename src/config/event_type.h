@@ -33,6 +33,14 @@ enum event_pii { EVENT_PII_NONE, EVENT_PII_HASH, EVENT_PII_DROP, EVENT_PII_ENCRY
 /* What becomes of an event that breaks what is declared: a dead letter; a dead letter that somebody looks at and may
  * release as it is; an event that is stored and says what is wrong with it. */
 enum event_otherwise { EVENT_REJECT, EVENT_QUARANTINE, EVENT_TAG };
+/* What a change of the type must keep, as a set (schema/compare.h): that the new one reads what the old one wrote
+ * (backward, unless said), the old one what the new one writes (forward), both, or nothing. */
+enum event_compatibility {
+    EVENT_COMPATIBLE_NONE,
+    EVENT_COMPATIBLE_BACKWARD,
+    EVENT_COMPATIBLE_FORWARD,
+    EVENT_COMPATIBLE_FULL
+};
 
 /* Bounds are inclusive: of an integer and a timestamp (Unix milliseconds) `whole`, of money cents in `whole`, of a
  * float `number`, of text its characters in `whole`. */
@@ -46,6 +54,7 @@ struct event_field {
     struct slice name; /* in properties */
     struct slice description;
     struct slice deprecated; /* what to use instead; empty: in use */
+    size_t at;               /* where its name stands in the text of the domain's file */
     enum event_role role;
     enum event_kind kind;
     enum event_format format;
@@ -63,6 +72,7 @@ struct event_field {
 
 struct event_rule {
     struct slice name, message; /* message: for people; empty unless said */
+    struct slice text;          /* of the expression, as it was written */
     const struct expr *expect;  /* fails when it is false; null (unknown) passes */
     enum event_otherwise otherwise;
 };
@@ -70,6 +80,8 @@ struct event_rule {
 struct event_type {
     struct slice domain, name, description;
     struct slice deprecated;
+    size_t at; /* where its name stands in the text of the domain's file */
+    enum event_compatibility compatibility;
     const struct event_field *fields; /* attributes, dimensions, metrics, in the order of the file within each */
     size_t field_count;
     const struct event_rule *rules;
@@ -87,6 +99,7 @@ const char *event_role_name(enum event_role role);
 const char *event_format_name(enum event_format format);
 const char *event_pii_name(enum event_pii pii);
 const char *event_otherwise_name(enum event_otherwise otherwise);
+const char *event_compatibility_name(enum event_compatibility compatibility);
 
 struct buf;
 /* A bound as one writes it: 19.99 of money, 2026-01-31T00:00:00.000Z of a time, a number otherwise; nothing when it is

@@ -228,7 +228,8 @@ unsigned compare_types(const struct event_type *before, const struct event_type 
         if (!now)
             visitor->breaks(visitor->self, &(struct compare_break){ COMPARE_FULL, "",
                                                                     "the event type is gone: nothing checks its events "
-                                                                    "any more, and its view goes" });
+                                                                    "any more, and its view goes",
+                                                                    "mark it `deprecated` first" });
         return now ? COMPARE_FULL : COMPARE_NONE;
     }
     tell(visitor, itself, "domain", before->domain, now->domain);

@@ -23,6 +23,7 @@ struct compare_break {
     enum compare_direction direction;
     const char *column; /* of the Avro record; "" for all of it */
     const char *reason;
+    const char *fix; /* what one does instead */
 };
 
 /* Both are called in the order of the new version, what is gone last; what they get lives as long as the call. */

@@ -28,23 +28,29 @@ static const char *type_name(enum column_type type)
     return NAMES[type];
 }
 
-/* Why the reader cannot read what the writer wrote of this column; "" when it can. whose: the writer. */
-static void judge(const struct column *writer, const struct column *reader, const char *whose, char *reason,
-                  size_t size)
+/* Why the reader cannot read what the writer wrote of this column; "" when it can. backward: the writer is the old
+ * one. *out_fix: what one does instead. */
+static void judge(const struct column *writer, const struct column *reader, bool backward, char *reason, size_t size,
+                  const char **out_fix)
 {
+    const char *whose = backward ? "old" : "new";
     reason[0] = '\0';
     if (!writer) {
         if (!avro_default(reader).n)
             snprintf(reason, size, "%s records do not have it, and it has no default", whose);
+        *out_fix = backward ? "leave `required` out" : "keep the field";
         return;
     }
+    *out_fix = "keep its type and declare another field beside it";
     bool resolves = writer->type == reader->type || (is_long(writer->type) && is_long(reader->type)) ||
                     (is_long(writer->type) && reader->type == COLUMN_FLOAT);
     if (!resolves)
         snprintf(reason, size, "the %s of %s records is not read as %s", type_name(writer->type), whose,
                  type_name(reader->type));
-    else if (avro_is_union(writer) && !avro_is_union(reader))
+    else if (avro_is_union(writer) && !avro_is_union(reader)) {
         snprintf(reason, size, "%s records may have null there", whose);
+        *out_fix = backward ? "leave `required` out" : "keep it required";
+    }
 }
 
 static bool reads(const struct columns *writers, const struct columns *readers, enum compare_direction direction,
@@ -52,16 +58,16 @@ static bool reads(const struct columns *writers, const struct columns *readers, 
 {
     bool all = true;
     char reason[128];
-    const char *whose = direction == COMPARE_BACKWARD ? "old" : "new";
+    const char *fix = "";
     for (size_t i = 0; i < readers->count; i++) {
         const struct column *reader = &readers->items[i];
         if (reader->is_of_tables)
             continue;
-        judge(find(writers, reader->name), reader, whose, reason, sizeof reason);
+        judge(find(writers, reader->name), reader, direction == COMPARE_BACKWARD, reason, sizeof reason, &fix);
         if (!reason[0])
             continue;
         all = false;
-        visitor->breaks(visitor->self, &(struct compare_break){ direction, reader->name, reason });
+        visitor->breaks(visitor->self, &(struct compare_break){ direction, reader->name, reason, fix });
     }
     return all;
 }

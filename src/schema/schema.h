@@ -46,5 +46,9 @@ void json_schema_add_all(struct buf *out, const struct schema_selection *selecti
 /* A module with a type for each, and the map of all that createWeir<…>() takes. */
 void typescript_add(struct buf *out, const struct schema_selection *selection);
 
+/* As it would be declared, as JSON that the reader of domains takes: an item of event_types, one of its rules. */
+void declared_add_type(struct buf *out, const struct event_type *type);
+void declared_add_rule(struct buf *out, const struct event_rule *rule);
+
 /* A reference for people, in Markdown. */
 void docs_add(struct buf *out, const struct schema_selection *selection);
