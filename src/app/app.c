@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "app/delivering.h"
+#include "app/deployed.h"
 #include "app/house.h"
 #include "app/parts.h"
 #include "app/pii_key.h"
@@ -83,6 +84,24 @@ static enum status share_catalog(struct app *app, int *exit_code, struct error *
     if (!has(app, APP_SERVE))
         return house_follow(&app->house, app->journal, exit_code, err);
     return app->journal->backend->shared ? house_publish(&app->house, app->journal, exit_code, err) : OK;
+}
+
+static struct deployed deployed_of(const struct app *app)
+{
+    return (struct deployed){ .house = &app->house,
+                              .settings = app->settings,
+                              .command = app->options.command,
+                              .owner = has(app, APP_SERVE),
+                              .ingests = has(app, APP_INGEST),
+                              .kafka = app->journal && app->journal->backend->shared };
+}
+
+static enum status check_deployed(struct app *app, int *exit_code, struct error *err)
+{
+    const struct deployed deployed = deployed_of(app);
+    enum status s = deployed_check(&deployed, NULL, app->options.domains, app->options.problems, err);
+    *exit_code = s == ERR_INVALID ? EX_CONFIG : EX_IOERR;
+    return s;
 }
 
 static const char *why_not_ready(void *self)
@@ -169,6 +188,8 @@ static enum status open_all(struct app *app, int *exit_code, struct error *err)
     snprintf(app->state_path, sizeof app->state_path, "%s/state", app->house.path);
     if (s == OK && has(app, APP_SERVE))
         s = house_open_catalog(&app->house, app->settings, exit_code, err);
+    if (s == OK && has(app, APP_SERVE))
+        s = check_deployed(app, exit_code, err);
     if (s == OK)
         s = open_journal(app, exit_code, err);
     if (s == OK)
@@ -207,6 +228,8 @@ enum status app_start(const struct app_options *options, struct app **out, int *
         app_stop(app);
         return s;
     }
+    const struct deployed deployed = deployed_of(app);
+    deployed_write(&deployed, options->domains);
     *out = app;
     return OK;
 }
@@ -253,6 +276,13 @@ enum status app_step(struct app *app, bool *out_ready, int64_t *out_wait_ms, int
     return OK;
 }
 
+enum status app_check_domains(struct app *app, const struct domain_set *domains, struct problems *problems,
+                              struct error *err)
+{
+    const struct deployed deployed = deployed_of(app);
+    return deployed_check(&deployed, app->options.domains, domains, problems, err);
+}
+
 /* Of several processes each changes at a moment of its own. A sum that one sends for a window that another does not
  * know yet is nothing to that one: so a new window is whole from the first one on that begins when all have changed. */
 enum status app_use_domains(struct app *app, const struct domain_set *domains, struct error *err)
@@ -264,6 +294,8 @@ enum status app_use_domains(struct app *app, const struct domain_set *domains, s
         return s;
     app->options.domains = domains;
     app_restart_processing(app);
+    const struct deployed deployed = deployed_of(app);
+    deployed_write(&deployed, domains);
     return OK;
 }
 

@@ -5,6 +5,7 @@
 #include "base/error.h"
 #include "config/config.h"
 #include "config/domain.h"
+#include "config/problems.h"
 
 struct app;
 
@@ -23,6 +24,7 @@ struct app_options {
     const char *environment; /* "dev"; borrowed, as the settings are */
     const struct settings *settings;
     const struct domain_set *domains; /* outlives the app */
+    struct problems *problems;        /* of app_start: where it tells which of their changes break what is deployed */
 };
 
 /* Starts everything that can be refused (directory, ports, library, journal), then the rest. *out_exit_code is a
@@ -36,6 +38,9 @@ MUST_CHECK enum status app_step(struct app *app, bool *out_ready, int64_t *out_w
 /* A change of the configuration: the tasks finish what they read, make a checkpoint, and are made anew with what the
  * settings and domains say now; app_step does it over its next calls, while events are accepted. The domains outlive
  * the app, as those before do. ERR_RETRY: a replay is under way, or a change. */
+/* First: may they take the place of those in use? ERR_INVALID: no, and problems say why. */
+MUST_CHECK enum status app_check_domains(struct app *app, const struct domain_set *domains, struct problems *problems,
+                                         struct error *err);
 MUST_CHECK enum status app_use_domains(struct app *app, const struct domain_set *domains, struct error *err);
 void app_restart_processing(struct app *app);
 bool app_is_changing(const struct app *app);

@@ -43,7 +43,7 @@ static void refuse(struct problems *problems, const char *why)
     log_error("config.refused", "nothing has changed: %s", why);
 }
 
-static bool read_files(struct reload *reload, bool shared, struct domain_set **out_domains)
+static bool read_files(struct reload *reload, struct app *app, struct domain_set **out_domains)
 {
     struct problems problems;
     struct error err, of_domains;
@@ -51,7 +51,10 @@ static bool read_files(struct reload *reload, bool shared, struct domain_set **o
     enum status s = config_load(&reload->request, world_real(), reload->fresh, &problems, &err);
     enum status domains = domain_set_load(reload->request.directory, world_real(), out_domains, &problems, &of_domains);
     if (s == OK && domains == OK)
-        domains = event_types_check_key(*out_domains, &reload->fresh->settings, shared, &of_domains);
+        domains =
+            event_types_check_key(*out_domains, &reload->fresh->settings, app_is_one_of_several(app), &of_domains);
+    if (s == OK && domains == OK)
+        domains = app_check_domains(app, *out_domains, &problems, &of_domains);
     if (s == OK && domains == OK)
         s = sinks_check(reload->fresh, *out_domains, &problems, &err);
     if (s != OK || domains != OK)
@@ -126,7 +129,7 @@ void reload_now(struct reload *reload, struct app *app)
 {
     struct domain_set *domains = NULL;
     bool of_processing;
-    if (!read_files(reload, app_is_one_of_several(app), &domains)) {
+    if (!read_files(reload, app, &domains)) {
         domain_set_free(domains);
         return;
     }

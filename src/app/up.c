@@ -204,16 +204,22 @@ static int run(const struct role_command *what, int argc, char **argv)
     sigprocmask(SIG_BLOCK, &signals, NULL);
     signal(SIGPIPE, SIG_IGN);
 
+    struct problems problems;
+    problems_init(&problems, term_style(stderr, TERM_BOLD)[0] != '\0');
     struct app_options app_options = { .roles = what->roles,
                                        .command = command,
                                        .data_path = options.data,
                                        .environment = options.env,
                                        .settings = &config.settings,
-                                       .domains = domains };
+                                       .domains = domains,
+                                       .problems = &problems };
     struct app *app;
     struct error err;
-    if (app_start(&app_options, &app, &exit_code, &err) != OK) {
-        fprintf(stderr, "weir %s: %s\n", command, err.text);
+    enum status started = app_start(&app_options, &app, &exit_code, &err);
+    if (started != OK)
+        fprintf(stderr, "%sweir %s: %s\n", problems_text(&problems), command, err.text);
+    problems_done(&problems);
+    if (started != OK) {
         reload_done(&reload);
         return exit_code;
     }

@@ -4,6 +4,7 @@
 
 #include "base/json_text.h"
 #include "cli/args.h"
+#include "cli/check_against.h"
 #include "cli/check_domains.h"
 #include "cli/check_settings.h"
 #include "cli/commands.h"
@@ -14,7 +15,7 @@
 #include "world/world.h"
 
 struct check_options {
-    const char *config, *env, *explain, *schema;
+    const char *config, *env, *explain, *schema, *against;
     bool list, json, without_secrets;
 };
 
@@ -25,6 +26,9 @@ static const struct arg ARGS[] = {
     ARG_TEXT(struct check_options, explain, "explain", 'x', "KEY", NULL,
              "what a setting does, its type, its default, its value and where that comes from"),
     ARG_FLAG(struct check_options, list, "list", 'l', "all settings with their values"),
+    ARG_TEXT(struct check_options, against, "against", 'a', "PATH", NULL,
+             "also hold the event types against what is deployed in this data directory (default: data, where there is "
+             "one), or against another configuration or domain file"),
     ARG_TEXT(struct check_options, schema, "schema", 0, "settings|domain", NULL,
              "a JSON Schema for editors, of the settings' or a domain's files"),
     ARG_FLAG(struct check_options, without_secrets, "without-secrets", 0,
@@ -38,7 +42,8 @@ static const struct args_command CHECK = {
     .description = "Reads the YAML files as `weir up` would and prints every mistake at once: file:line:column, the "
                    "line, and what was\n"
                    "probably meant. Exit code 78 when there is one.",
-    .examples = "  weir check\n  weir check --env prod --without-secrets\n  weir check --explain "
+    .examples = "  weir check\n  weir check --against /var/lib/weir\n  weir check --env prod --without-secrets\n  weir "
+                "check --explain "
                 "journal.segment_size\n  weir check --list\n  weir check --schema domain > domain.schema.json\n",
     .args = ARGS,
     .arg_count = COUNT_OF(ARGS),
@@ -106,7 +111,8 @@ static enum status read_all(const struct check_options *options, struct checked 
         error_set(&checked->err, s, "%zu mistakes in the configuration and the domains", checked->problems.count);
     if (s != OK || of_domains != OK)
         return s != OK ? s : of_domains;
-    return sinks_check(&checked->config, checked->domains, &checked->problems, &checked->err);
+    s = check_against(options->against, checked->domains, &checked->problems, &checked->err);
+    return s == OK ? sinks_check(&checked->config, checked->domains, &checked->problems, &checked->err) : s;
 }
 
 static int print_all(const struct check_options *options, struct checked *checked, enum status s)

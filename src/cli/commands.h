@@ -12,6 +12,7 @@ int command_send(int argc, char **argv);
 int command_source(int argc, char **argv);
 int command_check(int argc, char **argv);
 int command_generate(int argc, char **argv);
+int command_catalog(int argc, char **argv);
 int command_tenant(int argc, char **argv);
 int command_top(int argc, char **argv);
 int command_dead_letters(int argc, char **argv);
@@ -41,6 +42,7 @@ int command_olap(int argc, char **argv);
     ROW("replay", command_replay, "count past events into the windows declared now")     \
     ROW("top", command_top, "watch events arrive, live")                                 \
     ROW("tenant", command_tenant, "tenants, their keys, quotas and retention")           \
+    ROW("catalog", command_catalog, "what is deployed, and who changed what")            \
     ROW("completion", command_completion, "print the completion script for bash or zsh") \
     /* end of the table */
 // clang-format on

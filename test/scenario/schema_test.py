@@ -255,9 +255,9 @@ event_types:
     attributes: [product_id, order, properties, {name: coupon, default: "it's \\"none\\""}]
     metrics: [{name: amount, type: money}, {name: weight}]
   - {name: hourly, attributes: [a]}
-  - {name: gone, attributes: [a]}
+  - {name: gone, attributes: [a], deprecated: purchase}
 """
-NEW = OLD.replace("[product_id,", "[product_id, {name: paid_at, type: timestamp}, {name: items, type: integer}, {name: gift, type: boolean},").replace("  - {name: gone, attributes: [a]}\n", "")
+NEW = OLD.replace("[product_id,", "[product_id, {name: paid_at, type: timestamp}, {name: items, type: integer}, {name: gift, type: boolean},").replace("  - {name: gone, attributes: [a], deprecated: purchase}\n", "")
 
 
 def write_domain(weir, text):
