@@ -1,11 +1,11 @@
 """An engine that another process runs (`weir olap`), named by engine.url: it comes and goes while events flow, tenants stay apart, and what
 cannot work is told at start."""
-import contextlib, http.server, os, socket, ssl, subprocess, tempfile, threading, time, urllib.error, urllib.request
+import contextlib, http.server, os, signal, socket, ssl, subprocess, tempfile, threading, time, urllib.error, urllib.request
 
 from crash_test import Load, check
 from kafka import shared
 from roles import Role, Roles
-from roles_test import send_until_taken, wait_until_known
+from roles_test import await_true, send_until_taken, wait_until_known
 from weir import Weir, free_port
 
 SECRET = {"engine_password": "a-password-of-the-engine"}
@@ -71,10 +71,24 @@ def killed_under_load(weir, engine, kills=3):
     return "%d kills, %s" % (kills, note)
 
 
+def stands_still(weir, engine):
+    """As on a machine that swaps: it takes connections and says nothing."""
+    child = engine.engine_pid()
+    os.kill(child, signal.SIGSTOP)
+    try:
+        await_true(lambda: weir.metric("engine_up") == 0)
+        assert weir.post("/track", {"visitor_id": "v", "event_type": "page", "event_name": "late"}, "demo_write")[0] == 200
+    finally:
+        os.kill(child, signal.SIGCONT)
+    await_true(lambda: weir.metric("engine_up") == 1)
+    weir.settle("SELECT count() FROM events_raw", 1)
+
+
 def test_the_engine_of_another_process_killed_again_and_again_under_load_stores_each_event_once():
     weir = named(free_port())
     with olap(weir) as engine, weir:
         note = killed_under_load(weir, engine)
+        stands_still(weir, engine)
         assert "engine.away" in weir.log_text() and "engine.back" in weir.log_text(), weir.log_text()[-2000:]
         assert weir.engine_pid() is None  # it has none of its own
         assert weir.stop() == 0 and engine.stop() == 0
