@@ -4,7 +4,43 @@
 #include "process/process_task_state.h"
 #include "world/world.h"
 
-/* Reads the partition's mark; a new partition gets its seed. */
+/* The first changes and the first mark are one commit: where there are changes, there was a mark. Kafka forgets offsets
+ * that nobody commits (offsets.retention.minutes, 7 days unless set). */
+static enum status refuse_lost_mark(struct process_task *task, struct error *err)
+{
+    const struct journal_read_options options = { .topics = TOPIC_BIT(TOPIC_CHANGELOG), .partition = task->partition };
+    struct journal_reader *reader;
+    struct journal_batch batch = { 0 };
+    if (task->options.accept_lost_state)
+        return OK;
+    enum status s = task->journal->backend->reader_open(task->journal, &options, &reader, err);
+    if (s != OK)
+        return s;
+    s = journal_read(reader, 1, &batch, err);
+    task->journal->backend->reader_close(reader);
+    if (s != OK || batch.chunk_count == 0)
+        return s;
+    return error_set(
+        err, ERR_CORRUPT,
+        "the mark of partition %u is gone, and its changelog is not empty: everything that the journal has "
+        "would count again. Was weir stopped for longer than the brokers' offsets.retention.minutes? To "
+        "begin anew: another kafka.prefix, or process.accept_lost_state: true",
+        task->partition);
+}
+
+/* A new partition gets its seed. */
+static enum status begin_anew(struct process_task *task, struct world *world, struct error *err)
+{
+    enum status s = refuse_lost_mark(task, err);
+    if (s != OK)
+        return s;
+    task->restore.note = (struct process_note){ 0 };
+    world->random(world, &task->restore.note.seed, sizeof task->restore.note.seed);
+    task->start_position = task->keep = JOURNAL_BEGIN;
+    task->must_mark = task->has_keep = true; /* from now on the journal keeps what this partition needs */
+    return OK;
+}
+
 static enum status read_mark(struct process_task *task, struct world *world, struct error *err)
 {
     struct journal_mark mark;
@@ -13,13 +49,8 @@ static enum status read_mark(struct process_task *task, struct world *world, str
     if (s != OK)
         return s;
     s = task->journal->backend->mark(task->journal, PROCESS_GROUP, task->partition, &mark, bytes);
-    if (s == ERR_NOT_FOUND) {
-        task->restore.note = (struct process_note){ 0 };
-        world->random(world, &task->restore.note.seed, sizeof task->restore.note.seed);
-        task->start_position = task->keep = JOURNAL_BEGIN;
-        task->must_mark = task->has_keep = true; /* from now on the journal keeps what this partition needs */
-        return OK;
-    }
+    if (s == ERR_NOT_FOUND)
+        return begin_anew(task, world, err);
     if (s != OK)
         return error_set(err, s, "read the mark of group process");
     task->start_position = mark.position;
@@ -50,6 +81,7 @@ static enum status run_from(struct process_task *task, struct world *world, stru
         task->has_keep = true;
     }
     task->checkpoint_at_us = world_mono_us(world) + task->options.checkpoint_interval_ms * 1000;
+    task->mark_again_us = world_mono_us(world) + MARK_AGAIN_US;
     task->open->position = task->start_position;
     task->open->note = *note;
     return process_input_open(&task->input, task->journal, task->partition, task->start_position, note->skip,

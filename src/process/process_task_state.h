@@ -22,6 +22,7 @@
 #include "process/window/window_def.h"
 
 #define PROCESS_STATES 5
+#define MARK_AGAIN_US (12 * 3600 * INT64_C(1000000))
 
 struct process_task {
     struct process_options options;
@@ -66,6 +67,7 @@ struct process_task {
     bool must_mark;                /* commit marks even without events */
 
     int64_t checkpoint_at_us, checkpoint_began_us;
+    int64_t mark_again_us;  /* an idle partition's mark: Kafka forgets what is not committed for days */
     uint64_t changed_bytes; /* in the changelog since the last checkpoint began: what a replay would read */
     int64_t room_at_us;     /* when to look at the journal's room again */
     struct retry checkpoint_retry;

@@ -284,6 +284,55 @@ static void test_a_commit_larger_than_a_batch_is_worked_off_in_several(void **st
 }
 
 /* Input may fill half of the bound, outputs the rest; then the task waits, and goes on when there is room. */
+static void dropped(struct journal_commit *commit, enum status status, const char *reason)
+{
+    (void)reason;
+    *(enum status *)commit->context = status;
+}
+
+/* As when brokers forget the offset of a group that nobody has moved for a week. */
+static void drop_mark(void)
+{
+    enum status status = ERR_RETRY;
+    struct journal_mark mark = { .group = PROCESS_GROUP, .topic = TOPIC_EVENTS, .position = JOURNAL_MARK_DROP };
+    struct journal_commit commit = { .marks = &mark, .mark_count = 1, .done = dropped, .context = &status };
+    assert_int_equal(rig.backend->submit(rig.journal, &commit, NULL), OK);
+    rig_run(&rig, 100);
+    assert_int_equal(status, OK);
+}
+
+static void test_a_partition_whose_mark_is_gone_does_not_count_everything_again(void **state)
+{
+    (void)state;
+    assert_int_equal(rig_send(&rig, "acme", 0, 5), OK);
+    rig_run(&rig, 1000);
+    process_task_stop(rig.task);
+    rig_run(&rig, 1000);
+    assert_true(process_task_is_finished(rig.task));
+    drop_mark();
+    process_task_free(rig.task);
+    rig.task = process_task_new(&rig.options, rig.journal, 0, rig.metrics, rig.live, &rig.time.world);
+    rig_run(&rig, 1000);
+    assert_int_equal(process_task_state(rig.task), PROCESS_FAILED);
+    assert_non_null(strstr(process_task_error(rig.task), "offsets.retention.minutes"));
+    expect_each_once(5);
+    process_task_free(rig.task);
+    rig.options.accept_lost_state = true; /* somebody has decided so */
+    rig.task = process_task_new(&rig.options, rig.journal, 0, rig.metrics, rig.live, &rig.time.world);
+    rig_run(&rig, 1000);
+    assert_int_equal(process_task_state(rig.task), PROCESS_RUNNING);
+}
+
+static void test_the_mark_of_an_idle_partition_is_said_again_twice_a_day(void **state)
+{
+    (void)state;
+    assert_int_equal(rig_send(&rig, "acme", 0, 5), OK);
+    rig_run(&rig, 200000);
+    double commits = rig_metric(&rig, "process_commits_total");
+    rig_run(&rig, 25 * 3600 * 1000);
+    assert_true(rig_metric(&rig, "process_commits_total") == commits + 2);
+}
+
 static void test_a_full_journal_is_waited_for(void **state)
 {
     (void)state;
@@ -444,6 +493,9 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_an_event_without_an_id_is_a_dead_letter_that_names_the_field, setup,
                                         teardown),
         cmocka_unit_test_setup_teardown(test_a_commit_larger_than_a_batch_is_worked_off_in_several, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_a_partition_whose_mark_is_gone_does_not_count_everything_again, setup,
+                                        teardown),
+        cmocka_unit_test_setup_teardown(test_the_mark_of_an_idle_partition_is_said_again_twice_a_day, setup, teardown),
         cmocka_unit_test_setup_teardown(test_a_full_journal_is_waited_for, setup, teardown),
         cmocka_unit_test_setup_teardown(test_a_full_journal_takes_input_again_soon_after_the_store_has_caught_up, setup,
                                         teardown),

@@ -127,7 +127,11 @@ bool process_upkeep_checkpoint(struct process_task *task, struct world *world, i
     if (!state_base_is_settling(task->base) && !is_worth_it(task, end)) {
         task->checkpoint_at_us = now_us + task->options.checkpoint_interval_ms * 1000;
         process_wake_at(wake_us, task->checkpoint_at_us);
-        return false;
+        if (now_us < task->mark_again_us)
+            return false;
+        task->must_mark = true;
+        task->mark_again_us = now_us + MARK_AGAIN_US;
+        return true;
     }
     struct state_point point = { end, task->durable_next, true };
     if (!state_base_is_settling(task->base))
