@@ -15,6 +15,7 @@
 #include "cli/synth_faults.h"
 #include "cli/term.h"
 #include "config/generate_hint.h"
+#include "registry/registry.h"
 #include "world/world.h"
 
 #define DAY_MS INT64_C(86400000)
@@ -61,6 +62,19 @@ static const struct arg ARGS[] = {
              "with --domain: send them to a running weir, such as http://127.0.0.1:8000"),
     ARG_TEXT_ENV(struct generate_options, key, "key", 'k', "KEY", NULL, "WEIR_WRITE_KEY",
                  "write key for --url; not needed for the open tenant of the dev environment"),
+    ARG_TEXT(
+        struct generate_options, kafka, "kafka", 0, "HOST:PORT,…", NULL,
+        "with --domain: into a topic of these brokers, each event once; kafka.security and those behind it are read "
+        "from --config"),
+    ARG_TEXT(struct generate_options, topic, "topic", 0, "NAME", NULL, "of --kafka; it must be there"),
+    ARG_TEXT(struct generate_options, format, "format", 'f', "json|avro", "json",
+             "of --kafka; avro: in Confluent's framing, as the events are kept (weir schema avro)"),
+    ARG_TEXT(struct generate_options, registry, "registry", 0, "URL", NULL,
+             "of --format avro: where the schemas go; default: the setting registry.url"),
+    ARG_TEXT(struct generate_options, subjects, "subject-strategy", 0, SUBJECT_STRATEGIES, "topic-record",
+             "how the schemas' subjects are named, as of weir schema register"),
+    ARG_TEXT(struct generate_options, env, "env", 'e', "NAME", NULL,
+             "of --kafka: environments/NAME.yaml; unless said dev, where that is there"),
     ARG_FLAG(struct generate_options, progress, "progress", 0, "a bar on standard error, where that is a terminal"),
     ARG_FLAG(struct generate_options, json, "json", 0,
              "with --domain: what was made as one JSON object at the end, on standard error"),
@@ -83,6 +97,8 @@ static const struct args_command GENERATE = {
                 "  weir generate --until now --days 30 --growth 8 --faults 0.5 --progress | weir send - --quiet\n"
                 "  weir generate --live --rate 50 | weir send -\n"
                 "  weir generate --domain shop --live --rate 50 --url http://127.0.0.1:8000 --key wk_…\n"
+                "  weir generate --domain shop --count 1000000 --kafka kafka1:9092 --topic events --format avro "
+                "--registry http://registry:8081\n"
                 "  weir generate --domain shop --rate 5000 --for 10m --seed 7 --bad 0.1% --late 1% --duplicates 1% > "
                 "events.ndjson\n",
     .args = ARGS,
@@ -198,11 +214,7 @@ static const char *wrong_with(const struct generate_options *options)
         return "the shop that is built in has room for a --rate (with --surge) of 100,000; --domain NAME takes more";
     if (!options->domain && (options->bad > 0 || options->late > 0 || options->duplicates > 0))
         return "--bad, --late and --duplicates want --domain NAME";
-    if (!options->domain && (options->output || options->url))
-        return "--output and --url want --domain NAME";
-    if (options->output && options->url)
-        return "--output or --url? Events go to one place";
-    return NULL;
+    return generate_output_wrong(options);
 }
 
 /* EX_OK, or EX_USAGE: said why. */

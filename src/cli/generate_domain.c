@@ -62,6 +62,7 @@ static enum status open_generator(const struct generate_options *options, const 
                                                  .events_max = options->events,
                                                  .visitors = options->visitors,
                                                  .flat = short_time || (options->live && !options->days),
+                                                 .has_all_money = strcmp(options->format, "avro") == 0,
                                                  .bad = options->bad / 100,
                                                  .late = options->late / 100,
                                                  .duplicates = options->duplicates / 100 };
@@ -74,7 +75,7 @@ static enum status open_generator(const struct generate_options *options, const 
 static bool wants_bar(const struct generate_options *options)
 {
     struct stat what;
-    if (options->progress || options->output || options->url)
+    if (options->progress || options->output || options->url || options->kafka)
         return !options->quiet;
     return !options->quiet && fstat(STDOUT_FILENO, &what) == 0 && S_ISREG(what.st_mode);
 }
@@ -177,17 +178,53 @@ static void report(const struct making *making)
     else
         add_words(generator_counts(making->generator), seconds, &text);
     if (options->json || !options->quiet)
-        fprintf(options->json && (options->output || options->url) ? stdout : stderr, "%s", buf_text(&text));
+        fprintf(options->json && (options->output || options->url || options->kafka) ? stdout : stderr, "%s",
+                buf_text(&text));
     buf_done(&text);
 }
 
-static int run(struct making *making)
+static enum status open_output(const struct generate_options *options, const struct domain_set *domains,
+                               struct generate_output **out, struct error *err)
+{
+    if (options->kafka)
+        return generate_output_kafka(options, domains, out, err);
+    return options->url ? generate_output_http(options->url, options->key, out, err)
+                        : generate_output_file(options->output, out, err);
+}
+
+static int exit_code_of(const struct generate_options *options, enum status s)
+{
+    if (s == OK)
+        return EX_OK;
+    if (options->kafka)
+        return s == ERR_RETRY ? EX_UNAVAILABLE : EX_CONFIG;
+    return options->url ? http_client_exit_code(s, 0) : EX_IOERR;
+}
+
+const char *generate_output_wrong(const struct generate_options *options)
+{
+    const bool avro = strcmp(options->format, "avro") == 0;
+    if (!options->domain && (options->output || options->url || options->kafka))
+        return "--output, --url and --kafka want --domain NAME";
+    if ((options->output != NULL) + (options->url != NULL) + (options->kafka != NULL) > 1)
+        return "--output, --url or --kafka? Events go to one place";
+    if ((options->kafka != NULL) != (options->topic != NULL))
+        return "--kafka HOST:PORT and --topic NAME go together";
+    if (!options->kafka && (avro || options->registry))
+        return "--format avro and --registry are of --kafka";
+    if (options->registry && !avro)
+        return "--registry is of --format avro";
+    if (avro && options->bad > 0)
+        return "--bad breaks events in ways that Avro cannot write: it wants --format json";
+    return NULL;
+}
+
+static int run(struct making *making, const struct domain_set *domains)
 {
     const struct generate_options *options = making->options;
     const struct generate_stretch *stretch = making->stretch;
     struct error err;
-    enum status s = options->url ? generate_output_http(options->url, options->key, &making->output, &err)
-                                 : generate_output_file(options->output, &making->output, &err);
+    enum status s = open_output(options, domains, &making->output, &err);
     if (s == OK) {
         buf_init(&making->piece, PIECE_BYTES_MAX);
         making->began_us = now_us();
@@ -204,9 +241,7 @@ static int run(struct making *making)
     }
     if (s != OK)
         fprintf(stderr, "weir generate: %s\n", err.text);
-    if (s == OK)
-        return EX_OK;
-    return options->url ? http_client_exit_code(s, 0) : EX_IOERR;
+    return exit_code_of(options, s);
 }
 
 int generate_domain(const struct generate_options *options, const struct generate_stretch *stretch)
@@ -218,7 +253,7 @@ int generate_domain(const struct generate_options *options, const struct generat
     struct making making = { .options = options, .stretch = stretch };
     int exit_code = EX_CONFIG;
     if (open_generator(options, stretch, domains, &making.generator, &err) == OK)
-        exit_code = run(&making);
+        exit_code = run(&making, domains);
     else
         fprintf(stderr, "weir generate: %s\n", err.text);
     generator_free(making.generator);

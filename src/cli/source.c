@@ -13,6 +13,7 @@
 
 #include "cli/args.h"
 #include "cli/commands.h"
+#include "cli/kafka_conf.h"
 #include "cli/source_avro.h"
 #include "cli/source_record.h"
 #include "cli/term.h"
@@ -110,20 +111,12 @@ static void on_error(rd_kafka_t *client, int code, const char *reason, void *sel
 
 static bool set_all(rd_kafka_conf_t *conf, const struct source_options *options, const struct settings *settings)
 {
-    bool sasl = strncmp(settings->kafka_security, "sasl", 4) == 0;
     const char *const pairs[][2] = {
         { "bootstrap.servers", options->brokers ? options->brokers : settings->kafka_brokers },
         { "client.id", "weir-source" },
         { "group.id", options->group },
         { "group.instance.id", options->member },
         { "session.timeout.ms", "10000" },
-        { "security.protocol", settings->kafka_security },
-        { "sasl.mechanisms", sasl ? settings->kafka_sasl_mechanism : "" },
-        { "sasl.username", settings->kafka_sasl_user },
-        { "sasl.password", settings->kafka_sasl_password },
-        { "ssl.ca.location", settings->kafka_tls_ca },
-        { "ssl.certificate.location", settings->kafka_tls_certificate },
-        { "ssl.key.location", settings->kafka_tls_key },
         { "auto.offset.reset", options->from },
         { "isolation.level", "read_committed" },
         { "enable.auto.offset.store", "false" },
@@ -133,13 +126,11 @@ static bool set_all(rd_kafka_conf_t *conf, const struct source_options *options,
         { "queued.max.messages.kbytes", "16384" },
         { "log_level", "2" },
     };
-    char why[300];
-    for (size_t i = 0; i < COUNT_OF(pairs); i++)
-        if (pairs[i][1][0] && rd_kafka_conf_set(conf, pairs[i][0], pairs[i][1], why, sizeof why) != RD_KAFKA_CONF_OK) {
-            fprintf(stderr, "weir source: %s\n", why);
-            return false;
-        }
-    return true;
+    char why[KAFKA_WHY_MAX];
+    bool fine = kafka_conf_set(conf, pairs, COUNT_OF(pairs), why) && kafka_conf_secure(conf, settings, why);
+    if (!fine)
+        fprintf(stderr, "weir source: %s\n", why);
+    return fine;
 }
 
 static bool open_consumer(struct source *source, const struct settings *settings)

@@ -343,6 +343,8 @@ enum status generator_new(const struct domain_set *domains, struct slice domain,
     make_room_init(&generator->room);
     add_before(generator);
     enum status s = plan_make(&generator->plan, domains, domain, err);
+    if (s == OK && options->has_all_money)
+        plan_all_money(&generator->plan);
     if (s == OK)
         s = start(generator, err);
     if (s == OK)

@@ -34,6 +34,7 @@ struct generator_options {
     int64_t start_ms, end_ms;     /* event time, Unix; end may be INT64_MAX */
     int64_t events_max;           /* without repeats; 0: no limit */
     int64_t visitors;             /* 0: as the domain says, else by the rate */
+    bool has_all_money;           /* no event is without its money fields: for Avro, where a missing one is 0 */
     bool flat;                    /* no rhythm: the same rate by day and night */
     double bad, late, duplicates; /* shares of events, 0 to 1 */
 };

@@ -388,6 +388,14 @@ enum status plan_make(struct plan *plan, const struct domain_set *domains, struc
     return OK;
 }
 
+void plan_all_money(struct plan *plan)
+{
+    for (size_t i = 0; i < plan->type_count; i++)
+        for (size_t k = 0; k < plan->types[i].count; k++)
+            if (plan->types[i].makers[k].field->kind == EVENT_MONEY)
+                plan->types[i].makers[k].present = DRAW_ALWAYS;
+}
+
 void plan_done(struct plan *plan)
 {
     if (plan->arena.max_bytes)

@@ -91,6 +91,7 @@ struct plan {
 
 MUST_CHECK enum status plan_make(struct plan *plan, const struct domain_set *domains, struct slice domain,
                                  struct error *err);
+void plan_all_money(struct plan *plan); /* no event is without its money fields */
 void plan_done(struct plan *plan);
 /* Of a field's name. */
 uint64_t plan_salt(struct slice name);

@@ -1,5 +1,5 @@
 """Avro with a real schema registry: sinks write it for stock clients, `weir schema register` registers, `weir generate` writes what `weir source` reads."""
-import json, os, signal, subprocess, tempfile, urllib.request, uuid
+import json, os, signal, subprocess, tempfile, time, urllib.request, uuid
 
 from kafka import shared
 from registry import shared as registry
@@ -182,3 +182,58 @@ def test_schema_register_without_a_registry_says_so():
     assert code == 64 and "--topic" in err, (code, err)
     done = subprocess.run([os.path.join(ROOT, "build", "weir"), "schema", "register", "--config", directory], capture_output=True, text=True, timeout=60)
     assert done.returncode == 64 and "registry.url" in done.stderr, done
+
+
+SHOP = os.path.join(ROOT, "examples", "shop")
+
+
+def generate(*words, code=0):
+    done = subprocess.run([os.path.join(ROOT, "build", "weir"), "generate", "--config", SHOP, "--domain", "shop", *map(str, words)], capture_output=True, text=True, timeout=120)
+    assert done.returncode == code, (done.returncode, done.stdout, done.stderr)
+    return done
+
+
+def from_topic(weir, topic, key, *more):
+    done = subprocess.run([weir.binary, "source", "--config", weir.config, "--brokers", shared().address, "--topic", topic, "--group", "g-" + topic, "--url", weir.ingest(""), "--key", key,
+                           "--until-end", "--json", *more], cwd=ROOT, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
+
+
+def test_generated_events_go_to_kafka_as_avro_and_come_into_weir_each_once():
+    count, topics = 3000, [make_topic(shared()) for _ in range(3)]
+    start = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(time.time() - 7200))
+    words = ("--count", count, "--rate", 5, "--seed", 7, "--start", start, "--duplicates", "2%", "--kafka", shared().address, "--json", "--tenant")
+    avro = ("--format", "avro", "--registry", registry().url)
+    made = [json.loads(generate(*words, "one", "--topic", topic, *avro).stdout) for topic in topics[:2]]
+    assert made[0]["events"] == made[1]["events"] == count and made[0]["duplicates"] > 10, made
+    records = [sorted(read_avro(topic), key=lambda r: (r["value"]["event_id"], json.dumps(r))) for topic in topics[:2]]
+    assert records[0] == records[1] and len(records[0]) == count + made[0]["duplicates"], "the same seed gives the same records"
+    assert all(r["key"] == r["value"]["visitor_id"] for r in records[0])
+    generate(*words, "two", "--topic", topics[2])
+    with open(os.path.join(SHOP, "domains", "shop.yaml")) as f:
+        weir = Weir(domain=f.read())
+    with weir:
+        one, two = weir.tenant("one"), weir.tenant("two")
+        for topic, key, format in ((topics[0], one, ("--format", "avro", *avro[2:])), (topics[2], two, ())):
+            read = from_topic(weir, topic, key["write_key"], *format)
+            assert (read["accepted"], read["rejected"]) == (len(records[0]), 0), read
+            weir.settle("SELECT count() FROM events_raw", count, key["read_key"])
+            assert int(weir.one("SELECT count() FROM dead_letters", key["read_key"])) == 0
+        stored = weir.sql("SELECT event_type, count(), sum(JSONExtractInt(properties, 'amount_cents')) FROM events_raw GROUP BY event_type ORDER BY event_type", one["read_key"])
+        sent = {}
+        for value in {r["value"]["event_id"]: (r["record"].rsplit(".", 1)[1], r["value"].get("amount_cents", 0)) for r in records[0]}.values():
+            n, cents = sent.get(value[0], (0, 0))
+            sent[value[0]] = (n + 1, cents + value[1])
+        assert {row[0]: (int(row[1]), int(row[2])) for row in stored} == sent and sent["purchase"][1] > 0, (stored, sent)
+        assert weir.stop() == 0
+        return "%d events and %d repeats: %s" % (count, made[0]["duplicates"], sent)
+
+
+def test_a_generator_that_cannot_write_to_kafka_says_why():
+    words = ("--count", 5, "--kafka", shared().address, "--topic")
+    assert "there is no topic nowhere" in generate(*words, "nowhere", code=78).stderr
+    topic = make_topic(shared(), 1)
+    assert "subject %s-weir.shop.page_view" % topic in generate(*words, topic, "--format", "avro", "--registry", "http://127.0.0.1:1", code=69).stderr
+    assert "--bad" in generate(*words, topic, "--format", "avro", "--registry", registry().url, "--bad", "1%", code=64).stderr
+    assert "--topic" in generate("--count", 5, "--kafka", shared().address, code=64).stderr
