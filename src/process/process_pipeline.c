@@ -314,6 +314,11 @@ enum status process_pipeline_partial(struct process_pipeline *pipeline, struct s
     return stage_window_partial(pipeline->windows, record, now_ms, outputs, err);
 }
 
+bool process_pipeline_is_full(const struct process_pipeline *pipeline)
+{
+    return stage_window_is_full(pipeline->windows);
+}
+
 bool process_pipeline_is_closing(const struct process_pipeline *pipeline)
 {
     return stage_window_is_closing(pipeline->windows);

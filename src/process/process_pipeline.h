@@ -53,6 +53,8 @@ MUST_CHECK enum status process_pipeline_flush(struct process_pipeline *pipeline,
 /* A record of TOPIC_REKEYED. The states must have been prepared. Errors as process_pipeline_run. */
 MUST_CHECK enum status process_pipeline_partial(struct process_pipeline *pipeline, struct slice record, int64_t now_ms,
                                                 struct process_outputs *outputs, struct error *err);
+/* The commit takes no more events, though it may be small. */
+bool process_pipeline_is_full(const struct process_pipeline *pipeline);
 /* No event and no partial may be given to it until a flush has changed that. */
 bool process_pipeline_is_closing(const struct process_pipeline *pipeline);
 /* Lets time pass. True: a commit is wanted although no event has come. *out_wake_ms: the wall clock at which to call

@@ -98,7 +98,7 @@ static void make_stream_states(struct process_task *task, const char *path, stru
         .idle_ms = PARTITION_IDLE_MS,
         .partition = task->partition,
         .partitions = partitions,
-        .has_others = window_defs_cross(&task->windows),
+        .has_others = window_defs_foreign(&task->windows),
         .kv = task->kv,
     };
     task->watermarks = watermarks_new(&watermarks);
@@ -401,7 +401,7 @@ static bool is_full(const struct process_task *task)
 {
     const struct process_commit *open = task->open;
     return open->events + open->records >= task->options.batch_records_max ||
-           commit_bytes(task) >= task->options.batch_bytes_max ||
+           commit_bytes(task) >= task->options.batch_bytes_max || process_pipeline_is_full(task->pipeline) ||
            (open->events && process_input_peek_bytes(&task->input) > vector_bytes(task)); /* a giant goes alone */
 }
 

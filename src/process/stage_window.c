@@ -10,6 +10,7 @@
 #define JSON_BYTES_MAX (1u << 20) /* of one result's key or measures */
 #define SCRATCH_BYTES (1u << 20)
 #define CLOCK_STEP_MS 10000
+#define PARTIALS_A_COMMIT 32768 /* at the least */
 #define TICK_MS 1000
 #define CLOCK_AHEAD_MS (24 * 3600 * 1000) /* of the wall clock: more is a mistake that a restart ends */
 
@@ -23,6 +24,15 @@ static void look_at_restored(struct stage_window *stage)
         stage->closing |= mark->complete_ms != WATERMARK_NONE &&
                           keyed_due_ms(stage->options.rows, window_tenant(stage, mark)) <= mark->complete_ms;
     stage->more = stage->recovering || stage->closing;
+}
+
+/* Room for two batches at the least, so that a commit has one and still goes on. */
+static size_t combiner_size(size_t partials_max)
+{
+    size_t entries = PARTIALS_A_COMMIT;
+    while (entries < 2 * partials_max)
+        entries *= 2;
+    return entries;
 }
 
 struct stage_window *stage_window_new(const struct stage_window_options *options)
@@ -40,7 +50,8 @@ struct stage_window *stage_window_new(const struct stage_window_options *options
     if (!stage->values || !stage->inputs || !stage->pending || !stage->gathered)
         abort();
     stage->pending_at_ms = stage->untold_at_ms = INT64_MAX;
-    combiner_init(&stage->combiner);
+    stage->partials_max = PROCESS_BATCH_MAX * window_defs_foreign(options->defs);
+    combiner_init(&stage->combiner, combiner_size(stage->partials_max));
     buf_init(&stage->key_json, JSON_BYTES_MAX);
     buf_init(&stage->measures_json, JSON_BYTES_MAX);
     arena_init(&stage->scratch, SCRATCH_BYTES);
@@ -144,7 +155,7 @@ static enum status tell_watermarks(struct stage_window *stage, struct error *err
     struct watermark *mark;
     enum status s = OK;
     size_t left = WATERMARKS_A_COMMIT;
-    if (stage->options.partitions == 1 || !window_defs_cross(stage->options.defs))
+    if (stage->options.partitions == 1 || !window_defs_foreign(stage->options.defs))
         return OK;
     for (size_t i = 0; s == OK && (mark = watermarks_at(stage->options.watermarks, i)); i++) {
         if (mark->value_ms == WATERMARK_NONE || mark->value_ms == mark->sent_ms)
@@ -191,6 +202,11 @@ enum status stage_window_flush(void *self, struct process_outputs *outputs, stru
     if (s == OK)
         s = window_flush_updates(stage, false, err);
     return s == OK && !stage->recovering ? close_windows(stage, err) : s;
+}
+
+bool stage_window_is_full(const struct stage_window *stage)
+{
+    return !combiner_has_room(&stage->combiner, stage->partials_max);
 }
 
 bool stage_window_is_closing(const struct stage_window *stage)

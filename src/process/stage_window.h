@@ -35,6 +35,8 @@ MUST_CHECK enum status stage_window_flush(void *self, struct process_outputs *ou
 /* A record of TOPIC_REKEYED: what another partition found for a key of this one. */
 MUST_CHECK enum status stage_window_partial(struct stage_window *stage, struct slice record, int64_t now_ms,
                                             struct process_outputs *outputs, struct error *err);
+/* What goes to other partitions may not fit into the commit with one more batch: it is to be ended. */
+bool stage_window_is_full(const struct stage_window *stage);
 /* Windows are half written: run and partial may not be called before a flush has changed that. */
 bool stage_window_is_closing(const struct stage_window *stage);
 

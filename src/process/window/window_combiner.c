@@ -1,5 +1,6 @@
 #include "process/window/window_combiner.h"
 
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -9,10 +10,12 @@
 #define ARENA_BYTES (64u << 20)
 #define ROW_BYTES_MAX (1u << 20) /* of one encoded row */
 
-void combiner_init(struct window_combiner *combiner)
+void combiner_init(struct window_combiner *combiner, size_t entries_max)
 {
-    *combiner = (struct window_combiner){ .entries = calloc(COMBINER_ENTRIES_MAX, sizeof *combiner->entries),
-                                          .slots = calloc(COMBINER_SLOTS, sizeof *combiner->slots) };
+    assert((entries_max & (entries_max - 1)) == 0);
+    *combiner = (struct window_combiner){ .entries_max = entries_max,
+                                          .entries = calloc(entries_max, sizeof *combiner->entries),
+                                          .slots = calloc(2 * entries_max, sizeof *combiner->slots) };
     if (!combiner->entries || !combiner->slots)
         abort();
     arena_init(&combiner->arena, ARENA_BYTES);
@@ -38,22 +41,23 @@ void combiner_done(struct window_combiner *combiner)
     free(combiner->slots);
 }
 
-bool combiner_is_full(const struct window_combiner *combiner)
+bool combiner_has_room(const struct window_combiner *combiner, size_t entries)
 {
-    return combiner->count >= COMBINER_ENTRIES_MAX / 2 || combiner->arena.used_bytes >= ARENA_BYTES / 2;
+    return combiner->count + entries <= combiner->entries_max && combiner->arena.used_bytes < ARENA_BYTES / 2;
 }
 
 struct combiner_entry *combiner_entry(struct window_combiner *combiner, struct id128 id, bool *out_new)
 {
-    size_t at = id.lo & (COMBINER_SLOTS - 1);
-    for (; combiner->slots[at]; at = (at + 1) & (COMBINER_SLOTS - 1)) {
+    const size_t mask = 2 * combiner->entries_max - 1;
+    size_t at = id.lo & mask;
+    for (; combiner->slots[at]; at = (at + 1) & mask) {
         struct combiner_entry *entry = &combiner->entries[combiner->slots[at] - 1];
         if (!id_equal(entry->id, id))
             continue;
         *out_new = false;
         return entry;
     }
-    if (combiner->count == COMBINER_ENTRIES_MAX)
+    if (combiner->count == combiner->entries_max)
         return NULL;
     combiner->slots[at] = (uint32_t)++combiner->count;
     struct combiner_entry *entry = &combiner->entries[combiner->count - 1];

@@ -1,15 +1,12 @@
 /* What a commit's events add to keys that other partitions own: summed here per definition, tenant, slice and key, then
- * sent as partials (window_partial.h). Owner: the task; one thread. Bounds: COMBINER_ENTRIES_MAX sums; a task flushes
- * it with every commit, and the commit is full before it is (combiner_is_full). */
+ * sent as partials (window_partial.h). Owner: the task; one thread. Bounds: entries_max sums; a task flushes
+ * it with every commit, and ends a commit before it is full (combiner_has_room). */
 #pragma once
 #include "base/arena.h"
 #include "base/compiler.h"
 #include "process/aggregate/aggregate.h"
 #include "process/process_output.h"
 #include "process/state/id_table.h"
-
-#define COMBINER_ENTRIES_MAX 32768
-#define COMBINER_SLOTS 65536
 
 struct combiner_entry {
     struct id128 id; /* of definition, tenant, slice and key */
@@ -25,14 +22,16 @@ struct combiner_entry {
 struct window_combiner {
     struct arena arena;
     struct combiner_entry *entries;
-    size_t count;
-    uint32_t *slots; /* number of the entry + 1 */
+    size_t count, entries_max;
+    uint32_t *slots; /* number of the entry + 1; twice as many as there can be entries */
 };
 
 /* Aborts when out of memory (start-up only). */
-void combiner_init(struct window_combiner *combiner);
+/* entries_max: a power of two. */
+void combiner_init(struct window_combiner *combiner, size_t entries_max);
 void combiner_done(struct window_combiner *combiner);
-bool combiner_is_full(const struct window_combiner *combiner);
+/* For so many entries more, with their rows? */
+bool combiner_has_room(const struct window_combiner *combiner, size_t entries);
 /* The sum with this id, made and empty (texts and rows not set) when missing. NULL: full. */
 struct combiner_entry *combiner_entry(struct window_combiner *combiner, struct id128 id, bool *out_new);
 /* Room for a new entry's row, and its texts as copies. False: out of memory. */

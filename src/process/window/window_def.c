@@ -168,10 +168,10 @@ bool window_def_wants(const struct window_def *def, struct slice customer_id)
     return window->tenant_count == 0;
 }
 
-bool window_defs_cross(const struct window_defs *defs)
+size_t window_defs_foreign(const struct window_defs *defs)
 {
+    size_t count = 0;
     for (size_t i = 0; i < defs->count; i++)
-        if (!defs->defs[i].local)
-            return true;
-    return false;
+        count += !defs->defs[i].local;
+    return count;
 }

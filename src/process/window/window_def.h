@@ -51,8 +51,8 @@ MUST_CHECK enum status window_defs_make(const struct domain_set *domains, bool o
 void window_defs_done(struct window_defs *defs);
 /* By its id; NULL: there is no such definition (any more). */
 struct window_def *window_defs_find(const struct window_defs *defs, uint64_t id);
-/* Whether some window has keys that belong to other partitions than their events. */
-bool window_defs_cross(const struct window_defs *defs);
+/* How many windows have keys that belong to other partitions than their events. */
+size_t window_defs_foreign(const struct window_defs *defs);
 /* Whether the tenant's events are for it. */
 bool window_def_wants(const struct window_def *def, struct slice customer_id);
 

@@ -49,6 +49,7 @@ struct stage_window {
     int64_t now_ms;                  /* the wall clock */
     int64_t clock_ms; /* the same for windows in processing time (window_clock_ms): it is never set back */
     struct window_combiner combiner;
+    size_t partials_max;  /* of one batch: each event in each window whose keys are of other partitions */
     struct value *values; /* of the batch's events: fields->count each */
     struct watermark *marks[PROCESS_BATCH_MAX];
     int64_t marks_ms[PROCESS_BATCH_MAX]; /* the watermark when the event came */
