@@ -15,11 +15,6 @@ static struct id128 hash_id(uint64_t tenant_seed, struct slice event_id)
     return id;
 }
 
-struct id128 stage_dedup_id(uint64_t seed, struct slice customer_id, struct slice event_id)
-{
-    return hash_id(XXH3_64bits_withSeed(customer_id.p, customer_id.n, seed), event_id);
-}
-
 enum status stage_dedup_run(void *self, struct process_batch *batch, struct error *err)
 {
     struct stage_dedup *stage = self;

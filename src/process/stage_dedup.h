@@ -13,5 +13,3 @@ struct stage_dedup {
 
 /* self: struct stage_dedup. After state_ops.prepare of the set for the batch. */
 MUST_CHECK enum status stage_dedup_run(void *self, struct process_batch *batch, struct error *err);
-/* What stands for the event in the set. */
-struct id128 stage_dedup_id(uint64_t seed, struct slice customer_id, struct slice event_id);

@@ -1,4 +1,5 @@
-/* The clock of windows in processing time over restarts, and what a commit takes. What else windows do: test/sim/stream_sim_test.c. */
+/* The clock of windows in processing time over restarts, and what a commit takes. What else windows do:
+ * test/sim/stream_sim_test.c. */
 #include <stdio.h>
 #include <stdlib.h>
 

@@ -85,7 +85,6 @@ void keyed_usage(const struct keyed *keyed, struct keyed_usage *out);
 /* The tenant's number in this process (not in files); the same for ever. */
 uint32_t keyed_tenant(struct keyed *keyed, struct slice tenant);
 struct slice keyed_tenant_name(const struct keyed *keyed, uint32_t tenant);
-uint32_t keyed_tenant_count(const struct keyed *keyed);
 /* NULL: there is none and create is false. A new one: due KEYED_NEVER, expires KEYED_NEVER, words 0. */
 struct keyed_pane *keyed_pane_get(struct keyed *keyed, const struct keyed_kind *kind, uint32_t tenant, int64_t start_ms,
                                   bool create, bool *out_new);

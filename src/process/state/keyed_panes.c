@@ -73,11 +73,6 @@ struct slice keyed_tenant_name(const struct keyed *keyed, uint32_t tenant)
     return keyed->tenants[tenant].name;
 }
 
-uint32_t keyed_tenant_count(const struct keyed *keyed)
-{
-    return keyed->tenant_count;
-}
-
 /* ---- heaps ---- */
 
 enum heap_kind { HEAP_DUE, HEAP_EXPIRES };

@@ -175,8 +175,3 @@ void keyed_table_done(struct keyed_table *table, struct keyed_slab *slab)
     free(table->directory);
     *table = (struct keyed_table){ 0 };
 }
-
-uint64_t keyed_table_bytes(const struct keyed_table *table)
-{
-    return table->directory ? sizeof(void *) << table->depth : 0;
-}

@@ -51,4 +51,3 @@ void keyed_table_remove(struct keyed_table *table, struct keyed_row *row);
 void keyed_table_shrink(struct keyed_table *table, struct keyed_slab *slab, uint64_t hi);
 /* After all rows are gone. */
 void keyed_table_done(struct keyed_table *table, struct keyed_slab *slab);
-uint64_t keyed_table_bytes(const struct keyed_table *table);

@@ -62,11 +62,6 @@ void session_table_free(struct session_table *table)
     free(table);
 }
 
-int64_t session_table_gap_ms(const struct session_table *table)
-{
-    return table->gap_ms;
-}
-
 /* ---- the hash table ---- */
 
 static struct slot *slot_of(const struct session_table *table, struct id128 id)

@@ -53,7 +53,6 @@ struct session_change {
 struct session_table *session_table_new(int64_t gap_ms);
 void session_table_free(struct session_table *table);
 void session_table_empty(struct session_table *table);
-int64_t session_table_gap_ms(const struct session_table *table);
 
 /* After true, `events` events can be taken without an allocation of the table's own. */
 MUST_CHECK bool session_table_reserve(struct session_table *table, size_t events);

@@ -23,8 +23,7 @@ struct state_kv {
     struct world *world;
     struct kv *map;
     struct kv_view *view; /* NULL: none */
-    bool is_new;
-    uint64_t number; /* the last one given */
+    uint64_t number;      /* the last one given */
     bool syncing, settled;
 };
 
@@ -44,10 +43,8 @@ static enum status open_map(struct state_kv *state, bool fresh, struct error *er
         .path = state->path, .fresh = fresh, .world = state->world, .pool = state->options.pool
     };
     enum status s = state->options.backend->open(&options, &state->map, err);
-    if (s == OK) {
-        state->is_new = fresh;
+    if (s == OK)
         state->number = state->options.backend->stamp(state->map).number;
-    }
     return s;
 }
 
@@ -63,11 +60,6 @@ enum status state_kv_map(struct state_kv *state, struct kv **out, struct error *
     }
     *out = state->map;
     return OK;
-}
-
-bool state_kv_is_new(const struct state_kv *state)
-{
-    return !state->map || state->is_new;
 }
 
 enum status state_kv_view_open(struct state_kv *state, struct error *err)
@@ -103,7 +95,6 @@ enum status state_kv_load(struct state_kv *state, const struct kv_change *rows, 
 {
     struct kv *map;
     enum status s = state_kv_map(state, &map, err);
-    state->is_new &= count == 0;
     return s == OK ? map->backend->write(map, rows, count, true, err) : s;
 }
 
@@ -111,11 +102,6 @@ void state_kv_note_damage(struct state_kv *state)
 {
     enum status s = disk_replace(state->world->disk, state->damage_path, "damaged\n", 8, NULL);
     (void)s; /* without it, the damage is found again */
-}
-
-uint64_t state_kv_checkpoints(const struct state_kv *state)
-{
-    return state->number;
 }
 
 /* ---- as a state ---- */
@@ -243,7 +229,6 @@ static void kv_empty(struct state *base)
     if (state->map)
         state->options.backend->close(state->map);
     state->map = NULL;
-    state->is_new = true;
     state->number = 0;
     state->syncing = state->settled = false;
 }
@@ -315,7 +300,6 @@ struct state_kv *state_kv_new(const struct state_kv_options *options, struct wor
     state->state.ops = &kv_ops;
     state->options = *options;
     state->world = world;
-    state->is_new = true;
     int n = snprintf(state->path, sizeof state->path, "%s/kv", options->path);
     int m = snprintf(state->damage_path, sizeof state->damage_path, "%s/kv.damaged", options->path);
     assert(n < DISK_PATH_MAX - 32 && m < DISK_PATH_MAX - 32);

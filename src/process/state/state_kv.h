@@ -25,8 +25,6 @@ struct state *state_kv_state(struct state_kv *state);
 
 /* The map, opened empty when no checkpoint has opened it. Borrowed: valid until the states are emptied. */
 MUST_CHECK enum status state_kv_map(struct state_kv *state, struct kv **out, struct error *err);
-/* Is there anything in it, from before or written since? False saves the users a look. */
-bool state_kv_is_new(const struct state_kv *state);
 /* What the map holds now, for state_kv_view_scan until it is closed or the states are emptied; one at a time. The scan
  * begins with the first key that is not before `from`. */
 MUST_CHECK enum status state_kv_view_open(struct state_kv *state, struct error *err);
@@ -40,5 +38,3 @@ MUST_CHECK enum status state_kv_load(struct state_kv *state, const struct kv_cha
 /* A read said ERR_CORRUPT: notes it on the disk, so that the next restore does not use the map but an older way
  * (the changelog). The caller fails the task. */
 void state_kv_note_damage(struct state_kv *state);
-/* The stamp that the next checkpoint gives the map, for messages and tests. */
-uint64_t state_kv_checkpoints(const struct state_kv *state);
