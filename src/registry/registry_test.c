@@ -2,74 +2,28 @@
  * letter), trouble that passes (again), or somebody's to mend; never a crash. */
 #include "registry/registry.h"
 
-#include <arpa/inet.h>
-#include <pthread.h>
 #include <stdio.h>
-#include <stdlib.h>
-#include <sys/socket.h>
-#include <unistd.h>
 
 #include "base/test.h"
+#include "test/support/answer_server.h"
 #include "world/world.h"
 
 #define GOOD "{\"schema\":\"\\\"long\\\"\"}"
 
-static struct {
-    int fd;
-    pthread_t thread;
-    char url[64];
-    _Atomic(const char *) answer; /* status line's rest, a line break, the body */
-    _Atomic unsigned asked;
-} t;
-
-static void answer_one(int fd)
-{
-    char request[4096], head[256];
-    size_t n = 0;
-    while (n < sizeof request - 1) {
-        ssize_t got = read(fd, request + n, sizeof request - 1 - n);
-        if (got <= 0)
-            return;
-        n += (size_t)got;
-        request[n] = '\0';
-        if (strstr(request, "\r\n\r\n"))
-            break;
-    }
-    t.asked++;
-    const char *answer = t.answer, *body = strchr(answer, '\n') + 1;
-    int head_n = snprintf(head, sizeof head, "HTTP/1.1 %.*s\r\nContent-Length: %zu\r\nConnection: close\r\n\r\n",
-                          (int)(body - answer - 1), answer, strlen(body));
-    if (write(fd, head, (size_t)head_n) == head_n && write(fd, body, strlen(body)) < 0)
-        abort();
-}
-
-static void *serve(void *self)
-{
-    (void)self;
-    for (int fd; (fd = accept(t.fd, NULL, NULL)) >= 0; close(fd))
-        answer_one(fd);
-    return NULL;
-}
+static struct answer_server t;
 
 static int setup(void **state)
 {
     (void)state;
-    struct sockaddr_in address = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
-    socklen_t n = sizeof address;
-    t.fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    if (t.fd < 0 || bind(t.fd, (struct sockaddr *)&address, n) != 0 || listen(t.fd, 16) != 0 ||
-        getsockname(t.fd, (struct sockaddr *)&address, &n) != 0)
-        abort();
-    snprintf(t.url, sizeof t.url, "http://127.0.0.1:%u", ntohs(address.sin_port));
-    return pthread_create(&t.thread, NULL, serve, NULL);
+    answer_server_start(&t);
+    return 0;
 }
 
 static int teardown(void **state)
 {
     (void)state;
-    shutdown(t.fd, SHUT_RDWR); /* ends the accept */
-    pthread_join(t.thread, NULL);
-    return close(t.fd);
+    answer_server_stop(&t);
+    return 0;
 }
 
 static struct registry *open_registry(const char *url)
@@ -154,6 +108,83 @@ static void test_ids_that_nobody_knows_do_not_use_up_the_room(void **state)
     registry_close(registry);
 }
 
+static void register_one(struct registry *registry, const char *answer, enum status status, const char *words)
+{
+    struct error err = { 0 };
+    uint32_t id = 0;
+    t.answer = answer;
+    enum status s = registry_register(registry, "shop/a b-value", SLICE("\"long\""), &id, &err);
+    if (s != status || !strstr(err.text, words))
+        fail_msg("%s gives %d, %s", answer, s, err.text);
+    assert_int_equal(id, s == OK ? 7 : 0);
+}
+
+static void test_a_schema_is_registered_once_and_a_refusal_says_what_to_do(void **state)
+{
+    (void)state;
+    struct registry *registry = open_registry(t.url);
+    register_one(registry, "409 Conflict\n{\"error_code\":409,\"message\":\"x was removed\"}", ERR_INVALID,
+                 "subject shop/a b-value: x was removed");
+    register_one(registry, "422 No\n{\"error_code\":42201,\"message\":\"bad schema\"}", ERR_INVALID, "bad schema");
+    register_one(registry, "401 Unauthorized\n", ERR_IO, "user and password");
+    register_one(registry, "404 Not Found\n<html>", ERR_IO, "check the address");
+    register_one(registry, "503 Busy\n", ERR_RETRY, t.url);
+    register_one(registry, "200 OK\n{\"version\":1}", ERR_IO, "none of Confluent's API");
+    register_one(registry, "200 OK\n{\"id\":7}", OK, "");
+    unsigned asked = t.asked;
+    register_one(registry, "503 Busy\n", OK, "");
+    assert_int_equal(t.asked, asked);
+    registry_close(registry);
+}
+
+static void test_a_verdict_has_the_reason_of_either_registry(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *answer;
+        enum status status;
+        const char *words;
+    } CASES[] = {
+        { "200 OK\n{\"is_compatible\":true}", OK, "" },
+        { "200 OK\n{\"is_compatible\":false}", ERR_INVALID, "incompatible with the latest version" },
+        { "200 OK\n{\"is_compatible\":false,\"messages\":[\"one\",\"two\"]}", ERR_INVALID, ": one; two" },
+        { "200 OK\n{\"is_compatible\":false,\"reason\":\"three\"}", ERR_INVALID, ": three" },
+        { "200 OK\n{\"is_compatible\":false,\"reason\":null}", ERR_INVALID, "incompatible" },
+        { "200 OK\n[]", ERR_IO, "none of Confluent's API" },
+        { "404 Not Found\n{\"error_code\":40401}", OK, "" }, /* nothing that it could be incompatible with */
+        { "404 Not Found\n", ERR_IO, "check the address" },
+    };
+    struct registry *registry = open_registry(t.url);
+    for (size_t i = 0; i < COUNT_OF(CASES); i++) {
+        struct error err = { 0 };
+        t.answer = CASES[i].answer;
+        enum status s = registry_check(registry, "s", SLICE("\"long\""), &err);
+        if (s != CASES[i].status || !strstr(err.text, CASES[i].words))
+            fail_msg("%s gives %d, %s", CASES[i].answer, s, err.text);
+    }
+    registry_close(registry);
+}
+
+static void expect_subject(enum subject_strategy strategy, const char *schema, const char *subject)
+{
+    char name[REGISTRY_SUBJECT_MAX] = "";
+    struct error err;
+    enum status s = subject_name(strategy, "t", slice_from(schema), name, &err);
+    assert_int_equal(s, subject ? OK : ERR_INVALID);
+    assert_string_equal(name, subject ? subject : "");
+}
+
+static void test_subjects_are_named_as_confluents_clients_do_it(void **state)
+{
+    (void)state;
+    const char *record = "{\"type\":\"record\",\"name\":\"paid\",\"namespace\":\"weir.shop\",\"fields\":[]}";
+    expect_subject(subject_strategy_of("topic"), record, "t-value");
+    expect_subject(subject_strategy_of("record"), record, "weir.shop.paid");
+    expect_subject(subject_strategy_of("topic-record"), record, "t-weir.shop.paid");
+    expect_subject(SUBJECT_RECORD, "{\"type\":\"record\",\"name\":\"paid\"}", "paid");
+    expect_subject(SUBJECT_RECORD, "\"long\"", NULL);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -161,6 +192,9 @@ int main(void)
         cmocka_unit_test(test_the_answer_of_somebody_else_is_not_the_records_fault),
         cmocka_unit_test(test_trouble_that_passes_is_waited_for),
         cmocka_unit_test(test_ids_that_nobody_knows_do_not_use_up_the_room),
+        cmocka_unit_test(test_a_schema_is_registered_once_and_a_refusal_says_what_to_do),
+        cmocka_unit_test(test_a_verdict_has_the_reason_of_either_registry),
+        cmocka_unit_test(test_subjects_are_named_as_confluents_clients_do_it),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }
