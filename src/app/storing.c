@@ -2,6 +2,7 @@
  * as they would if it were away. */
 #include "app/storing.h"
 
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sysexits.h>
@@ -16,6 +17,7 @@
 #include "deliver/selection.h"
 #include "replay/replay.h"
 #include "retention/retention.h"
+#include "schema/schema.h"
 #include "world/disk.h"
 #include "world/world.h"
 
@@ -39,6 +41,7 @@ struct storing {
     struct role_thread *retention_thread;
     struct serve *serve;
     struct give_way give_way;
+    const struct domain_set *_Atomic drawn; /* options.domains, for the API's loop */
     uint16_t lane_count, sink_count;
     int64_t sinks_at_us; /* not before, after a failure */
     struct lane {        /* one for each order of the journal's positions; a sink waits within its store */
@@ -79,6 +82,13 @@ static bool hook_sink_carries(void *self, struct slice name, struct slice tenant
         if (slice_equal(name, slice_from(settings->sinks[i].name)))
             return selection_names(settings->sinks[i].tenants, tenant_id);
     return false;
+}
+
+static void hook_dashboards(void *self, const char *tenant_id, struct buf *out)
+{
+    static const struct domain_set NONE;
+    const struct domain_set *domains = atomic_load(&((struct storing *)self)->drawn);
+    dashboard_add(out, domains ? domains : &NONE, SLICE(""), slice_from(tenant_id));
 }
 
 /* Behind everything that is live: it has all the time. */
@@ -141,6 +151,7 @@ static enum status open_serve(struct storing *storing, int *exit_code, struct er
     options.engine_is_ready = hook_engine_is_ready;
     options.reader = hook_reader;
     options.map_tenant = hook_map_tenant;
+    options.dashboards = hook_dashboards;
     options.quota_used = ingest ? hook_quota_used : NULL;
     options.sink_carries = hook_sink_carries;
     options.hook_self = storing;
@@ -160,6 +171,7 @@ enum status storing_open(const struct storing_options *options, struct journal *
     if (!storing)
         abort();
     storing->options = *options;
+    atomic_init(&storing->drawn, options->domains);
     storing->journal = journal;
     storing->lane_count = journal->orders;
     storing->catalog = catalog;
@@ -282,6 +294,7 @@ enum status storing_use_domains(struct storing *storing, const struct domain_set
     if (s != OK)
         return s;
     storing->options.domains = domains;
+    atomic_store(&storing->drawn, domains);
     engine_use_domains(storing->engine, domains);
     retention_set_spare(storing->retention, retention_spare_ms(domains));
     return OK;

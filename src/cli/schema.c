@@ -6,6 +6,7 @@
 #include "base/json_text.h"
 #include "cli/args.h"
 #include "cli/commands.h"
+#include "cli/schema_dashboard.h"
 #include "cli/schema_diff.h"
 #include "cli/schema_register.h"
 #include "cli/schema_select.h"
@@ -339,6 +340,7 @@ static const struct subcommand SUBCOMMANDS[] = {
     { "ddl", "the engine's views of events, a typed column for each field", run_ddl },
     { "ts", "TypeScript types for the browser SDK", run_typescript },
     { "docs", "a reference of the events for people, in Markdown", run_docs },
+    { "dashboard", "a dashboard for each domain, as the page Domains draws it", schema_dashboard },
     { "diff", "what changed between two versions, and who still reads whom", schema_diff },
     { "register", "their Avro schemas into a schema registry", schema_register },
 };

@@ -52,3 +52,9 @@ void declared_add_rule(struct buf *out, const struct event_rule *rule);
 
 /* A reference for people, in Markdown. */
 void docs_add(struct buf *out, const struct schema_selection *selection);
+
+/* A dashboard for each domain, or for the one of this name alone, as a JSON list: for each event type its count over
+ * time, sum and mean of each metric, the most frequent values of each dimension; the results of each window; visits.
+ * For a tenant's eyes where one is named: windows of others are not there, nor is whose they are. docs/schemas.md says
+ * what stands where. */
+void dashboard_add(struct buf *out, const struct domain_set *domains, struct slice domain, struct slice tenant);

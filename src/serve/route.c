@@ -54,6 +54,7 @@ static const struct route {
     { "/v1/sql", HTTP_METHOD_POST, ask_sql, ROUTE_CORS },
     { "/v1/live", HTTP_METHOD_GET, feed_open, ROUTE_CORS },
     { "/v1/stream", HTTP_METHOD_GET, stream_health, ROUTE_CORS },
+    { "/v1/dashboards", HTTP_METHOD_GET, dashboards_list, ROUTE_CORS },
     { "/v1/replays", HTTP_METHOD_GET, replays_list, 0 },
     { "/v1/replays", HTTP_METHOD_POST, replays_begin, 0 },
     { "/v1/tenants", HTTP_METHOD_GET, tenants_list, 0 },
@@ -145,10 +146,11 @@ void route_request(void *self, struct http_exchange *exchange)
     else if (slice_starts(path, tenant) && path.n > tenant.n)
         route_tenant(serve, exchange, slice_after(path, tenant.n), method);
     else if (!(method == HTTP_METHOD_GET && site_answer(serve, exchange, path)))
-        answer_error(serve, exchange, 404, "not_found",
-                     "there is nothing here; the paths are /, /v1/sql, /v1/live, /v1/stream, /v1/config, /v1/whoami, "
-                     "/v1/tenants, /v1/replays, /health, /ready, /metrics",
-                     &ANSWER_PRIVATE);
+        answer_error(
+            serve, exchange, 404, "not_found",
+            "there is nothing here; the paths are /, /v1/sql, /v1/live, /v1/stream, /v1/dashboards, /v1/config, "
+            "/v1/whoami, /v1/tenants, /v1/replays, /health, /ready, /metrics",
+            &ANSWER_PRIVATE);
 }
 
 void route_gone(void *self, struct http_exchange *exchange)

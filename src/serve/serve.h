@@ -9,6 +9,7 @@
 #include "base/error.h"
 #include "http/http_server.h"
 
+struct buf;
 struct catalog;
 struct metrics;
 struct queue;
@@ -62,6 +63,8 @@ struct serve_options {
     uint64_t (*quota_used)(void *self, const char *tenant_id);
     /* Whether the sink of the configuration takes results of the tenant: of others' it is told nothing. */
     bool (*sink_carries)(void *self, struct slice sink, struct slice tenant_id);
+    /* Appends the dashboards of the domains as the tenant sees them, a JSON list. From the loop. */
+    void (*dashboards)(void *self, const char *tenant_id, struct buf *out);
     void *hook_self;
     struct replayer *replayer; /* history again (replay/replay.h); outlives the API; NULL: /v1/replays answers 503 */
 };

@@ -6,7 +6,7 @@ from venv import venv
 from weir import ROOT, Weir
 
 GOLDEN = os.path.join(ROOT, "test", "golden", "schema")
-FORMS = {"avro": "avro.json", "json": "json.json", "ddl": "views.sql", "docs": "docs.md", "ts": "events.ts"}
+FORMS = {"avro": "avro.json", "json": "json.json", "ddl": "views.sql", "docs": "docs.md", "ts": "events.ts", "dashboard": "dashboard.json"}
 
 
 def schema(*words, config=os.path.join(GOLDEN, "config")):

@@ -1,5 +1,6 @@
 import { useEffect, useRef } from 'react';
 import type { ReactNode } from 'react';
+import { DomainsPage } from '../pages/DomainsPage';
 import { EventsPage } from '../pages/EventsPage';
 import { ExplorePage } from '../pages/ExplorePage';
 import { LivePage } from '../pages/LivePage';
@@ -16,6 +17,7 @@ import { useUrl, type Page } from './url';
 
 const TITLES: Record<Page, string> = {
   live: 'Live',
+  domains: 'Domains',
   explore: 'Explore',
   events: 'Events',
   stream: 'Stream',
@@ -25,6 +27,7 @@ const TITLES: Record<Page, string> = {
 
 const VIEWS: Record<Page, () => ReactNode> = {
   live: LivePage,
+  domains: DomainsPage,
   explore: ExplorePage,
   events: EventsPage,
   stream: StreamPage,

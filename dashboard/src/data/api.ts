@@ -1,4 +1,5 @@
 /* The API of this weir: the same address that the page came from. */
+import type { Dashboard } from './dashboard_sql';
 import { parseExact } from './json';
 
 export interface Column {
@@ -144,4 +145,10 @@ export interface StreamHealth {
 
 export async function fetchStream(key: string, signal: AbortSignal): Promise<StreamHealth> {
   return (await request('/v1/stream', { headers: bearer(key), signal })) as StreamHealth;
+}
+
+/** A dashboard for each domain, as the tenant of the key sees them. */
+export async function fetchDashboards(key: string, signal: AbortSignal): Promise<Dashboard[]> {
+  const body = await request('/v1/dashboards', { headers: bearer(key), signal });
+  return (body as { dashboards: Dashboard[] }).dashboards;
 }

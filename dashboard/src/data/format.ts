@@ -12,9 +12,31 @@ export function count(n: number | undefined | null): string {
   return n === undefined || n === null || Number.isNaN(n) ? EMPTY : whole.format(n);
 }
 
+const twoDigits = new Intl.NumberFormat('en', { maximumFractionDigits: 2 });
+
+/** What is not counted but measured: up to two digits behind the point. */
+export function measured(n: number | undefined | null): string {
+  return n === undefined || n === null || Number.isNaN(n) ? EMPTY : twoDigits.format(n);
+}
+
+const amount = new Intl.NumberFormat('en', { minimumFractionDigits: 2, maximumFractionDigits: 2 });
+
+/** Cents as the amount that they are, with the currency's sign where it is known. */
+export function money(cents: number | undefined | null, currency = ''): string {
+  if (cents === undefined || cents === null || Number.isNaN(cents)) return EMPTY;
+  const digits = amount.format(cents / 100);
+  if (!/^[A-Z]{3}$/.test(currency)) return currency ? `${digits} ${currency}` : digits;
+  const options = { style: 'currency', currency, minimumFractionDigits: 2, maximumFractionDigits: 2 } as const;
+  return new Intl.NumberFormat('en', options).format(cents / 100);
+}
+
 /** For axes alone. */
 export function axisCount(n: number): string {
   return Math.abs(n) < 10_000 ? oneDigit.format(n) : short.format(n);
+}
+
+export function axisMeasured(n: number): string {
+  return Math.abs(n) < 10 ? twoDigits.format(n) : axisCount(n);
 }
 
 export function rate(n: number): string {

@@ -24,6 +24,8 @@ interface Entry {
 
 const NOTHING: QueryView = { answer: undefined, error: undefined, asking: true };
 const ENTRIES_MAX = 80;
+/* A page of many panels asks for them one after the other: weir takes 16 questions of a tenant, others' included. */
+const ASKING_MAX = 6;
 const TICK_MS = 150;
 /* An event that the feed showed is in the tables this much later at most, unless storing lags. */
 const SETTLE_MS = 2500;
@@ -40,6 +42,7 @@ export interface Freshness {
 export class Queries {
   private readonly entries = new Map<string, Entry>();
   private timer = 0;
+  private askingCount = 0;
 
   constructor(
     private readonly key: string,
@@ -109,7 +112,7 @@ export class Queries {
   }
 
   private askIfDue(entry: Entry, now: number): void {
-    if (entry.abort) return;
+    if (entry.abort || this.askingCount >= ASKING_MAX) return;
     if (!entry.view.answer && !entry.view.error) return void this.ask(entry);
     const is = this.feed.view.connection.is;
     const isDown = is === 'waiting' || is === 'paused';
@@ -126,6 +129,7 @@ export class Queries {
   private async ask(entry: Entry): Promise<void> {
     const abort = new AbortController();
     entry.abort = abort;
+    this.askingCount++;
     entry.askedAt = performance.now();
     if (!entry.view.answer && !entry.view.asking) this.set(entry, { asking: true });
     try {
@@ -135,6 +139,7 @@ export class Queries {
     } catch (e) {
       if (e instanceof ApiError) this.set(entry, { error: e, asking: false });
     }
+    this.askingCount--;
     entry.answeredAt = performance.now();
     if (entry.abort === abort) entry.abort = undefined;
   }

@@ -4,7 +4,7 @@ import { useEffect, useId, useMemo, useRef, useState } from 'react';
 import type { ReactNode } from 'react';
 import uPlot from 'uplot';
 import { useIsDark } from '../app/theme';
-import { axisCount, clock, day } from '../data/format';
+import { axisCount, axisMeasured, clock, day } from '../data/format';
 
 export type SeriesColor = '1' | '2' | '3' | '4' | '5' | '6' | 'rest';
 
@@ -14,6 +14,8 @@ export interface Series {
   color: SeriesColor;
   /** `faint`: bars that stand close, behind a line. */
   kind: 'area' | 'line' | 'bars' | 'dashes' | 'faint';
+  /** Over points that have no value. */
+  joins?: boolean;
 }
 
 interface ChartProps {
@@ -27,6 +29,8 @@ interface ChartProps {
   /** The part of the time axis that is shown; without it all. */
   window?: readonly [from: number, to: number];
   noTip?: boolean;
+  /** Of what is measured, not counted: parts of one, and numbers below zero. */
+  isMeasured?: boolean;
 }
 
 function color(box: HTMLElement, name: string): string {
@@ -45,7 +49,13 @@ function seriesOptions(box: HTMLElement, s: Series): uPlot.Series {
     const paths = uPlot.paths.bars?.({ size: [0.6, 6], align: 0 });
     return { ...base, width: 0, fill: transparent(stroke, 0.26), ...(paths ? { paths } : {}) };
   }
+  if (s.joins) return { ...base, spanGaps: true, points: { show: isSparse, size: 5, fill: stroke } };
   return s.kind === 'area' ? { ...base, fill: transparent(stroke) } : base;
+}
+
+/* So few that a line alone would not be seen. */
+function isSparse(u: uPlot, index: number): boolean {
+  return (u.data[index] ?? []).filter((v) => v !== null).length <= 40;
 }
 
 function transparent(css: string, alpha = 0.14): string {
@@ -66,7 +76,7 @@ function timeLabels(u: uPlot, splits: number[]): string[] {
 /* Events and visitors are whole. */
 const WHOLE = Array.from({ length: 13 }, (_, e) => [1, 2, 5].map((n) => n * 10 ** e)).flat();
 
-function axes(box: HTMLElement): uPlot.Axis[] {
+function axes(box: HTMLElement, isMeasured: boolean): uPlot.Axis[] {
   const common = {
     stroke: color(box, '--chart-text'),
     font: '12px "Inter Variable", system-ui, sans-serif',
@@ -75,7 +85,15 @@ function axes(box: HTMLElement): uPlot.Axis[] {
   const grid = { stroke: color(box, '--chart-grid'), width: 1 };
   return [
     { ...common, grid: { show: false }, space: 72, size: 28, values: timeLabels },
-    { ...common, grid, size: 46, space: 36, gap: 8, incrs: WHOLE, values: (_u, splits) => splits.map(axisCount) },
+    {
+      ...common,
+      grid,
+      size: 46,
+      space: 36,
+      gap: 8,
+      ...(isMeasured ? {} : { incrs: WHOLE }),
+      values: (_u, splits) => splits.map(isMeasured ? axisMeasured : axisCount),
+    },
   ];
 }
 
@@ -83,6 +101,11 @@ const utcDate = (seconds: number): Date => uPlot.tzDate(new Date(seconds * 1000)
 
 function yRange(_u: uPlot, _min: number | null, max: number | null): [number, number] {
   return [0, Math.max(4, (max ?? 0) * 1.12)];
+}
+
+function measuredRange(_u: uPlot, min: number | null, max: number | null): [number, number] {
+  const [low, high] = [Math.min(0, min ?? 0), Math.max(0, max ?? 0)];
+  return low === high ? [0, 1] : [low * 1.12, high * 1.12];
 }
 
 interface Tip {
@@ -99,6 +122,7 @@ function options(
   element: HTMLElement,
   series: readonly Series[],
   height: number,
+  isMeasured: boolean,
   latest: { current: Latest },
   setTip: (tip: Tip | undefined) => void,
 ): uPlot.Options {
@@ -119,8 +143,8 @@ function options(
     legend: { show: false },
     padding: [8, 8, 0, 0],
     cursor: { y: false, drag: { setScale: false, x: false }, points: { size: 7 } },
-    scales: { x: { range }, y: { range: yRange } },
-    axes: axes(element),
+    scales: { x: { range }, y: { range: isMeasured ? measuredRange : yRange } },
+    axes: axes(element, isMeasured),
     series: [{}, ...series.map((s) => seriesOptions(element, s))],
     hooks: { setCursor: [onCursor] },
   };
@@ -147,13 +171,14 @@ export function Chart({
   formatY = axisCount,
   window: shown,
   noTip,
+  isMeasured = false,
 }: ChartProps): ReactNode {
   const box = useRef<HTMLDivElement>(null);
   const plot = useRef<uPlot>(undefined);
   const [tip, setTip] = useState<Tip>();
   const dark = useIsDark();
   const id = useId();
-  const shape = JSON.stringify(series.map((s) => [s.label, s.color, s.kind])) + height + dark;
+  const shape = JSON.stringify(series.map((s) => [s.label, s.color, s.kind, s.joins])) + height + dark + isMeasured;
   const data = useMemo(() => [x, ...series.map((s) => s.values)] as unknown as uPlot.AlignedData, [x, series]);
   const latest = useRef<Latest>({ data, shown });
   latest.current = { data, shown };
@@ -164,7 +189,11 @@ export function Chart({
     if (!element) return;
     return afterPaint(() => {
       const before = plot.current;
-      plot.current = new uPlot(options(element, series, height, latest, setTip), latest.current.data, element);
+      plot.current = new uPlot(
+        options(element, series, height, isMeasured, latest, setTip),
+        latest.current.data,
+        element,
+      );
       drawn.current = shape;
       before?.destroy(); // only now: the place is never empty
     });

@@ -3,6 +3,7 @@ import type { ReactNode } from 'react';
 /* Drawn on a grid of 16, one stroke width. */
 const PATHS = {
   live: 'M1.5 8h2.6l2-5 3.6 10 2-5h2.8',
+  domains: 'M2.5 2.5h4.4v6.2H2.5zM9.1 2.5h4.4v3.2H9.1zM2.5 11.3h4.4v2.2H2.5zM9.1 8.3h4.4v5.2H9.1z',
   explore: 'M2 13.5h12M4 11V7.5M8 11V3M12 11V5.5',
   events: 'M2 4h12M2 8h12M2 12h8',
   stream: 'M1.5 5c2.2 0 2.2 2 4.4 2s2.2-2 4.3-2 2.1 2 4.3 2M1.5 10c2.2 0 2.2 2 4.4 2s2.2-2 4.3-2 2.1 2 4.3 2',

@@ -45,10 +45,21 @@ export type Purchase = {
   amount?: number | `${number}` | null;
 };
 
+export type Sale = {
+  currency: string;
+  /** which one */
+  till?: number | null;
+  seller?: string | null;
+  amount: number | `${number}`;
+  /** in kilograms @deprecated use mass */
+  weight?: number | null;
+};
+
 export type WeirEvents = {
   player_action: PlayerAction;
   match_ended: MatchEnded;
   /** @deprecated use player_action */
   PlayerAction: PlayerAction_;
   purchase: Purchase;
+  sale: Sale;
 };

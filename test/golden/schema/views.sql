@@ -51,3 +51,15 @@ CREATE OR REPLACE VIEW pub.events_purchase DEFINER = writer SQL SECURITY DEFINER
 FROM weir.events_raw AS e WHERE customer_id = (SELECT any(tenant) FROM weir.tenant_users WHERE user = currentUser() HAVING uniqExact(tenant) = 1)
     AND event_type = 'purchase'
 COMMENT 'event type';
+
+CREATE OR REPLACE VIEW pub.events_sale DEFINER = writer SQL SECURITY DEFINER AS SELECT
+    e.event_id AS event_id, e.timestamp AS timestamp, e.customer_id AS customer_id, e.visitor_id AS visitor_id,
+    nullIf(e.user_id, '') AS user_id, e.session_id AS session_id, e.event_name AS event_name, e.received_at AS received_at,
+    JSONExtract(e.properties, 'currency', 'Nullable(String)') AS `currency`,
+    JSONExtract(e.properties, 'till', 'Nullable(Int64)') AS `till`,
+    JSONExtract(e.properties, 'seller', 'Nullable(String)') AS `seller`,
+    JSONExtract(e.properties, 'amount_cents', 'Nullable(Int64)') AS `amount_cents`,
+    JSONExtract(e.properties, 'weight', 'Nullable(Float64)') AS `weight`
+FROM weir.events_raw AS e WHERE customer_id = (SELECT any(tenant) FROM weir.tenant_users WHERE user = currentUser() HAVING uniqExact(tenant) = 1)
+    AND event_type = 'sale'
+COMMENT 'event type';

@@ -1,0 +1,4 @@
+/* `weir schema dashboard`, a subcommand of schema.c. */
+#pragma once
+
+int schema_dashboard(int argc, char **argv);
