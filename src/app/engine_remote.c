@@ -1,6 +1,6 @@
-/* A question every second. An answer that is late once may be load; two in a row, or a connection that is refused, are
- * an engine that is away: then it is asked again after 0.1 s … 5 s, and meanwhile the journal keeps what comes in, as
- * it does for the child of `weir up`. */
+/* A question every second. One without an answer may be load; two in a row are an engine that is away: then it is asked
+ * again after 0.1 s … 5 s, and meanwhile the journal keeps what comes in, as it does for the child of `weir up`
+ * (decision 0093). */
 #include "app/engine_remote.h"
 
 #include <stdio.h>

@@ -7,7 +7,7 @@ from scenarios import Skip
 from weir import ROOT, Weir
 
 WEIR = os.path.join(ROOT, "build", "weir")
-COMMANDS = ["up", "send", "generate", "check", "schema", "sql", "dead-letters", "top", "tenant", "completion"]
+COMMANDS = ["up", "ingest", "process", "serve", "olap", "send", "generate", "check", "schema", "sql", "dead-letters", "top", "tenant", "completion"]
 TENANT_COMMANDS = ["create", "list", "show", "update", "rotate", "revoke"]
 USAGE, DATA, NO_INPUT, UNAVAILABLE, CONFIG = 64, 65, 66, 69, 78
 EVENT = '{"customer_id":"demo_tenant","visitor_id":"v%d","event_type":"t","event_name":"n"}\n'
