@@ -22,6 +22,8 @@
 #include "world/world.h"
 
 #define MARK_LAG_MAX (16u << 20) /* a mark that lags so far behind what was read is moved without a write */
+#define MARK_AGAIN_US (3600 * INT64_C(1000000)) /* Kafka forgets what is not committed for days, the oldest mark too   \
+                                                 */
 #define IDLE_SHRINK_US 10000000
 #define LOG_INTERVAL_US 10000000
 
@@ -41,6 +43,7 @@ struct delivery {
     struct delivery_batch batch;
     char note[TARGET_NOTE_MAX]; /* of the last write */
     uint64_t marked;            /* position of the last mark that was submitted, or read */
+    int64_t marked_us;          /* when that was; monotonic */
     uint64_t first;             /* of a sink without a mark: where it begins, since it was opened */
     bool has_first;
     struct place_mark place;
@@ -188,6 +191,7 @@ static enum status resume(struct delivery *delivery, struct error *err)
     if (position != marked)
         log_info("sink.ahead", "sink=%s mark=%lu target=%lu", options->sink, marked, position);
     delivery_batch_reset(&delivery->batch, position);
+    delivery->marked_us = world_mono_us(delivery->world);
     delivery->phase = is_new ? FIRST_MARK : GATHER;
     note_answer(delivery, true);
     return OK;
@@ -197,9 +201,11 @@ static enum status mark(struct delivery *delivery, struct error *err)
 {
     enum status s = place_submit(&delivery->place, delivery->journal, delivery->options.sink,
                                  delivery->options.partition, delivery->batch.to, delivery->note, err);
-    if (s == OK)
-        delivery->marked = delivery->batch.to;
-    return s;
+    if (s != OK)
+        return s;
+    delivery->marked = delivery->batch.to;
+    delivery->marked_us = world_mono_us(delivery->world);
+    return OK;
 }
 
 static bool step_resume(struct delivery *delivery, int64_t *wake_us)
@@ -303,9 +309,11 @@ static void gather_nothing(struct delivery *delivery, bool at_end, int64_t *wake
     bool idle = place_state(&delivery->place) == PLACE_IDLE;
     note_waiting(delivery, INT64_MAX);
     batch->from = batch->to;
-    if (idle && (delivery->mark_due || batch->to - delivery->marked >= MARK_LAG_MAX))
+    bool old = batch->to - delivery->marked >= MARK_LAG_MAX || now_us - delivery->marked_us >= MARK_AGAIN_US;
+    if (idle && (delivery->mark_due || old))
         delivery->mark_due = mark(delivery, &err) != OK;
     atomic_store(&delivery->drained, at_end && atomic_load(&delivery->draining) && !delivery->mark_due);
+    *wake_us = delivery->marked_us + MARK_AGAIN_US;
     if (delivery->idle_since_us == INT64_MAX)
         return;
     if (now_us - delivery->idle_since_us < IDLE_SHRINK_US) {

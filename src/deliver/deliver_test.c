@@ -131,6 +131,25 @@ static void test_the_mark_of_a_sink_that_is_gone_goes(void **state)
                      ERR_NOT_FOUND);
 }
 
+static void test_the_mark_of_a_sink_that_nothing_is_for_is_said_again(void **state)
+{
+    (void)state;
+    delivery_start();
+    delivery_emit(10);
+    delivery_run();
+    const uint64_t marked = delivery_mark();
+    for (int hour = 0; hour < 3; hour++) {
+        stand.now_us += 3600 * INT64_C(1000000);
+        int64_t wake_us = WAKE_NEVER;
+        (void)stand.role.step(stand.role.self, &stand.world, &wake_us);
+        assert_int_equal(stand.held_count, 1);
+        stand_pass_on();
+        delivery_run();
+        assert_int_equal(stand.held_count, 0);
+        assert_true(delivery_mark() >= marked);
+    }
+}
+
 static void test_a_target_that_is_not_to_be_tried_is_asked_by_the_role_alone(void **state)
 {
     (void)state;
@@ -180,6 +199,7 @@ int main(void)
         CASE(test_a_new_sink_may_begin_at_the_end_and_goes_on_from_there),
         CASE(test_a_file_that_was_moved_away_is_left_alone_and_a_new_one_begins),
         CASE(test_the_mark_of_a_sink_that_is_gone_goes),
+        CASE(test_the_mark_of_a_sink_that_nothing_is_for_is_said_again),
         CASE(test_a_target_that_is_not_to_be_tried_is_asked_by_the_role_alone),
         CASE(test_what_cannot_work_is_refused_with_the_name_of_the_sink),
     };
