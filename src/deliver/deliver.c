@@ -22,8 +22,9 @@
 #include "world/world.h"
 
 #define MARK_LAG_MAX (16u << 20) /* a mark that lags so far behind what was read is moved without a write */
-#define MARK_AGAIN_US (3600 * INT64_C(1000000)) /* Kafka forgets what is not committed for days, the oldest mark too   \
-                                                 */
+#define MARK_AGAIN_US                                                                                                  \
+    (3600 * INT64_C(1000000)) /* Kafka forgets what is not committed for days, the oldest mark too                     \
+                               */
 #define IDLE_SHRINK_US 10000000
 #define LOG_INTERVAL_US 10000000
 
@@ -313,7 +314,8 @@ static void gather_nothing(struct delivery *delivery, bool at_end, int64_t *wake
     if (idle && (delivery->mark_due || old))
         delivery->mark_due = mark(delivery, &err) != OK;
     atomic_store(&delivery->drained, at_end && atomic_load(&delivery->draining) && !delivery->mark_due);
-    *wake_us = delivery->marked_us + MARK_AGAIN_US;
+    if (delivery->marked_us + MARK_AGAIN_US > now_us) /* else the answer of one that is under way rings */
+        *wake_us = delivery->marked_us + MARK_AGAIN_US;
     if (delivery->idle_since_us == INT64_MAX)
         return;
     if (now_us - delivery->idle_since_us < IDLE_SHRINK_US) {

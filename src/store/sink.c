@@ -97,7 +97,7 @@ enum status sink_open(const struct sink_options *options, struct journal *journa
     sink->bell = sink->awaited.bell = sink->unawaited.bell = bell_new();
     sink->awaited.partition = sink->unawaited.partition = options->partition;
     sink->retry = (struct retry){ .first_ms = options->retry_first_ms, .most_ms = options->retry_most_ms };
-    sink->idle_since_us = world_mono_us(world);
+    sink->idle_since_us = sink->marked_us = world_mono_us(world);
     atomic_store(&sink->oldest_written_us, INT64_MAX);
     metrics_init(&sink->metrics, metrics);
     pace_init(&sink->pace, &options->pace);

@@ -71,9 +71,14 @@ static void gather_nothing(struct sink *sink, struct world *world, int64_t *wake
     int64_t now_us = world_mono_us(world);
     atomic_store(&sink->drained, atomic_load(&sink->draining));
     sink->batch.from = sink->batch.to;
-    if (sink->batch.to - sink->marked >= MARK_LAG_MAX && sink_mark_state(&sink->unawaited) == MARK_IDLE &&
-        sink_mark_submit(&sink->unawaited, sink->journal, sink->batch.to, NULL, NULL, 0, &err) == OK)
+    bool old = sink->batch.to - sink->marked >= MARK_LAG_MAX || now_us - sink->marked_us >= MARK_AGAIN_US;
+    if (old && sink_mark_state(&sink->unawaited) == MARK_IDLE &&
+        sink_mark_submit(&sink->unawaited, sink->journal, sink->batch.to, NULL, NULL, 0, &err) == OK) {
         sink->marked = sink->batch.to;
+        sink->marked_us = now_us;
+    }
+    if (sink->marked_us + MARK_AGAIN_US > now_us) /* else the answer of one that is under way rings */
+        *wake_us = sink->marked_us + MARK_AGAIN_US;
     if (sink->idle_since_us == INT64_MAX)
         return;
     if (now_us - sink->idle_since_us < IDLE_SHRINK_US) {

@@ -17,6 +17,7 @@ enum sink_phase { BEGIN, GATHER, BOUND, INSERT, PROGRESS, FINISH };
 
 /* A mark that lags so far behind what was read is moved even though nothing was stored: it holds the journal back. */
 #define MARK_LAG_MAX (16u << 20)
+#define MARK_AGAIN_US (3600 * INT64_C(1000000)) /* Kafka forgets what is not committed for days */
 #define IDLE_SHRINK_US 10000000
 #define LOG_INTERVAL_US 10000000
 
@@ -40,6 +41,7 @@ struct sink {
     int64_t first_us;         /* when the batch got its first row; monotonic */
     int64_t idle_since_us;    /* INT64_MAX: not idle, or shrunk already */
     uint64_t marked;          /* position of the last mark that was submitted */
+    int64_t marked_us;        /* when an idle one was; monotonic */
     bool replaying;           /* the batch ends at note.to */
     struct sink_note note;    /* the batch under way, and how far it is */
     struct split split;       /* of table note.table */

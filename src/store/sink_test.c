@@ -156,6 +156,21 @@ static void test_a_mark_moves_also_when_nothing_is_for_the_store(void **state)
     free(bytes);
 }
 
+static void test_the_mark_of_an_idle_store_is_said_again(void **state)
+{
+    storing_run();
+    for (int hour = 0; hour < 3; hour++) {
+        stand.now_us += 3600 * INT64_C(1000000);
+        int64_t wake_us = WAKE_NEVER;
+        (void)stand.role.step(stand.role.self, &stand.world, &wake_us);
+        assert_int_equal(stand.held_count, 1);
+        assert_int_equal(wake_us, stand.now_us + 3600 * INT64_C(1000000));
+        stand_pass_on();
+        storing_run();
+        assert_int_equal(stand.held_count, 0);
+    }
+}
+
 static void test_a_note_of_somebody_else_is_refused(void **state)
 {
     struct journal_mark mark = {
@@ -186,6 +201,7 @@ int main(void)
         TEST(test_too_many_unreadable_records_stop_the_sink_and_not_the_data),
         TEST(test_draining_waits_for_nobody),
         TEST(test_a_mark_moves_also_when_nothing_is_for_the_store),
+        TEST(test_the_mark_of_an_idle_store_is_said_again),
         TEST(test_a_note_of_somebody_else_is_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
