@@ -44,10 +44,10 @@ void deployed_write(const struct deployed *deployed, const struct domain_set *do
     struct error err;
     char actor[64];
     uint64_t changes = 0;
-    if (!deployed->owner)
-        return;
     buf_init(&http, BODY_BYTES_MAX);
     buf_init(&kafka, BODY_BYTES_MAX);
+    if (!deployed->owner)
+        return;
     snprintf(actor, sizeof actor, "weir %s", deployed->command);
     struct evolve_source sources[2] = { http_source(deployed, &http) };
     if (deployed->kafka)
