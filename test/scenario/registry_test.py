@@ -184,11 +184,26 @@ def test_schema_register_without_a_registry_says_so():
     assert done.returncode == 64 and "registry.url" in done.stderr, done
 
 
-SHOP = os.path.join(ROOT, "examples", "shop")
+SOLD = """
+domain: sold
+event_types:
+  - name: page_view
+    attributes: [{name: page, required: true}]
+  - name: add_to_cart
+    attributes: [product, {name: gift, default: none}]
+    metrics: [{name: price, type: money, min: 1, max: 250}, {name: quantity, type: integer, min: 1, max: 20, default: 1}]
+  - name: purchase
+    attributes: [{name: email, format: email, pii: hash}]
+    metrics: [{name: amount, type: money, required: true, min: 0.01, max: 5000}, {name: weight, type: float}]
+"""
 
 
 def generate(*words, code=0):
-    done = subprocess.run([os.path.join(ROOT, "build", "weir"), "generate", "--config", SHOP, "--domain", "shop", *map(str, words)], capture_output=True, text=True, timeout=120)
+    directory = tempfile.mkdtemp(prefix="weir-sold-")
+    os.mkdir(os.path.join(directory, "domains"))
+    with open(os.path.join(directory, "domains", "sold.yaml"), "w") as f:
+        f.write(SOLD)
+    done = subprocess.run([os.path.join(ROOT, "build", "weir"), "generate", "--config", directory, "--domain", "sold", *map(str, words)], capture_output=True, text=True, timeout=120)
     assert done.returncode == code, (done.returncode, done.stdout, done.stderr)
     return done
 
@@ -211,9 +226,7 @@ def test_generated_events_go_to_kafka_as_avro_and_come_into_weir_each_once():
     assert records[0] == records[1] and len(records[0]) == count + made[0]["duplicates"], "the same seed gives the same records"
     assert all(r["key"] == r["value"]["visitor_id"] for r in records[0])
     generate(*words, "two", "--topic", topics[2])
-    with open(os.path.join(SHOP, "domains", "shop.yaml")) as f:
-        weir = Weir(domain=f.read())
-    with weir:
+    with Weir(domain=SOLD) as weir:
         one, two = weir.tenant("one"), weir.tenant("two")
         for topic, key, format in ((topics[0], one, ("--format", "avro", *avro[2:])), (topics[2], two, ())):
             read = from_topic(weir, topic, key["write_key"], *format)
@@ -234,6 +247,6 @@ def test_a_generator_that_cannot_write_to_kafka_says_why():
     words = ("--count", 5, "--kafka", shared().address, "--topic")
     assert "there is no topic nowhere" in generate(*words, "nowhere", code=78).stderr
     topic = make_topic(shared(), 1)
-    assert "subject %s-weir.shop.page_view" % topic in generate(*words, topic, "--format", "avro", "--registry", "http://127.0.0.1:1", code=69).stderr
+    assert "subject %s-weir.sold.page_view" % topic in generate(*words, topic, "--format", "avro", "--registry", "http://127.0.0.1:1", code=69).stderr
     assert "--bad" in generate(*words, topic, "--format", "avro", "--registry", registry().url, "--bad", "1%", code=64).stderr
     assert "--topic" in generate("--count", 5, "--kafka", shared().address, code=64).stderr
