@@ -36,6 +36,13 @@ def test_everything_that_is_generated_is_as_it_was_to_the_byte():
         assert schema(form) == schema(form)
 
 
+def test_what_follows_from_the_examples_that_ship_is_as_it_was_to_the_byte():
+    for domain in ("game", "iot", "shop"):
+        for form in ("avro", "dashboard"):
+            path = os.path.join(GOLDEN, "examples", "%s.%s.json" % (domain, form))
+            assert schema(form, config=os.path.join(ROOT, "examples", domain)) == open(path).read(), "changed: build/weir schema %s --config examples/%s" % (form, domain)
+
+
 def test_avro_and_fastavro_read_every_schema_and_each_others_records():
     seed = str(random.randrange(10**9))
     print("seed", seed)
