@@ -1,6 +1,9 @@
 /* One pass with a stack of open brackets as bits: 1 for an object, 0 for an array. */
 #include "base/json_scan.h"
 
+#include <stdio.h>
+#include <stdlib.h>
+
 static bool is_blank(char c)
 {
     return c == ' ' || c == '\t' || c == '\n' || c == '\r';
@@ -233,4 +236,14 @@ bool json_scan_string(struct slice value, struct buf *out)
 bool json_scan_u64(struct slice value, uint64_t *out)
 {
     return slice_to_u64(value, out);
+}
+
+double json_find_number(struct slice object, const char *name)
+{
+    struct slice value;
+    char text[40];
+    if (!json_find(object, name, &value))
+        return 0;
+    snprintf(text, sizeof text, "%.*s", SLICE_ARG(value));
+    return strtod(text, NULL);
 }

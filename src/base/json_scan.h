@@ -27,6 +27,8 @@ bool json_walk_next(struct json_walk *walk);
 
 /* The value of a member of an object, the first of that name (names with escapes are not found). */
 MUST_CHECK bool json_find(struct slice object, const char *name, struct slice *out_value);
+/* The number that a member is; 0 when there is none. */
+double json_find_number(struct slice object, const char *name);
 /* Appends the text of a string value, unescaped, as UTF-8 (a lone surrogate becomes U+FFFD). False: not a string. */
 MUST_CHECK bool json_scan_string(struct slice value, struct buf *out);
 /* An integer without sign, fraction or exponent. */

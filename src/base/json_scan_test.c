@@ -54,9 +54,18 @@ static void test_what_breaks_off_is_reported(void **state)
     assert_false(json_scan_value(&rest, &value));
 }
 
+static void test_a_number_is_read_and_a_missing_one_is_none(void **state)
+{
+    (void)state;
+    const struct slice object = SLICE("{\"lag\":-1.5e3,\"name\":\"x\"}");
+    assert_true(json_find_number(object, "lag") == -1500);
+    assert_true(json_find_number(object, "none") == 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_a_number_is_read_and_a_missing_one_is_none),
         cmocka_unit_test(test_members_are_found_and_handed_on_byte_for_byte),
         cmocka_unit_test(test_strings_are_unescaped),
         cmocka_unit_test(test_what_breaks_off_is_reported),

@@ -1,23 +1,12 @@
 #include "cli/top_sinks.h"
 
 #include <stdio.h>
-#include <stdlib.h>
 
 #include "base/json_scan.h"
 #include "base/json_text.h"
 #include "cli/term.h"
 
 #define NAME_CELLS 14
-
-static double number(struct slice object, const char *name)
-{
-    struct slice value;
-    char text[40];
-    if (!json_find(object, name, &value))
-        return 0;
-    snprintf(text, sizeof text, "%.*s", SLICE_ARG(value));
-    return strtod(text, NULL);
-}
 
 static struct top_sink *item_of(struct top_sinks *sinks, struct slice json)
 {
@@ -38,13 +27,13 @@ static struct top_sink *item_of(struct top_sinks *sinks, struct slice json)
 
 static void add_partition(struct top_sink *item, struct slice json)
 {
-    double lag_s = number(json, "lag_seconds");
-    item->away = item->away || number(json, "up") == 0;
+    double lag_s = json_find_number(json, "lag_seconds");
+    item->away = item->away || json_find_number(json, "up") == 0;
     item->lag_s = lag_s > item->lag_s ? lag_s : item->lag_s;
-    item->records += number(json, "records");
-    item->failures += number(json, "failures");
-    item->refused += number(json, "refused");
-    item->skipped += number(json, "skipped");
+    item->records += json_find_number(json, "records");
+    item->failures += json_find_number(json, "failures");
+    item->refused += json_find_number(json, "refused");
+    item->skipped += json_find_number(json, "skipped");
 }
 
 static double rate_of(const struct top_sink *item, const struct top_sinks *before, double seconds)

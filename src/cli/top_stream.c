@@ -1,35 +1,22 @@
 #include "cli/top_stream.h"
 
-#include <stdio.h>
-#include <stdlib.h>
-
 #include "base/json_scan.h"
 #include "cli/term.h"
 
-static double number(struct slice object, const char *name)
-{
-    struct slice value;
-    char text[40];
-    if (!json_find(object, name, &value))
-        return 0;
-    snprintf(text, sizeof text, "%.*s", SLICE_ARG(value));
-    return strtod(text, NULL);
-}
-
 static struct top_task read_task(struct slice json)
 {
-    return (struct top_task){ .partition = number(json, "partition"),
-                              .events = number(json, "events"),
-                              .lag_records = number(json, "lag_records"),
-                              .lag_s = number(json, "lag_seconds"),
-                              .delay_s = number(json, "watermark_delay_seconds"),
-                              .state_bytes = number(json, "state_bytes"),
-                              .rows = number(json, "state_rows"),
-                              .panes = number(json, "state_panes"),
-                              .evictions = number(json, "state_evictions"),
-                              .commit_s = number(json, "commit_seconds"),
-                              .late = number(json, "late"),
-                              .dead = number(json, "dead") };
+    return (struct top_task){ .partition = json_find_number(json, "partition"),
+                              .events = json_find_number(json, "events"),
+                              .lag_records = json_find_number(json, "lag_records"),
+                              .lag_s = json_find_number(json, "lag_seconds"),
+                              .delay_s = json_find_number(json, "watermark_delay_seconds"),
+                              .state_bytes = json_find_number(json, "state_bytes"),
+                              .rows = json_find_number(json, "state_rows"),
+                              .panes = json_find_number(json, "state_panes"),
+                              .evictions = json_find_number(json, "state_evictions"),
+                              .commit_s = json_find_number(json, "commit_seconds"),
+                              .late = json_find_number(json, "late"),
+                              .dead = json_find_number(json, "dead") };
 }
 
 void top_stream_take(struct top_stream *stream, struct slice json, int64_t now_us)
