@@ -47,7 +47,7 @@ void parts_journal_options(const struct settings *settings, const char *path, st
 #define OUTPUT                                                                                                         \
     (TOPIC_BIT(TOPIC_ENRICHED) | TOPIC_BIT(TOPIC_WINDOWS) | TOPIC_BIT(TOPIC_SESSIONS) | TOPIC_BIT(TOPIC_LATE) |        \
      TOPIC_BIT(TOPIC_ALERTS) | TOPIC_BIT(TOPIC_IDENTITIES) | TOPIC_BIT(TOPIC_SEGMENTS) | TOPIC_BIT(TOPIC_WEBHOOKS) |   \
-     TOPIC_BIT(TOPIC_DEAD_LETTERS))
+     TOPIC_BIT(TOPIC_DEAD_LETTERS) | TOPIC_BIT(TOPIC_QUALITY))
 #define CHANGELOG TOPIC_BIT(TOPIC_CHANGELOG)
 #define CATALOG TOPIC_BIT(TOPIC_CATALOG)
 
@@ -143,6 +143,7 @@ void parts_process_options(const struct settings *settings, const char *state_pa
         .state_path = state_path,
         .commit_pause_us = 5000,
         .future_skew_ms = settings->ingest_future_skew_ms,
+        .late_after_ms = settings->quality_late_after_ms,
         .dedup_horizon_ms = settings->process_dedup_horizon_ms,
         .dedup_memory_bytes_max = (uint64_t)settings->process_dedup_memory_bytes_max,
         .dedup_disk_bytes_max = (uint64_t)settings->process_dedup_bytes_max,

@@ -61,6 +61,9 @@ static const struct option ROWS[] = {
     DURATION("retention_every", retention_every_ms, "24h", SECOND, 30 * DAY,
              "How often what is past its tenant's retention is removed from the tables."),
 
+    DURATION("quality.late_after", quality_late_after_ms, "10m", SECOND, 365 * DAY,
+             "An event that is received so long after it happened counts as late in data_quality."),
+
     TEXT("api.host", api_host, "127.0.0.1", "Address of queries, the live feed and the dashboard."),
     INTEGER("api.port", api_port, "8001", 0, 65535, "Port of queries, the live feed and the dashboard."),
     TEXT("api.tls.certificate", api_tls_certificate, "", "PEM file with the certificate chain; empty: plain HTTP."),

@@ -34,6 +34,8 @@ struct settings {
 
     int64_t quota_standard, quota_enterprise, quota_processes, retention_days, retention_every_ms;
 
+    int64_t quality_late_after_ms;
+
     setting_text api_host, api_tls_certificate, api_tls_key;
     int64_t api_port, api_connections_max, api_listeners_max, api_query_timeout_ms, api_queries_max,
         api_queries_per_tenant;

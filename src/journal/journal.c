@@ -18,6 +18,7 @@ const char *journal_topic_name(enum journal_topic topic)
         [TOPIC_SEGMENTS] = "segments",
         [TOPIC_WEBHOOKS] = "webhooks",
         [TOPIC_CATALOG] = "catalog",
+        [TOPIC_QUALITY] = "quality",
     };
     const char *name = (unsigned)topic < JOURNAL_TOPICS ? NAMES[topic] : NULL;
     return name ? name : "unknown";

@@ -43,6 +43,7 @@ enum journal_topic {
     TOPIC_WEBHOOKS = 12,
     TOPIC_CATALOG = 13, /* tenants and keys for other processes, in partition 0; only the newest record counts
                            catalog/catalog_journal.h */
+    TOPIC_QUALITY = 14, /* how good the events of a tenant, type and hour were event/quality_record.h */
 };
 #define TOPIC_BIT(topic) (1u << (topic))
 const char *journal_topic_name(enum journal_topic topic);

@@ -9,6 +9,7 @@
 #include "config/domain.h"
 #include "event/dead_letter.h"
 #include "event/event_json.h"
+#include "process/quality.h"
 #include "process/stage_dedup.h"
 #include "process/stage_event_type.h"
 #include "process/stage_session.h"
@@ -33,6 +34,7 @@ struct process_pipeline {
     struct stage_session sessions;
     struct stage_window *windows;
     struct process_metrics *metrics;
+    struct quality quality;
     struct buf letter; /* the original of one dead letter, as JSON */
     uint16_t partition;
     bool results_only;
@@ -55,6 +57,7 @@ struct process_pipeline *process_pipeline_new(const struct process_pipeline_opti
     pipeline->metrics = metrics;
     pipeline->partition = options->partition;
     pipeline->results_only = options->results_only;
+    pipeline->quality.late_after_ms = options->late_after_ms;
     pipeline->validate.future_skew_ms = options->future_skew_ms;
     pipeline->dedup.dedup = memory->dedup;
     pipeline->dedup.seed = options->seed;
@@ -120,6 +123,7 @@ static void decode(struct process_batch *batch, int64_t *io_oldest_us)
     for (uint32_t i = 0; i < batch->count; i++) {
         struct event *event = &batch->events[i];
         batch->changed[i] = false;
+        batch->values[i] = (struct process_values){ 0 };
         batch->verdicts[i] = PROCESS_ACCEPTED;
         if (i + 4 < batch->count)
             __builtin_prefetch(batch->records[i + 4].p);
@@ -268,6 +272,9 @@ static void write_outputs(struct process_pipeline *pipeline, struct process_outp
             if (batch->verdicts[i] == PROCESS_DEAD)
                 write_dead(pipeline, i, stream);
     }
+    if (!pipeline->results_only)
+        quality_count_batch(&pipeline->quality, batch,
+                            process_outputs_stream(outputs, TOPIC_QUALITY, pipeline->partition));
     counter_add(pipeline->metrics->processed, batch->count);
     counter_add(pipeline->metrics->duplicates, duplicates);
 }
@@ -305,6 +312,7 @@ enum status process_pipeline_flush(struct process_pipeline *pipeline, struct pro
         if (s != OK)
             return error_wrap(err, s, "%s", stage->name);
     }
+    quality_flush(&pipeline->quality, process_outputs_stream(outputs, TOPIC_QUALITY, pipeline->partition));
     return OK;
 }
 

@@ -18,7 +18,7 @@ struct window_defs;
 struct process_pipeline_options {
     uint16_t partition, partitions;
     uint64_t seed; /* of the partition's hashes */
-    int64_t future_skew_ms;
+    int64_t future_skew_ms, late_after_ms;
     size_t results_max;                /* as in stage_window_options */
     const struct domain_set *domains;  /* outlives the pipeline; NULL: none */
     struct slice pii_key;              /* as in process_options */

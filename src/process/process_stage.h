@@ -27,11 +27,19 @@ struct process_refusal {
     struct slice context; /* stands in the letter's original in place of what came; p NULL: what came */
 };
 
+/* How many values of declared fields an event was asked for, and how many it did not have; see enum quality_count. All
+ * 0: nobody declared its type, or it was dead before anybody looked. */
+struct process_values {
+    uint8_t required, required_missing, optional, optional_missing;
+    bool tagged; /* it is stored with faults */
+};
+
 struct process_batch {
     struct slice records[PROCESS_BATCH_MAX]; /* as they stand in the journal */
     struct event events[PROCESS_BATCH_MAX];  /* views into the records, or into the arena where a stage changed them */
     uint8_t verdicts[PROCESS_BATCH_MAX];     /* enum process_verdict */
-    bool changed[PROCESS_BATCH_MAX];         /* the event differs from its record and is encoded anew */
+    struct process_values values[PROCESS_BATCH_MAX];
+    bool changed[PROCESS_BATCH_MAX];                    /* the event differs from its record and is encoded anew */
     struct process_refusal refusals[PROCESS_BATCH_MAX]; /* of the dead */
     size_t count;
     uint32_t live[PROCESS_BATCH_MAX]; /* indexes of the events that are still accepted, ascending */

@@ -64,6 +64,7 @@ static enum status run_from(struct process_task *task, struct world *world, stru
                                                 .partitions = task->journal->partitions,
                                                 .seed = note->seed,
                                                 .future_skew_ms = task->options.future_skew_ms,
+                                                .late_after_ms = task->options.late_after_ms,
                                                 .results_max = task->options.results_max,
                                                 .domains = task->options.domains,
                                                 .pii_key = task->options.pii_key,

@@ -36,6 +36,7 @@ static void options_complete(struct process_options *options)
                                               .batch_bytes_max = 4u << 20,
                                               .read_bytes = 1u << 20,
                                               .future_skew_ms = 24 * 3600 * 1000LL,
+                                              .late_after_ms = 10 * 60 * 1000LL,
                                               .dedup_horizon_ms = 7 * 24 * 3600 * 1000LL,
                                               .dedup_memory_bytes_max = 128u << 20,
                                               .dedup_disk_bytes_max = 4ull << 30,
@@ -55,6 +56,7 @@ static void options_complete(struct process_options *options)
     COMPLETE(batch_bytes_max);
     COMPLETE(read_bytes);
     COMPLETE(future_skew_ms);
+    COMPLETE(late_after_ms);
     COMPLETE(dedup_horizon_ms);
     COMPLETE(dedup_memory_bytes_max);
     COMPLETE(dedup_disk_bytes_max);

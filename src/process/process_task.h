@@ -31,6 +31,8 @@ struct process_options {
     uint32_t commit_pause_us; /* 0; shortest time between two commits that are not full */
     uint32_t read_bytes;      /* 1 MiB; asked of the journal at a time */
     int64_t future_skew_ms;   /* 24 h; a timestamp further ahead of ingested_us is a dead letter */
+    int64_t late_after_ms;    /* 10 min; received so long after it happened, an event counts as late
+                                 (event/quality_record.h) */
     int64_t dedup_horizon_ms; /* 7 d; an event_id is remembered at least so long (running time) */
     uint64_t dedup_memory_bytes_max; /* 128 MiB a partition; holds about 45 million ids */
     uint64_t dedup_disk_bytes_max;   /* 4 GiB a partition */

@@ -19,10 +19,15 @@
 #define FAULTS_KEY "weir_faults"
 #define RELEASED_KEY "weir_released"
 
+/* Whether a value of a field is missed when it is not there. */
+enum asked { ASKED_NOT, ASKED_REQUIRED, ASKED_OPTIONAL, ASKED };
+
 /* Of a type, what the loops need to know before they begin. */
 struct type_work {
     uint16_t changing[EVENT_FIELDS_MAX]; /* fields of which something may be put in or taken out */
     size_t count;
+    uint8_t asked[EVENT_FIELDS_MAX]; /* enum asked, by field */
+    uint8_t asked_count[ASKED];
     size_t known; /* paths of the plan that are declared: the fields and their cents */
 };
 
@@ -56,11 +61,20 @@ static bool is_changing(const struct event_field *field)
     return field->kind == EVENT_MONEY || field->pii != EVENT_PII_NONE || field->default_value.n;
 }
 
+static enum asked asked_of(const struct event_field *field)
+{
+    if (field->deprecated.n || field->default_value.n)
+        return ASKED_NOT;
+    return field->required ? ASKED_REQUIRED : ASKED_OPTIONAL;
+}
+
 static void look_at_type(const struct event_type *type, struct type_work *work)
 {
     work->known = type->field_count;
     for (size_t i = 0; i < type->field_count; i++) {
         work->known += type->fields[i].kind == EVENT_MONEY;
+        work->asked[i] = (uint8_t)asked_of(&type->fields[i]);
+        work->asked_count[work->asked[i]]++;
         if (is_changing(&type->fields[i]))
             work->changing[work->count++] = (uint16_t)i;
     }
@@ -159,10 +173,18 @@ static enum fault check_money(struct stage_event_type *stage, const struct event
     return field_check(field, stage->values[i], cents);
 }
 
+/* Of an amount it is enough that its cents came. */
+static bool is_missing(const struct stage_event_type *stage, const struct event_field *field, size_t i)
+{
+    return value_is_missing(stage->values[i]) &&
+           (field->kind != EVENT_MONEY || value_is_missing(stage->values[field->cents_place]));
+}
+
 /* Everything that is seen without the order of the steps. Money's cents are in the values afterwards: rules speak of
  * them. */
-static bool has_fault(struct stage_event_type *stage, const struct event_type *type)
+static bool has_fault(struct stage_event_type *stage, const struct event_type *type, unsigned missing[ASKED])
 {
+    const struct type_work *work = &stage->work[type - stage->domains->event_types];
     unsigned any = 0;
     for (size_t i = 0; i < type->field_count; i++) {
         const struct event_field *field = &type->fields[i];
@@ -170,6 +192,7 @@ static bool has_fault(struct stage_event_type *stage, const struct event_type *t
             field->kind == EVENT_MONEY ? check_money(stage, field, i) : field_check(field, stage->values[i], NULL);
         stage->faults[i] = (uint8_t)fault;
         any |= (unsigned)fault;
+        missing[work->asked[i]] += is_missing(stage, field, i);
     }
     return any || stage->unknown.p;
 }
@@ -388,6 +411,7 @@ static void add_tags(struct stage_event_type *stage, const struct judging *judgi
     }
     buf_add_char(&json, ']');
     assert(!json.full);
+    judging->batch->values[judging->index].tagged = true;
     amend_begin(&stage->context);
     amend_set(&stage->context, SLICE(FAULTS_KEY), buf_slice(&json), true);
     if (!refuse_change(judging, amend_make(&stage->context, judging->batch->arena, &context), SLICE("context")))
@@ -411,7 +435,13 @@ static void look_at_event(struct stage_event_type *stage, struct process_batch *
     else
         field_plan_fill(type->plan, event, batch->arena, stage->values);
     struct judging judging = { .batch = batch, .index = index, .event = event, .type = type };
-    bool fault = has_fault(stage, type) || breaks_rule(stage, &judging);
+    unsigned missing[ASKED] = { 0 };
+    bool fault = has_fault(stage, type, missing);
+    batch->values[index] = (struct process_values){ .required = work->asked_count[ASKED_REQUIRED],
+                                                    .required_missing = (uint8_t)missing[ASKED_REQUIRED],
+                                                    .optional = work->asked_count[ASKED_OPTIONAL],
+                                                    .optional_missing = (uint8_t)missing[ASKED_OPTIONAL] };
+    fault = fault || breaks_rule(stage, &judging);
     if (UNLIKELY(fault) && !judge(stage, &judging))
         return;
     if (change_properties(stage, &judging) && judging.tag_count)

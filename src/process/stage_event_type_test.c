@@ -381,6 +381,37 @@ static int end(void **state)
     return domain_files_end(state);
 }
 
+static void expect_values(const char *properties, struct process_values wanted)
+{
+    batch.count = batch.live_count = 0;
+    add("order", properties);
+    batch.values[0] = (struct process_values){ 0 };
+    run();
+    const struct process_values *got = &batch.values[0];
+    if (got->required != wanted.required || got->required_missing != wanted.required_missing ||
+        got->optional != wanted.optional || got->optional_missing != wanted.optional_missing ||
+        got->tagged != wanted.tagged)
+        fail_msg("%s: %u of %u, %u of %u, %d", properties, got->required_missing, got->required, got->optional_missing,
+                 got->optional, got->tagged);
+}
+
+/* Not the deprecated one, nor the one with a default; an amount's cents are the amount; a wrong value is a value. */
+static void test_values_are_asked_for_and_missed(void **state)
+{
+    (void)state;
+    use("  - name: order\n"
+        "    attributes: [{name: id, required: true, on_failure: tag}, {name: old, deprecated: use id},\n"
+        "                 {name: way, default: web}, note]\n"
+        "    metrics: [{name: amount, type: money, required: true}]\n");
+    expect_values("{\"id\":\"x\",\"amount\":1,\"note\":\"y\",\"way\":\"a\"}",
+                  (struct process_values){ 2, 0, 1, 0, false });
+    expect_values("{\"id\":\"x\",\"amount_cents\":1,\"note\":null,\"way\":\"a\"}",
+                  (struct process_values){ 2, 0, 1, 1, false });
+    expect_values("{\"id\":null,\"amount\":1,\"way\":\"a\"}", (struct process_values){ 2, 1, 1, 1, true });
+    expect_values("{\"amount\":\"x\",\"note\":\"y\"}", (struct process_values){ 2, 1, 1, 0, false });
+    expect_values("{}", (struct process_values){ 2, 2, 1, 1, false });
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, begin, end)
 
 int main(void)
@@ -405,6 +436,7 @@ int main(void)
         TEST(test_encrypted_is_another_text_in_each_event),
         TEST(test_hidden_money_has_no_cents),
         TEST(test_properties_that_are_no_object_are_refused),
+        TEST(test_values_are_asked_for_and_missed),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

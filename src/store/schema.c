@@ -5,6 +5,7 @@
  * events_hourly  fed by materialised views from the same insert, partitioned by placement alone: a back-fill over 27
  * years events_daily   is then one part here, and a tenant with a placement of its own is still erased by DROP
  * PARTITION. Never sum unique_visitors: uniqMerge them. dead_letters   what was refused, with the original bytes.
+ * data_quality   added up from three sources, each as exact as its own insert.
  * tenant_users   which tenant an engine user reads for. Rows are added, never changed: a user with two tenants has
  * none.
  *
@@ -193,8 +194,34 @@ static const char *const V5[] = {
     NULL,
 };
 
+/* How good the events of a tenant, type and hour were (docs/quality.md). The stream counts what it judged; `stored` is
+ * counted here, of the rows themselves, so that the two can be compared; what ingestion refused never reaches the
+ * stream, and of such an event nobody knows more than its own word for its type. The hour is that of received_at. */
+static const char *const V6[] = {
+    "CREATE TABLE IF NOT EXISTS weir.data_quality ("
+    " customer_id String, placement LowCardinality(String), event_type LowCardinality(String),"
+    " hour DateTime64(3, 'UTC'),"
+    " events SimpleAggregateFunction(sum, UInt64), invalid SimpleAggregateFunction(sum, UInt64),"
+    " duplicates SimpleAggregateFunction(sum, UInt64), tagged SimpleAggregateFunction(sum, UInt64),"
+    " late SimpleAggregateFunction(sum, UInt64), required_values SimpleAggregateFunction(sum, UInt64),"
+    " required_missing SimpleAggregateFunction(sum, UInt64), optional_values SimpleAggregateFunction(sum, UInt64),"
+    " optional_missing SimpleAggregateFunction(sum, UInt64), stored SimpleAggregateFunction(sum, UInt64)"
+    ") ENGINE = AggregatingMergeTree PARTITION BY placement ORDER BY (customer_id, hour, event_type) SETTINGS " REPEATS,
+
+    "CREATE MATERIALIZED VIEW IF NOT EXISTS weir.data_quality_stored TO weir.data_quality AS"
+    " SELECT customer_id, placement, event_type, toDateTime64(toStartOfHour(received_at), 3, 'UTC') AS hour,"
+    " count() AS stored FROM weir.events_raw GROUP BY customer_id, placement, event_type, hour",
+
+    "CREATE MATERIALIZED VIEW IF NOT EXISTS weir.data_quality_refused TO weir.data_quality AS"
+    " SELECT customer_id, placement, if(JSONType(original, 'event_type') = 'String',"
+    " substringUTF8(JSONExtractString(original, 'event_type'), 1, 64), '') AS event_type,"
+    " toDateTime64(toStartOfHour(received_at), 3, 'UTC') AS hour, count() AS events, count() AS invalid"
+    " FROM weir.dead_letters WHERE stage = 'ingest' GROUP BY customer_id, placement, event_type, hour",
+    NULL,
+};
+
 /* Index 0 is version 1. */
-static const char *const *const VERSIONS[] = { V1, V2, V3, V4, V5 };
+static const char *const *const VERSIONS[] = { V1, V2, V3, V4, V5, V6 };
 
 /* The caller's tenant: evaluated once a query, so that the primary key is used. No tenant, or two: NULL, no rows. */
 #define OWN                                                                                                            \
@@ -241,6 +268,23 @@ static const char *const *const VERSIONS[] = { V1, V2, V3, V4, V5 };
     " FROM weir.windows_replayed AS w FINAL" JOIN_EDGES(" WHERE customer_id = %s")                                     \
     " WHERE customer_id = %s AND w.kind = 'session' AND " HIDDEN("w.generation", " WHERE customer_id = %s") ")"
 // clang-format on
+/* Of the hour's sums the share of what is as it should be; NULL: there is nothing to judge. */
+// clang-format off
+#define QUALITY_VIEW                                                                                                   \
+    "CREATE OR REPLACE VIEW pub.data_quality DEFINER = writer SQL SECURITY DEFINER AS SELECT customer_id,"             \
+    " toDateTime(s.hour, 'UTC') AS hour, event_type, events, events - invalid - duplicates AS accepted, invalid,"      \
+    " duplicates, tagged, late, required_values, required_missing, optional_values, optional_missing, stored,"         \
+    " 1 - required_missing / nullIf(required_values, 0) AS completeness,"                                              \
+    " 1 - (invalid + tagged) / nullIf(events - duplicates, 0) AS validity,"                                            \
+    " 1 - duplicates / nullIf(events - invalid, 0) AS uniqueness,"                                                     \
+    " 1 - late / nullIf(events - invalid - duplicates, 0) AS timeliness,"                                              \
+    " least(stored, events - invalid - duplicates) / nullIf(greatest(stored, events - invalid - duplicates), 0)"       \
+    " AS consistency FROM (SELECT customer_id, hour, event_type, sum(q.events) AS events, sum(q.invalid) AS invalid,"  \
+    " sum(q.duplicates) AS duplicates, sum(q.tagged) AS tagged, sum(q.late) AS late,"                                  \
+    " sum(q.required_values) AS required_values, sum(q.required_missing) AS required_missing,"                         \
+    " sum(q.optional_values) AS optional_values, sum(q.optional_missing) AS optional_missing, sum(q.stored) AS stored" \
+    " FROM weir.data_quality AS q" OWN " GROUP BY customer_id, hour, event_type) AS s"
+// clang-format on
 #define VIEW(name, columns)                                                                                            \
     "CREATE OR REPLACE VIEW pub." name " DEFINER = writer SQL SECURITY DEFINER AS SELECT " columns                     \
     " FROM weir." name OWN
@@ -262,6 +306,7 @@ static const char *const VIEWS[] = {
                         " weir.replays" OWN ")) AS replayed"),
     VIEW("replays", "customer_id, window, toString(definition) AS definition, range_from, range_to, event_count,"
                     " generation, finished_at"),
+    QUALITY_VIEW,
     VIEW("dead_letters", "concat(toString(journal_partition), '-', toString(journal_position)) AS id, customer_id,"
                          " stage, reason, message, field, original, event_id, received_at"),
 };

@@ -130,7 +130,7 @@ static const struct sink_table LETTERS = { TOPIC_DEAD_LETTERS, "dead_letters", D
 
 /* A batch's progress names a table by its place here: only add at the end. */
 const struct sink_table *const SINK_TABLES[SINK_TABLE_COUNT] = {
-    &EVENTS, &LETTERS, &SINK_TABLE_SESSIONS, &SINK_TABLE_WINDOWS, &SINK_TABLE_LATE,
+    &EVENTS, &LETTERS, &SINK_TABLE_SESSIONS, &SINK_TABLE_WINDOWS, &SINK_TABLE_LATE, &SINK_TABLE_QUALITY,
 };
 
 uint32_t sink_topics(void)

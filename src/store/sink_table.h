@@ -25,10 +25,11 @@ struct sink_table {
                        const struct sink_source *source, int64_t *out_ingested_us, struct error *err);
 };
 
-#define SINK_TABLE_COUNT 5
+#define SINK_TABLE_COUNT 6
 extern const struct sink_table *const SINK_TABLES[SINK_TABLE_COUNT];
 /* sink_table_stream.c */
 extern const struct sink_table SINK_TABLE_SESSIONS, SINK_TABLE_WINDOWS, SINK_TABLE_LATE;
+extern const struct sink_table SINK_TABLE_QUALITY; /* sink_table_quality.c */
 
 uint32_t sink_topics(void);                     /* TOPIC_BIT()s of all tables */
 size_t sink_table_of(enum journal_topic topic); /* its index; SINK_TABLE_COUNT: none */

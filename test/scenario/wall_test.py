@@ -5,7 +5,7 @@ from weir import Weir
 
 QUERIES = [
     "SELECT * FROM events_raw WHERE customer_id = 'victim'", "SELECT * FROM events_raw", "SELECT * FROM events_hourly", "SELECT * FROM events_daily",
-    "SELECT * FROM dead_letters", "SELECT * FROM sessions", "SELECT * FROM windows", "SELECT * FROM late_events", "SELECT * FROM replays", "SELECT * FROM sessions WHERE customer_id = 'victim'",
+    "SELECT * FROM dead_letters", "SELECT * FROM data_quality", "SELECT * FROM sessions", "SELECT * FROM windows", "SELECT * FROM late_events", "SELECT * FROM replays", "SELECT * FROM sessions WHERE customer_id = 'victim'",
     "SELECT * FROM weir.sessions FINAL", "SELECT key FROM windows WHERE customer_id = 'victim'", "SELECT * FROM mergeTreeIndex('weir','sessions')",
     "SELECT visitor_id FROM events_raw UNION ALL SELECT visitor_id FROM events_raw WHERE customer_id='victim'",
     "SELECT * FROM weir.events_raw", "SELECT * FROM `weir`.`events_raw`", "SELECT * FROM weir . events_raw", "SELECT * FROM weir/**/.events_raw",

@@ -71,6 +71,12 @@ export const TABLES: readonly { name: string; what: string; columns: string }[] 
       'window, key, window_start, window_end, watermark, replayed, event_count, visitor_id, user_id, event_id, event_type, event_name, properties, timestamp, received_at',
   },
   {
+    name: 'data_quality',
+    what: 'how good events were, by type and hour',
+    columns:
+      'hour, event_type, events, accepted, invalid, duplicates, tagged, late, required_values, required_missing, optional_values, optional_missing, stored, completeness, validity, uniqueness, timeliness, consistency',
+  },
+  {
     name: 'dead_letters',
     what: 'what was refused',
     columns: 'id, stage, reason, message, field, original, event_id, received_at',
