@@ -8,7 +8,8 @@ import { eventually, startWeir } from './support/weir.mjs';
 
 let weir, browser;
 before(async () => {
-  [weir, browser] = await Promise.all([startWeir(), launch()]);
+  browser = await launch(); // first: whatever fails later, after() can close it
+  weir = await startWeir();
 });
 after(async () => {
   await browser?.close();
@@ -36,10 +37,10 @@ test('the cable is pulled: a banner counts down, what came meanwhile is there wh
   await banner.waitFor({ state: 'detached', timeout: 20_000 });
   for (const one of [seen, ...missed]) {
     const row = page.locator(`[data-event-id="${one.event_id}"]`);
-    await row.waitFor({ timeout: 5000 });
+    await row.waitFor({ timeout: 20_000 });
     assert.equal(await row.count(), 1, 'each once');
   }
-  await eventually('the number is that of SQL', async () => [await today(page), await count()], ([a, b]) => a === b && a === 4, 10);
+  await eventually('the number is that of SQL', async () => [await today(page), await count()], ([a, b]) => a === b && a === 4, 60);
   await close({ whileCut: true });
   cable.close();
 });
@@ -53,7 +54,7 @@ test('weir is started again beneath it: the page goes on by itself', async () =>
   await page.getByTestId('banner').waitFor({ state: 'detached', timeout: 30_000 });
   const again = event('after-restart');
   await post(weir, again);
-  await page.locator(`[data-event-id="${again.event_id}"]`).waitFor({ timeout: 5000 });
+  await page.locator(`[data-event-id="${again.event_id}"]`).waitFor({ timeout: 20_000 });
   await eventually('the number is that of SQL', async () => [await today(page), await count()], ([a, b]) => a === b && a === before + 1, 15);
   await close({ whileCut: true });
 });
@@ -61,7 +62,7 @@ test('weir is started again beneath it: the page goes on by itself', async () =>
 test('weir is killed beneath it: the page goes on by itself', async () => {
   const { page, close } = await openPage(browser, `${weir.api}/explore?range=today`);
   const total = () => shown(page.getByTestId('total-events').locator('.stat-value'));
-  await eventually('a number', total, (n) => n > 0, 10);
+  await eventually('a number', total, (n) => n > 0, 60);
   await weir.kill9();
   await page.getByTestId('banner').waitFor();
   await weir.start();

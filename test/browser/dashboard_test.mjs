@@ -12,7 +12,8 @@ const config = mkdtempSync(`${tmpdir()}/weir-config-`);
 before(async () => {
   cpSync(`${ROOT}/config`, config, { recursive: true });
   appendFileSync(`${config}/environments/dev.yaml`, `\nsinks.of_test: {kind: file, path: ${config}/results.jsonl, results: dead_letters}\n`);
-  [weir, browser] = await Promise.all([startWeir('--config', config), launch()]);
+  browser = await launch(); // first: whatever fails later, after() can close it
+  weir = await startWeir('--config', config);
   await sendHistory(weir, 9, 0.3);
   await post(weir, [{ ...event('bad'), timestamp: 'yesterday', properties: { mark: 'ünique' } }]);
   await weir.settle('SELECT count() FROM dead_letters', [[1]]);
@@ -29,7 +30,7 @@ test('an event that is sent appears in the list at once, with everything it has'
   const sent = event('fresh', { user_id: 'ann', context: { locale: 'de-DE' }, properties: { page: '/fresh', note: 'a"b\\c <b>' } });
   await post(weir, sent);
   const row = page.locator(`[data-event-id="${sent.event_id}"]`);
-  await row.waitFor({ timeout: 5000 });
+  await row.waitFor({ timeout: 20_000 });
   assert.match(await row.textContent(), /page_view.*fresh.*visitor-of-test/);
   await row.click();
   const drawer = page.getByRole('dialog', { name: 'fresh' });
@@ -43,7 +44,7 @@ test('an event that is sent appears in the list at once, with everything it has'
 test('the numbers of the live page are those of SQL', async () => {
   const { page, close } = await openPage(browser, `${weir.api}/?range=7d`);
   await post(weir, Array.from({ length: 7 }, (_, i) => event('counted', { visitor_id: `counted-${i}` })));
-  const equal = (what, locator, sql) => eventually(what, async () => [await shown(locator), (await weir.sql(sql))[0][0]], ([a, b]) => a === b, 10);
+  const equal = (what, locator, sql) => eventually(what, async () => [await shown(locator), (await weir.sql(sql))[0][0]], ([a, b]) => a === b, 60);
   await equal('events today', page.getByTestId('events-today').locator('.stat-value'), "SELECT count() FROM events_raw WHERE toDate(timestamp) = toDate(now('UTC'))");
   await equal('visitors now', page.getByTestId('visitors-now').locator('.stat-value'),
     "SELECT uniqExact(visitor_id) FROM events_raw WHERE timestamp >= now64(3, 'UTC') - INTERVAL 5 MINUTE");
@@ -56,7 +57,7 @@ test('the numbers of the live page are those of SQL', async () => {
     const rows = page.getByRole('region', { name: title }).locator('.bars li');
     const want = async () => (await weir.sql(`${sql} GROUP BY x ORDER BY n DESC, x LIMIT 8`)).map(([x, n]) => `${x} ${n}`);
     const got = () => rows.evaluateAll((list) => list.map((li) => `${li.children[1].textContent} ${li.querySelector('.value').firstChild.textContent.replaceAll(',', '')}`));
-    await eventually(title, async () => [(await got()).join('; '), (await want()).join('; ')], ([a, b]) => a === b && a !== '', 10);
+    await eventually(title, async () => [(await got()).join('; '), (await want()).join('; ')], ([a, b]) => a === b && a !== '', 60);
   }
   await close();
 });
@@ -69,14 +70,14 @@ test('the stream page shows each task as /v1/stream has it', async () => {
   await eventually('tasks and their events', async () => [
     (await rows.evaluateAll((list) => list.map((tr) => `${tr.cells[0].textContent} ${tr.cells[2].textContent.replaceAll(',', '')}`))).join(),
     (await said()).map((p) => `${p.partition} ${p.events}`).join(),
-  ], ([a, b]) => a === b && a !== '', 10);
-  await eventually('a rate', () => rows.first().locator('td').nth(1).textContent(), (text) => /^[\d.,]+$/.test(text), 10);
+  ], ([a, b]) => a === b && a !== '', 60);
+  await eventually('a rate', () => rows.first().locator('td').nth(1).textContent(), (text) => /^[\d.,]+$/.test(text), 60);
   assert.match(await page.locator('.topology').textContent(), /Sessions, windows[\d,]{6,}passed/);
   const sink = page.getByTestId('stream-sinks').locator('tbody tr');
   await eventually('the sink and what it delivered', async () => [
     (await sink.evaluateAll((list) => list.map((tr) => [0, 1, 3].map((cell) => tr.cells[cell].textContent).join(' ')))).join(),
     (await health()).sinks.map((s) => `${s.sink} up ${s.records}`).join(),
-  ], ([a, b]) => a === b && /^of_test up [1-9]/.test(a), 10);
+  ], ([a, b]) => a === b && /^of_test up [1-9]/.test(a), 60);
   assert.match(await page.locator('.topology').textContent(), /Sinks\d+results delivered1 up/);
   await close();
 });
@@ -85,7 +86,7 @@ test('explore gives what the raw table gives, for whole ranges, by type, by prop
   const { page, close } = await openPage(browser, `${weir.api}/explore?range=7d`);
   const since = "toDate(timestamp) > toDate(now('UTC')) - 7";
   const total = (id) => page.getByTestId(id).locator('.stat-value');
-  const equal = (what, ask, sql) => eventually(what, async () => [await ask(), (await weir.sql(sql))[0][0]], ([a, b]) => a === b, 10);
+  const equal = (what, ask, sql) => eventually(what, async () => [await ask(), (await weir.sql(sql))[0][0]], ([a, b]) => a === b, 60);
   await equal('events', () => shown(total('total-events')), `SELECT count() FROM events_raw WHERE ${since}`);
   await equal('visitors', () => shown(total('total-visitors')), `SELECT uniq(visitor_id) FROM events_raw WHERE ${since}`);
   await page.getByLabel('Event type').selectOption('purchase');
@@ -95,15 +96,15 @@ test('explore gives what the raw table gives, for whole ranges, by type, by prop
   const table = page.getByTestId('explore-table').locator('tbody tr');
   const cells = () => table.evaluateAll((rows) => rows.map((r) => [...r.cells].map((c) => c.textContent.replaceAll(',', ''))));
   const perDay = await weir.sql(`SELECT uniq(visitor_id) FROM events_raw WHERE ${since} AND event_type = 'purchase' GROUP BY toDate(timestamp) AS d ORDER BY d DESC`);
-  await eventually('visitors by day', async () => (await cells()).map((row) => row[1]).join(), (got) => got === perDay.join(), 10);
+  await eventually('visitors by day', async () => (await cells()).map((row) => row[1]).join(), (got) => got === perDay.join(), 60);
   await page.getByLabel('Break down by').selectOption({ label: 'category' });
   const perCategory = await weir.sql(`SELECT JSONExtractString(properties, 'category') AS x, count(), uniq(visitor_id) AS v FROM events_raw WHERE ${since} AND event_type = 'purchase' GROUP BY x ORDER BY v DESC, x LIMIT 50`);
-  await eventually('by category', async () => (await cells()).join(';'), (got) => got === perCategory.join(';'), 10);
+  await eventually('by category', async () => (await cells()).join(';'), (got) => got === perCategory.join(';'), 60);
   await page.getByLabel('Compare with the period before').check();
   const before = `toDate(timestamp) > toDate(now('UTC')) - 14 AND toDate(timestamp) <= toDate(now('UTC')) - 7`;
   const [[first]] = perCategory;
   const [[visitorsBefore]] = await weir.sql(`SELECT uniq(visitor_id) FROM events_raw WHERE ${before} AND event_type = 'purchase' AND JSONExtractString(properties, 'category') = '${first}'`);
-  await eventually('the period before', async () => Number((await cells())[0][3]), (got) => got === visitorsBefore, 10);
+  await eventually('the period before', async () => Number((await cells())[0][3]), (got) => got === visitorsBefore, 60);
   // The SQL that is shown is the SQL that gives the table.
   const statement = await page.getByRole('region', { name: 'SQL', exact: true }).textContent();
   assert.deepEqual((await weir.sql(statement)).map((r) => r.join()).join(';'), perCategory.join(';'));
@@ -194,7 +195,7 @@ test('a tenant is added by its read key, sees its own events alone, and its firs
   await page.getByText('Waiting for your first event…').waitFor();
   assert.match(page.url(), /t=acme/);
   await post(weir, { ...event('hello'), customer_id: 'acme' }, acme.write_key);
-  await page.getByText('Events are arriving').waitFor({ timeout: 5000 });
+  await page.getByText('Events are arriving').waitFor({ timeout: 20_000 });
   await page.reload();
   await page.getByText('1 stored').waitFor();
   await page.getByRole('link', { name: 'Live', exact: true }).click();

@@ -14,7 +14,8 @@ const [plain, queued, consent] = blocks('html');
 let weir, browser, website;
 const pages = new Map();
 before(async () => {
-  [weir, browser] = await Promise.all([startWeir(), launch()]);
+  browser = await launch(); // first: whatever fails later, after() can close it
+  weir = await startWeir();
   // Somebody's website: another origin than weir's.
   website = createServer((request, answer) => answer.writeHead(200, { 'Content-Type': 'text/html' }).end(pages.get(request.url) ?? '<link rel="icon" href="data:,">'));
   await new Promise((done) => website.listen(0, '127.0.0.1', done));

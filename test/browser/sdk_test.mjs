@@ -6,7 +6,8 @@ import { eventually, sleep, startWeir } from './support/weir.mjs';
 
 let weir, browser;
 before(async () => {
-  [weir, browser] = await Promise.all([startWeir(), launch()]);
+  browser = await launch(); // first: whatever fails later, after() can close it
+  weir = await startWeir();
 });
 after(async () => {
   await browser?.close();
