@@ -4,7 +4,8 @@
 #include "serve/pages.h"
 
 /* What the dashboard shows at addresses of its own; it decides by location.pathname. */
-static const char *const DASHBOARD_ROUTES[] = { "/domains", "/explore", "/events", "/stream", "/sql", "/setup" };
+static const char *const DASHBOARD_ROUTES[] = { "/domains", "/explore", "/events", "/stream",
+                                                "/quality", "/sql",     "/setup" };
 
 static int compare(struct slice a, struct slice b)
 {

@@ -82,6 +82,25 @@ test('the stream page shows each task as /v1/stream has it', async () => {
   await close();
 });
 
+test('the quality page says what data_quality says, what failed, and where a target was missed', async () => {
+  const { page, close } = await openPage(browser, `${weir.api}/quality?range=7d`);
+  const rows = page.getByRole('region', { name: 'Quality by type' }).locator('tbody tr');
+  const said = () => weir.sql("SELECT event_type, sum(events) AS n FROM data_quality WHERE toDate(hour) > toDate(now('UTC')) - 7 GROUP BY event_type ORDER BY n DESC, event_type");
+  await eventually('types and their events', async () => [
+    (await rows.evaluateAll((list) => list.map((tr) => `${tr.cells[0].textContent} ${tr.cells[1].textContent.replaceAll(',', '')}`))).join(),
+    (await said()).map(([type, n]) => `${type || '(none)'} ${n}`).join(),
+  ], ([a, b]) => a === b && a !== '', 10);
+  const cells = rows.filter({ hasText: /^page_view/ }).locator('td');
+  assert.equal(await cells.nth(3).textContent(), '99.99 %'); // one of very many is refused: rounded down, and above the target
+  assert.match(await cells.nth(5).textContent(), /^\d[\d.]* % \d+ h below$/); // history is late
+  const failed = page.getByRole('region', { name: 'What failed most' }).locator('tbody tr').first();
+  assert.match(await failed.textContent(), /timestamp.*ingest1/);
+  await failed.getByRole('link').click();
+  await page.getByRole('heading', { name: 'Events', level: 1 }).waitFor();
+  assert.match(page.url(), /view=dead/);
+  await close();
+});
+
 test('explore gives what the raw table gives, for whole ranges, by type, by property and by day', async () => {
   const { page, close } = await openPage(browser, `${weir.api}/explore?range=7d`);
   const since = "toDate(timestamp) > toDate(now('UTC')) - 7";

@@ -4,6 +4,7 @@ import { DomainsPage } from '../pages/DomainsPage';
 import { EventsPage } from '../pages/EventsPage';
 import { ExplorePage } from '../pages/ExplorePage';
 import { LivePage } from '../pages/LivePage';
+import { QualityPage } from '../pages/QualityPage';
 import { SetupPage } from '../pages/SetupPage';
 import { SignInPage } from '../pages/SignInPage';
 import { SqlPage } from '../pages/SqlPage';
@@ -21,6 +22,7 @@ const TITLES: Record<Page, string> = {
   explore: 'Explore',
   events: 'Events',
   stream: 'Stream',
+  quality: 'Quality',
   sql: 'SQL',
   setup: 'Setup',
 };
@@ -31,6 +33,7 @@ const VIEWS: Record<Page, () => ReactNode> = {
   explore: ExplorePage,
   events: EventsPage,
   stream: StreamPage,
+  quality: QualityPage,
   sql: SqlPage,
   setup: SetupPage,
 };

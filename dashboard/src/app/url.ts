@@ -1,7 +1,7 @@
 /* The address holds the page and its state, so that a view can be shared and reloaded. Keys of tenants never stand in it. */
 import { useSyncExternalStore } from 'react';
 
-export const PAGES = ['live', 'domains', 'explore', 'events', 'stream', 'sql', 'setup'] as const;
+export const PAGES = ['live', 'domains', 'explore', 'events', 'stream', 'quality', 'sql', 'setup'] as const;
 export type Page = (typeof PAGES)[number];
 
 export interface Url {

@@ -1,5 +1,5 @@
-/* JSON as the API writes it: 64-bit integers with every digit. Those that a double can't hold stay text. */
-const STRING_OR_LONG_NUMBER = /"(?:[^"\\]|\\.)*"|-?\d{16,}(?![\d.eE])/g;
+/* JSON as the API writes it: 64-bit integers with every digit. Those that a double can't hold stay text; fractions are no integers. */
+const STRING_OR_LONG_NUMBER = /"(?:[^"\\]|\\.)*"|(?<![\d.])-?\d{16,}(?![\d.eE])/g;
 
 export function parseExact(text: string): unknown {
   if (!/\d{16}/.test(text)) return JSON.parse(text);

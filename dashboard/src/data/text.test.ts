@@ -19,6 +19,13 @@ describe('JSON', () => {
       n: '-9223372036854775808',
     });
   });
+  test('a fraction of many digits is a number', () => {
+    expect(parseExact('[0.00000428597756616667,18446744073709551615,-0.1234567890123456789]')).toEqual([
+      0.00000428597756616667,
+      '18446744073709551615',
+      -0.1234567890123456789,
+    ]);
+  });
   test('what is no JSON is shown as it is', () => {
     expect(pretty('{"a":1}')).toBe('{\n  "a": 1\n}');
     expect(pretty('{broken')).toBe('{broken');

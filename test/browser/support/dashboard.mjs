@@ -6,7 +6,7 @@ import { readFileSync } from 'node:fs';
 import { openContext } from './browser.mjs';
 import { ROOT } from './weir.mjs';
 
-export const PAGES = ['/', '/domains', '/explore', '/events', '/stream', '/sql', '/setup'];
+export const PAGES = ['/', '/domains', '/explore', '/events', '/stream', '/quality', '/sql', '/setup'];
 
 /** Believable events of the last days, up to now. */
 export async function sendHistory(weir, days, rate) {
