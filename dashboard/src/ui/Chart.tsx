@@ -141,7 +141,7 @@ function options(
     height,
     tzDate: utcDate,
     legend: { show: false },
-    padding: [8, 8, 0, 0],
+    padding: [8, 18, 0, 0],
     cursor: { y: false, drag: { setScale: false, x: false }, points: { size: 7 } },
     scales: { x: { range }, y: { range: isMeasured ? measuredRange : yRange } },
     axes: axes(element, isMeasured),
