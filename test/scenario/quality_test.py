@@ -131,8 +131,11 @@ def test_the_counts_survive_kill_9():
             send(weir, keys["write_key"], part)
             if random.random() < 0.4:
                 time.sleep(random.random() * 0.3)
-                weir.kill9() if random.random() < 0.7 else os.kill(weir.engine_pid(), 9)
-                if weir.process.poll() is not None:
+                engine = weir.engine_pid() if random.random() < 0.3 else None  # none, too, while it is between two lives
+                if engine:
+                    os.kill(engine, 9)
+                else:
+                    weir.kill9()
                     weir.start()
         weir.kill9()
         weir.start()
