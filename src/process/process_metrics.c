@@ -4,6 +4,9 @@
 
 #include <stdio.h>
 
+#define XXH_INLINE_ALL
+#include <xxhash.h>
+
 void process_metrics_init(struct process_metrics *metrics, struct metrics *registry, uint16_t partition)
 {
     char label[32];
@@ -111,6 +114,55 @@ void process_metrics_tagged(struct process_metrics *metrics, const char *reason)
 void process_metrics_released(struct process_metrics *metrics)
 {
     counter_add(metrics->released, 1);
+}
+
+static void make_quality(struct process_metrics *metrics, struct slice customer_id,
+                         struct process_quality_counters *out)
+{
+    static const char *const NAMES[QUALITY_COUNTS] = {
+        [QUALITY_EVENTS] = "events",
+        [QUALITY_INVALID] = "invalid",
+        [QUALITY_DUPLICATES] = "duplicates",
+        [QUALITY_TAGGED] = "tagged",
+        [QUALITY_LATE] = "late",
+        [QUALITY_REQUIRED] = "required",
+        [QUALITY_OPTIONAL] = "optional",
+        [QUALITY_REQUIRED_MISSING] = "required_missing",
+        [QUALITY_OPTIONAL_MISSING] = "optional_missing",
+    };
+    for (size_t i = 0; i < QUALITY_COUNTS; i++) {
+        AUTO(buf) struct buf labels;
+        buf_init(&labels, 2048);
+        metrics_label(&labels, "customer_id", customer_id);
+        buf_add_text(&labels, ",");
+        metrics_label(&labels, "count", slice_from(NAMES[i]));
+        out->counts[i] =
+            metrics_counter(metrics->registry, "data_quality_total",
+                            "How good a tenant's events were, as in the table data_quality", buf_text(&labels));
+    }
+}
+
+static struct process_quality_counters *quality_of(struct process_metrics *metrics, struct slice customer_id)
+{
+    const size_t last = PROCESS_QUALITY_TENANTS_MAX - 1;
+    uint64_t tenant = XXH3_64bits(customer_id.p, customer_id.n);
+    for (size_t i = 0; i < metrics->quality_count; i++)
+        if (metrics->qualities[i].tenant == tenant)
+            return &metrics->qualities[i];
+    if (metrics->quality_count > last)
+        return &metrics->qualities[last];
+    struct process_quality_counters *made = &metrics->qualities[metrics->quality_count++];
+    made->tenant = tenant;
+    make_quality(metrics, made == &metrics->qualities[last] ? SLICE("") : customer_id, made);
+    return made;
+}
+
+void process_metrics_quality(struct process_metrics *metrics, struct slice customer_id, const uint64_t *counts)
+{
+    const struct process_quality_counters *counters = quality_of(metrics, customer_id);
+    for (size_t i = 0; i < QUALITY_COUNTS; i++)
+        if (counts[i])
+            counter_add(counters->counts[i], counts[i]);
 }
 
 void process_metrics_delay(struct process_metrics *metrics, size_t index, struct slice customer_id, double seconds)

@@ -2,8 +2,10 @@
 #pragma once
 #include "base/compiler.h"
 #include "base/metrics.h"
+#include "event/quality_record.h"
 
 #define PROCESS_REASONS_MAX 48
+#define PROCESS_QUALITY_TENANTS_MAX 256 /* with counts of quality of their own; the others share customer_id="" */
 #define PROCESS_DELAYS_MAX                                                                                             \
     32 /* tenants whose watermark has a series of its own; of the others only the worst shows                          \
         */
@@ -29,6 +31,11 @@ struct process_metrics {
     struct counter *released;
     struct process_reason tags[PROCESS_REASONS_MAX]; /* stage NULL */
     size_t tag_count;
+    struct process_quality_counters {
+        uint64_t tenant; /* hash of its id */
+        struct counter *counts[QUALITY_COUNTS];
+    } qualities[PROCESS_QUALITY_TENANTS_MAX];
+    size_t quality_count;
 };
 
 void process_metrics_init(struct process_metrics *metrics, struct metrics *registry, uint16_t partition);
@@ -38,6 +45,8 @@ void process_metrics_dead(struct process_metrics *metrics, const char *stage, co
 void process_metrics_tagged(struct process_metrics *metrics, const char *reason);
 /* One more event released from quarantine. */
 void process_metrics_released(struct process_metrics *metrics);
+/* What was counted of a tenant's events; counts: as in a quality_record. A commit that is repeated counts again. */
+void process_metrics_quality(struct process_metrics *metrics, struct slice customer_id, const uint64_t *counts);
 /* How far the clock of the tenant that was met as number `index` is behind the wall clock. */
 void process_metrics_delay(struct process_metrics *metrics, size_t index, struct slice customer_id, double seconds);
 /* The worst of those whose events come as they happen. */

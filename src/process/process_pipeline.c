@@ -58,6 +58,7 @@ struct process_pipeline *process_pipeline_new(const struct process_pipeline_opti
     pipeline->partition = options->partition;
     pipeline->results_only = options->results_only;
     pipeline->quality.late_after_ms = options->late_after_ms;
+    pipeline->quality.metrics = metrics;
     pipeline->validate.future_skew_ms = options->future_skew_ms;
     pipeline->dedup.dedup = memory->dedup;
     pipeline->dedup.seed = options->seed;

@@ -102,6 +102,8 @@ void quality_flush(struct quality *quality, struct process_stream *stream)
         char *to = process_stream_record(stream, quality_record_size(&quality->rows[i]));
         if (to)
             quality_record_encode(&quality->rows[i], to);
+        if (quality->metrics)
+            process_metrics_quality(quality->metrics, quality->rows[i].customer_id, quality->rows[i].counts);
     }
     memset(quality->index, 0, sizeof quality->index);
     quality->row_count = quality->last = quality->text_bytes = 0;

@@ -89,6 +89,39 @@ static void test_each_verdict_counts_for_what_it_is(void **state)
     assert_int_equal(stream.records, 1);
 }
 
+static double counted(struct metrics *metrics, const char *labels)
+{
+    double value = -1;
+    assert_true(metrics_read(metrics, "data_quality_total", labels, &value));
+    return value;
+}
+
+static void test_metrics_have_the_counts_of_each_tenant_and_those_beyond_the_bound_together(void **state)
+{
+    (void)state;
+    static struct process_metrics own;
+    struct metrics *metrics = metrics_new(10000);
+    process_metrics_init(&own, metrics, 0);
+    quality->metrics = &own;
+    add("order", 5 * HOUR, 0, PROCESS_ACCEPTED);
+    add("order", 7 * HOUR, 0, PROCESS_DEAD);
+    run();
+    quality_flush(quality, &stream);
+    quality_flush(quality, &stream);
+    assert_true(counted(metrics, "customer_id=\"acme\",count=\"events\"") == 2);
+    assert_true(counted(metrics, "customer_id=\"acme\",count=\"invalid\"") == 1);
+    assert_true(counted(metrics, "customer_id=\"acme\",count=\"required_missing\"") == 2);
+    const uint64_t one[QUALITY_COUNTS] = { 1 };
+    for (int i = 0; i < PROCESS_QUALITY_TENANTS_MAX + 10; i++) {
+        char name[16];
+        snprintf(name, sizeof name, "t%d", i);
+        process_metrics_quality(&own, slice_from(name), one);
+    }
+    assert_true(counted(metrics, "customer_id=\"t7\",count=\"events\"") == 1);
+    assert_true(counted(metrics, "customer_id=\"\",count=\"events\"") == 12);
+    metrics_free(metrics);
+}
+
 static void test_hours_and_types_are_apart_and_hours_before_1970_too(void **state)
 {
     (void)state;
@@ -171,6 +204,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(test_each_verdict_counts_for_what_it_is),
+        TEST(test_metrics_have_the_counts_of_each_tenant_and_those_beyond_the_bound_together),
         TEST(test_hours_and_types_are_apart_and_hours_before_1970_too),
         TEST(test_a_full_table_is_written_before_its_commit_ends),
         TEST(test_what_belongs_to_nobody_is_not_counted_and_a_giant_name_counts_under_none),
