@@ -17,7 +17,9 @@ class Demo:
         ports = {"DEMO_INGEST_PORT": self.asker.ingest_port, "DEMO_API_PORT": self.asker.api_port, "DEMO_OLAP_PORT": self.asker.olap_port}
         self.output = open(os.path.join(self.data, "output"), "w+")
         self.process = subprocess.Popen([os.path.join(ROOT, "tools", "demo.sh")], stdin=subprocess.DEVNULL, stdout=self.output, stderr=subprocess.STDOUT,
-                                        start_new_session=True, env={**{k: str(v) for k, v in ports.items()}, **self.env})
+                                        start_new_session=True, env={**{k: str(v) for k, v in ports.items()}, **self.env},
+                                        # a shell's background job has SIGINT ignored, and what is ignored at its start a script cannot trap
+                                        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL))
         return self
 
     def text(self):
