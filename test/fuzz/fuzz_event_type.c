@@ -82,7 +82,7 @@ static bool comes_twice(struct slice properties, const char *name)
     for (json_walk_begin(&walk, properties); json_walk_next(&walk);) {
         char room[64];
         struct buf plain = { .p = room, .capacity = sizeof room, .max_bytes = sizeof room };
-        times += json_scan_string(walk.name, &plain) && slice_equal(buf_slice(&plain), slice_from(name));
+        times += json_scan_string(walk.name, &plain) && !plain.full && slice_equal(buf_slice(&plain), slice_from(name));
     }
     return times > 1;
 }
