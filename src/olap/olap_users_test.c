@@ -2,11 +2,10 @@
 
 #include <sodium.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
 #include "base/test.h"
+#include "test/support/scratch.h"
 #include "world/world.h"
 
 static const struct olap_secret SECRET = { { 1, 2, 3 } };
@@ -58,10 +57,10 @@ static void test_a_list_of_users_that_does_not_fit_is_an_error(void **state)
 static void test_the_secret_of_a_password_takes_the_place_of_another_one_in_the_file(void **state)
 {
     (void)state;
-    char base[] = "/tmp/weir-olap-users-XXXXXX", dir[64], path[80];
+    char base[SCRATCH_PATH_MAX], dir[SCRATCH_PATH_MAX + 8], path[SCRATCH_PATH_MAX + 16];
     struct olap_secret one, again, two, there;
     struct stat about;
-    assert_non_null(mkdtemp(base));
+    scratch_make("olap-users", base);
     snprintf(dir, sizeof dir, "%s/olap", base);
     snprintf(path, sizeof path, "%s/secret", dir);
     assert_true(sodium_init() >= 0);
@@ -78,7 +77,7 @@ static void test_the_secret_of_a_password_takes_the_place_of_another_one_in_the_
         assert_int_equal(stat(path, &about), 0);
         assert_int_equal(about.st_mode & 0777, 0600);
     }
-    assert_int_equal(unlink(path) | rmdir(dir) | rmdir(base), 0);
+    assert_int_equal(scratch_remove(base), 0);
 }
 
 int main(void)
