@@ -6,7 +6,7 @@ import { followLink, href } from '../app/url';
 import { bucket, count, EMPTY } from '../data/format';
 import { courseSql, failuresSql, MEASURES, qualitySql } from '../data/quality_sql';
 import { bucketsOf, formatRange, parseUtc, stepsOf, type Range, type Step } from '../data/range';
-import { Chart, type Series } from '../ui/Chart';
+import { Chart, Legend, type Series } from '../ui/Chart';
 import { Card, PageHead } from '../ui/layout';
 import { Loaded, Note, SkeletonBlock, SkeletonRows } from '../ui/states';
 
@@ -146,14 +146,7 @@ function CourseChart({ rows, range, step }: { rows: unknown[][]; range: Range; s
         formatX={(ms) => bucket(ms, step)}
         formatY={count}
       />
-      <ul className="legend" aria-label="Legend">
-        {series.map((s) => (
-          <li key={s.label}>
-            <span className={`swatch s${s.color}`} />
-            <span className="cut">{s.label}</span>
-          </li>
-        ))}
-      </ul>
+      <Legend series={series} />
     </>
   );
 }

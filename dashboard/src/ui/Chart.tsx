@@ -263,7 +263,7 @@ export function Chart({
           <div className="dim">{formatX(at * 1000)}</div>
           {series.map((s) => (
             <div key={s.label} className="row">
-              <span className={`swatch ${s.color === 'rest' ? 'rest' : `s${s.color}`}`} />
+              <Swatch color={s.color} />
               <span className="cut">{s.label}</span>
               <span className="value">{value(s, tip.index, formatY)}</span>
             </div>
@@ -272,6 +272,24 @@ export function Chart({
       )}
     </div>
   );
+}
+
+/** Which colour is what, below a chart of several. */
+export function Legend({ series }: { series: readonly Series[] }): ReactNode {
+  return (
+    <ul className="legend" aria-label="Legend">
+      {series.map((s) => (
+        <li key={s.label}>
+          <Swatch color={s.color} />
+          <span className="cut">{s.label}</span>
+        </li>
+      ))}
+    </ul>
+  );
+}
+
+function Swatch({ color }: { color: SeriesColor }): ReactNode {
+  return <span className={`swatch ${color === 'rest' ? 'rest' : `s${color}`}`} />;
 }
 
 function value(s: Series, index: number, format: (n: number) => string): string {

@@ -1,13 +1,12 @@
-import { useMemo } from 'react';
 import type { ReactNode } from 'react';
 import { useSqlKeeping } from '../../app/session';
 import { followLink, href } from '../../app/url';
 import { topSql, type EventsPanel, type Panel, type TopPanel } from '../../data/dashboard_sql';
 import { seriesSql } from '../../data/explore_sql';
-import { bucket, count } from '../../data/format';
-import { bucketsOf, formatRange, parseUtc, stepsOf, type Range } from '../../data/range';
+import { count } from '../../data/format';
+import { formatRange, stepsOf, type Range } from '../../data/range';
 import { BarList } from '../../ui/BarList';
-import { Chart, type Series } from '../../ui/Chart';
+import { EventBars } from '../../ui/EventBars';
 import { Card } from '../../ui/layout';
 import { Loaded, Note, SkeletonBlock, SkeletonRows } from '../../ui/states';
 import { Metric } from './Metric';
@@ -91,30 +90,11 @@ function CountOverTime({ panel, range }: { panel: EventsPanel; range: Range }): 
 }
 
 function CountChart({ rows, panel, range }: { rows: unknown[][]; panel: EventsPanel; range: Range }): ReactNode {
-  const step = stepsOf(range)[0] ?? 'hour';
-  const { x, series } = useMemo(() => {
-    const byBucket = new Map(rows.map((r) => [parseUtc(r[0]), Number(r[1])]));
-    const buckets = bucketsOf(range, step, Date.now());
-    const bars: Series = {
-      label: 'Events',
-      values: buckets.map((b) => byBucket.get(b) ?? 0),
-      color: '1',
-      kind: 'bars',
-    };
-    return { x: buckets.map((b) => b / 1000), series: [bars] };
-  }, [rows, range, step]);
   const total = rows.reduce((sum, r) => sum + Number(r[1]), 0);
   return (
     <>
       <Stats stats={[{ name: 'Total', value: count(total), id: `count ${panel.event_type}` }]} />
-      <Chart
-        x={x}
-        series={series}
-        height={HEIGHT}
-        label={`${panel.event_type} by ${step}`}
-        formatX={(ms) => bucket(ms, step)}
-        formatY={count}
-      />
+      <EventBars rows={rows} range={range} height={HEIGHT} name={panel.event_type} />
     </>
   );
 }

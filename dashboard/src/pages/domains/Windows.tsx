@@ -12,7 +12,7 @@ import {
 import { bucket, count, duration, measured, money } from '../../data/format';
 import { members } from '../../data/json';
 import { bucketsOf, parseUtc, STEP_MS, stepsOf, type Range, type Step } from '../../data/range';
-import { Chart, type Series, type SeriesColor } from '../../ui/Chart';
+import { Chart, Legend, type Series, type SeriesColor } from '../../ui/Chart';
 import { Card } from '../../ui/layout';
 import { Loaded, Note, SkeletonBlock, SkeletonRows } from '../../ui/states';
 import { HEIGHT } from './EventTypes';
@@ -158,16 +158,7 @@ function ResultsChart({
         formatX={(ms) => bucket(ms, step)}
         formatY={(v) => number(measure, v * scale)}
       />
-      {series.length > 1 && (
-        <ul className="legend" aria-label="Legend">
-          {series.map((s) => (
-            <li key={s.label}>
-              <span className={`swatch s${s.color}`} />
-              <span className="cut">{s.label}</span>
-            </li>
-          ))}
-        </ul>
-      )}
+      {series.length > 1 && <Legend series={series} />}
     </>
   );
 }

@@ -4,7 +4,7 @@ import { useSql } from '../../app/session';
 import type { Question } from '../../data/explore_sql';
 import { bucket, count } from '../../data/format';
 import { bucketsOf, parseUtc, rangeLengthMs } from '../../data/range';
-import { Chart, type Series, type SeriesColor } from '../../ui/Chart';
+import { Chart, Legend, type Series, type SeriesColor } from '../../ui/Chart';
 
 export const TOP_VALUES = 6;
 const HEIGHT = 320;
@@ -71,16 +71,7 @@ function Plain({
         formatX={(ms) => bucket(ms, step)}
         formatY={count}
       />
-      {series.length > 1 && (
-        <ul className="legend" aria-label="Legend">
-          {series.map((s) => (
-            <li key={s.label}>
-              <span className={`swatch ${s.color === 'rest' ? 'rest' : `s${s.color}`}`} />
-              <span className="cut">{s.label}</span>
-            </li>
-          ))}
-        </ul>
-      )}
+      {series.length > 1 && <Legend series={series} />}
     </>
   );
 }
