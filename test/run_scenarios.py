@@ -1,17 +1,27 @@
 #!/usr/bin/env python3
-"""Runs the scenarios: every function test_* of every test/scenario/*_test.py (and test/clients/*_test.py) against the built binary, and every test
-of test/browser/*_test.mjs in a browser.
-usage: test/run_scenarios.py [NAME…]     a part of a file's or function's name; none: all.  Ends with `N passed, N failed`."""
-import importlib.util, inspect, os, re, signal, subprocess, sys, time, traceback
+"""Runs the scenarios against the built binary: every function test_* of test/scenario/*_test.py and test/clients/*_test.py, and every test of
+test/browser/*_test.mjs in a browser. Each file runs in one of a few lanes, processes of their own: most tests wait most of the time. A test that does
+not end is broken off with a note of where it stood. Ends with the slowest tests and `N passed, N failed`.
+usage: test/run_scenarios.py [--lanes N] [--limit S] [--of DIR] [NAME…]
+NAME: a part of a file's or function's name; none: all. N: 1 unless said. S: seconds that a test may take. DIR: where the files are, in place of test/."""
+import argparse, contextlib, faulthandler, importlib.util, inspect, json, os, re, signal, subprocess, sys, tempfile, threading, time, traceback
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(HERE, "support"))
 sys.path.insert(0, os.path.join(HERE, "scenario"))  # a scenario may use another one's helpers
-from scratch import scratch  # noqa: E402
+from scratch import end_all, scratch  # noqa: E402
+
+LIMIT_S = 3000 if os.environ.get("WEIR_LONG") else 300  # of one test; the longest takes a minute
+LONGEST_FIRST = "kafka_contract kafka roles kafka_changelog sink crash kafka_network kafka_secure dashboard engine_url demo differential".split()
+RECORD = "\x1e"  # begins a line in which a lane tells of a test
 
 
 class Skip(Exception):
     """Raised by a test that cannot run here, with the reason; never for a failure."""
+
+
+class Endless(Exception):
+    """A test that took longer than it may."""
 
 
 sys.modules.setdefault("scenarios", sys.modules[__name__])
@@ -22,6 +32,48 @@ def load(path):
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
+
+
+def tell(verdict, name, test, seconds, note=""):
+    print(RECORD + json.dumps([verdict, name, test, seconds, note]), flush=True)
+
+
+def time_limit(seconds):
+    """The main thread gets an exception then, and every ten seconds after it, for code that catches all; 0: none any more."""
+    def broken_off(*_):
+        raise Endless("not done after %g s" % seconds)
+    signal.signal(signal.SIGALRM, broken_off)
+    signal.setitimer(signal.ITIMER_REAL, seconds, 10 if seconds else 0)
+    if seconds:
+        faulthandler.dump_traceback_later(seconds * 1.4, exit=True)
+    else:
+        faulthandler.cancel_dump_traceback_later()
+
+
+def run_function(name, test, function, limit):
+    began, title = time.time(), test[5:].replace("_", " ")
+    try:
+        time_limit(limit)
+        try:
+            with scratch():
+                note = function()
+        finally:
+            time_limit(0)
+        tell("ok", name, title, time.time() - began, str(note or ""))
+    except Exception as e:  # any failure of a test is told and counted
+        skipped = type(e).__name__ == "Skip"
+        tell("skip" if skipped else "FAIL", name, title, time.time() - began, str(e) if skipped else traceback.format_exc())
+
+
+def run_python_file(path, words, limit):
+    name = os.path.basename(path)[:-8]
+    try:
+        module = load(path)
+    except Exception:  # the other files are run
+        return tell("FAIL", name, "cannot be loaded", 0, traceback.format_exc())
+    for test, function in inspect.getmembers(module, inspect.isfunction):
+        if test.startswith("test_") and function.__module__ == module.__name__ and (not words or any(w in name or w in test for w in words)):
+            run_function(name, test, function, limit)
 
 
 def install_browser_tests():
@@ -38,85 +90,145 @@ def install_browser_tests():
     assert done.returncode == 0, done.stdout + done.stderr
 
 
-def run_browser_file(path, pattern):
-    """A file of node's test runner: yields (name, seconds, what went wrong or None)."""
-    command = ["node", "--test", "--test-reporter=tap"] + (["--test-name-pattern=" + pattern] if pattern else []) + [path]
+def run_browser_file(path, words, limit):
+    """A file of node's test runner."""
+    name = os.path.basename(path)[:-9]
+    within = [] if any(w in name for w in words) else [w for w in words if w in open(path).read()]
+    pattern = ["--test-name-pattern=" + "|".join(re.escape(w) for w in within)] if within else []
     left = None
     try:
         with scratch():
-            done = subprocess.run(command, capture_output=True, text=True, timeout=1200)
-    except AssertionError as e:
+            done = subprocess.run(["node", "--test", "--test-reporter=tap", *pattern, path], capture_output=True, text=True, timeout=2 * limit)
+    except (AssertionError, subprocess.TimeoutExpired) as e:
         left = str(e)
+        if isinstance(e, subprocess.TimeoutExpired):
+            return tell("FAIL", name, os.path.basename(path), 2 * limit, "%s\n%s" % (e, (e.stdout or b"").decode(errors="replace")[-3000:]))
     found = 0
-    blocks = re.split(r"(?m)^ *# Subtest: ", done.stdout)[1:]
-    for block in blocks:
+    for block in re.split(r"(?m)^ *# Subtest: ", done.stdout)[1:]:
         verdict = re.search(r"(?m)^ *(not ok|ok) \d+ - (.*?)( # SKIP.*)?$", block)
         if not verdict or verdict.group(3) or verdict.group(2).endswith("_test.mjs"):
             continue
         took = re.search(r"duration_ms: ([\d.]+)", block)
         found += 1
-        yield verdict.group(2), float(took.group(1)) / 1000 if took else 0, None if verdict.group(1) == "ok" else block
+        good = verdict.group(1) == "ok"
+        tell("ok" if good else "FAIL", name, verdict.group(2), float(took.group(1)) / 1000 if took else 0, "" if good else block)
     if done.returncode != 0 and (not found or "\nnot ok" in done.stdout and not re.search(r"(?m)^ *not ok \d+ - (?!.*_test\.mjs)", done.stdout)):
-        yield os.path.basename(path), 0, done.stdout[-3000:] + done.stderr[-3000:]
+        tell("FAIL", name, os.path.basename(path), 0, done.stdout[-3000:] + done.stderr[-3000:])
     if left:
-        yield os.path.basename(path), 0, left
+        tell("FAIL", name, os.path.basename(path), 0, left)
 
 
-def run_browser(words):
-    """(passed, failed) of test/browser/*_test.mjs."""
-    directory, counts = os.path.join(HERE, "browser"), [0, 0]
-    for file in sorted(os.listdir(directory)) if os.path.isdir(directory) else []:
-        if not file.endswith("_test.mjs"):
-            continue
-        name, path = file[:-9], os.path.join(directory, file)
-        named = not words or any(w in name for w in words)
-        within = [w for w in words if w in open(path).read()]
-        if not named and not within:
-            continue
-        install_browser_tests()
-        for test, seconds, problem in run_browser_file(path, "" if named else "|".join(re.escape(w) for w in within)):
-            counts[1 if problem else 0] += 1
-            print("%s %-10s %s (%.1f s)%s" % ("FAIL " if problem else "ok   ", name, test, seconds, "\n" + problem if problem else ""), flush=True)
-    return counts
-
-
-def main(words):
+def lane(words, limit):
+    """Runs the files whose paths come by standard input; an empty record ends each."""
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # what is open is closed, and removed
-    passed = failed = skipped = 0
-    files = [os.path.join(HERE, d, f) for d in ("scenario", "clients") if os.path.isdir(os.path.join(HERE, d))
-             for f in sorted(os.listdir(os.path.join(HERE, d))) if f.endswith("_test.py")]
-    for path in files:
-        name = os.path.basename(path)[:-8]
-        text = open(path).read()
-        if words and not any(w in name or ("def test_" in text and w in text) for w in words):
-            continue
-        try:
-            module = load(path)
-        except Exception:  # the other files are run
-            failed += 1
-            print("FAIL  %-10s cannot be loaded\n%s" % (name, traceback.format_exc()), flush=True)
-            continue
-        for test, function in inspect.getmembers(module, inspect.isfunction):
-            if not test.startswith("test_") or (words and not any(w in name or w in test for w in words)):
-                continue
-            began = time.time()
-            try:
-                with scratch():
-                    note = function()
-                passed += 1
-                print("ok    %-10s %s (%.1f s)%s" % (name, test[5:].replace("_", " "), time.time() - began, ": %s" % note if note else ""), flush=True)
-            except Exception as e:  # any failure of a test is told and counted
-                if type(e).__name__ == "Skip":
-                    skipped += 1
-                    print("skip  %-10s %s: %s" % (name, test[5:].replace("_", " "), e), flush=True)
-                    continue
-                failed += 1
-                print("FAIL  %-10s %s (%.1f s)\n%s" % (name, test[5:].replace("_", " "), time.time() - began, traceback.format_exc()), flush=True)
-    in_browser = run_browser(words)
-    passed, failed = passed + in_browser[0], failed + in_browser[1]
-    print("scenarios: %d passed, %d failed, %d skipped" % (passed, failed, skipped))
-    return 1 if failed or not passed else 0
+    paths, nothing = os.fdopen(os.dup(0)), os.open(os.devnull, os.O_RDONLY)
+    os.dup2(nothing, 0)
+    for path in iter(paths.readline, ""):
+        path = path.strip()
+        if path.endswith(".mjs"):
+            install_browser_tests()
+            run_browser_file(path, words, limit)
+        else:
+            run_python_file(path, words, limit)
+        print(RECORD, flush=True)
+
+
+class Run:
+    def __init__(self, options, files):
+        self.command = [sys.executable, os.path.abspath(__file__), "--lane", "--limit", str(options.limit), *options.words]
+        self.files, self.lock = files, threading.Lock()
+        self.counts, self.times, self.lanes = {"ok": 0, "FAIL": 0, "skip": 0}, [], set()
+
+    def say(self, verdict, name, test, seconds, note):
+        with self.lock:
+            self.counts[verdict] += 1
+            self.times.append((seconds, name, test))
+            time_ = "" if verdict == "skip" else " (%.1f s)" % seconds
+            print("%-5s %-10s %s%s%s" % (verdict, name, test, time_, note and ("\n" if verdict == "FAIL" else ": ") + note), flush=True)
+
+    def drive(self):
+        """A thread: hands one lane a file after the other, and begins a new lane when one ends by itself."""
+        process = directory = None
+        while True:
+            with self.lock:
+                if not self.files:
+                    break
+                path = self.files.pop(0)
+            if process is None:
+                directory = tempfile.mkdtemp(prefix="weir-lane-")
+                os.chmod(directory, 0o755)
+                process = subprocess.Popen(self.command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, errors="replace",
+                                           env={**os.environ, "TMPDIR": directory})
+                self.lanes.add(process)
+            process.stdin.write(path + "\n")
+            process.stdin.flush()
+            for line in process.stdout:
+                if line == RECORD + "\n":
+                    break
+                if line.startswith(RECORD):
+                    self.say(*json.loads(line[1:]))
+                else:
+                    with self.lock:
+                        print(line, end="", flush=True)
+            else:
+                self.say("FAIL", os.path.basename(path), "the lane ended within it, see above", 0, "exit code %d" % process.wait())
+                end_all(directory)
+                process = None
+        if process:
+            process.stdin.close()
+            process.wait()
+            end_all(directory)
+
+    def stop(self, *_):
+        self.files.clear()
+        for process in self.lanes:
+            if process.poll() is None:
+                process.terminate()
+        self.summary("stopped from outside; ")
+        for process in self.lanes:
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                process.wait(20)  # it ends what its tests have started
+        os._exit(143)
+
+    def summary(self, before=""):
+        for seconds, name, test in sorted(self.times, reverse=True)[:10 if len(self.times) > 20 else 0]:
+            print("slowest: %6.1f s  %s: %s" % (seconds, name, test))
+        print("%sscenarios: %d passed, %d failed, %d skipped" % (before, self.counts["ok"], self.counts["FAIL"], self.counts["skip"]), flush=True)
+
+
+def chosen(words, within):
+    """The files that have something to run, those that take longest first."""
+    files = []
+    for directory in ("scenario", "clients", "browser"):
+        for file in sorted(os.listdir(os.path.join(within, directory))) if os.path.isdir(os.path.join(within, directory)) else []:
+            path = os.path.join(within, directory, file)
+            end = next((e for e in ("_test.py", "_test.mjs") if file.endswith(e)), None)
+            if end and (not words or any(w in file[:-len(end)] or (w in open(path).read()) for w in words)):
+                files.append((LONGEST_FIRST.index(file[:-len(end)]) if file[:-len(end)] in LONGEST_FIRST else 99, len(files), path))
+    return [path for _, _, path in sorted(files)]
+
+
+def main():
+    parser = argparse.ArgumentParser(usage=__doc__.split("usage: ")[1])
+    parser.add_argument("--lanes", type=int, default=1)
+    parser.add_argument("--limit", type=float, default=LIMIT_S)
+    parser.add_argument("--of", default=HERE)
+    parser.add_argument("--lane", action="store_true")
+    parser.add_argument("words", nargs="*")
+    options = parser.parse_args()
+    if options.lane:
+        return lane(options.words, options.limit)
+    run = Run(options, chosen(options.words, os.path.abspath(options.of)))
+    signal.signal(signal.SIGTERM, run.stop)
+    signal.signal(signal.SIGINT, run.stop)
+    threads = [threading.Thread(target=run.drive) for _ in range(max(1, min(options.lanes, len(run.files))))]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    run.summary()
+    return 1 if run.counts["FAIL"] or not run.counts["ok"] else 0
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(main())

@@ -1,23 +1,33 @@
 #!/bin/bash
 # Everything, from a bare machine: installs, builds (plain and with sanitizers), checks, unit and contract tests, simulations, fuzzers for
-# a minute each, scenarios against the real binary and engine, unmodified clients. Says at the end how many steps passed.
+# a minute each, scenarios against the real binary and engine, unmodified clients. Says at the end how long each step took and how many passed.
+#   FUZZ_SECONDS  for each fuzzer (60)      TEST_MINUTES  for all (80): what is not done by then is ended, and has failed
 set -u
 cd "$(dirname "$0")/.."
-passed=0 failed=0 began=$(date +%s)
+passed=0 failed=0 times="" name="" began=$(date +%s)
+deadline=$((began + ${TEST_MINUTES:-80} * 60))
 
 step() { # NAME COMMAND…
-  local name=$1 start; shift
-  start=$(date +%s)
+  local start code left
+  name=$1 start=$(date +%s) left=$((deadline - $(date +%s))); shift
   printf '\n== %s\n' "$name"
-  if "$@"; then
+  [ $left -gt 0 ] || left=1
+  timeout --foreground --kill-after=60 $left "$@"
+  code=$?
+  times+=$(printf '%6d s  %s' $(($(date +%s) - start)) "$name")$'\n'
+  if [ $code = 0 ]; then
     passed=$((passed + 1)); printf -- '-- %s: passed in %d s\n' "$name" $(($(date +%s) - start))
   else
-    failed=$((failed + 1)); printf -- '-- %s: FAILED after %d s\n' "$name" $(($(date +%s) - start))
+    failed=$((failed + 1)); printf -- '-- %s: FAILED after %d s%s\n' "$name" $(($(date +%s) - start)) "$([ $code != 124 ] || echo ': the time for all is over')"
   fi
 }
+finish() {
+  printf '\n%sthe whole took %d min\nsteps: %d passed, %d failed\n' "$times" $((($(date +%s) - began) / 60)) $passed $failed
+}
+trap 'echo "stopped from outside within: $name"; finish; exit 143' TERM INT HUP
 
 step "setup" tools/setup.sh --tests
-[ $failed = 0 ] || { echo "steps: $passed passed, $failed failed"; exit 1; }
+[ $failed = 0 ] || { finish; exit 1; }
 step "build" make --no-print-directory build
 step "check" make --no-print-directory check
 step "unit, contract and simulation tests (ASan, UBSan)" make --no-print-directory unit
@@ -26,8 +36,7 @@ step "mistakes kept as patches: the simulation finds each" tools/planted.sh
 step "browser SDK: unit tests and size" npm --prefix sdk test
 step "dashboard: unit tests" npm --prefix dashboard test
 step "thread sanitizer" tools/tsan.sh
-step "scenarios and clients" python3 test/run_scenarios.py
+step "scenarios and clients" python3 test/run_scenarios.py --lanes "$(nproc)"
 step "fuzzers, ${FUZZ_SECONDS:-60} s each" tools/fuzz.sh all "${FUZZ_SECONDS:-60}"
-
-printf '\nthe whole took %d min\nsteps: %d passed, %d failed\n' $((($(date +%s) - began) / 60)) $passed $failed
+finish
 [ $failed = 0 ]

@@ -1,4 +1,4 @@
-"""What the tests themselves stand on: a run that ends badly leaves nothing, and two runs on one machine do not meet on a port."""
+"""What the tests themselves stand on: a run that ends badly leaves nothing, two runs on one machine do not meet on a port, and a test without end ends."""
 import glob, os, subprocess, sys, tempfile
 
 import ports
@@ -21,3 +21,22 @@ def test_a_port_that_one_run_has_chosen_is_not_chosen_by_another():
     done = subprocess.run([sys.executable, "-c", again], cwd=os.path.dirname(ports.__file__), capture_output=True, text=True, timeout=60)
     assert "no free port" in done.stderr, done
     assert len({ports.free_port() for _ in range(ports.LOCKS_MAX)}) == ports.LOCKS_MAX
+
+
+ENDLESS = """import os, signal, subprocess
+def test_a_waits(): subprocess.run(["sleep", "100"])
+def test_b_goes_on(): return "nothing"
+def test_c_dies(): os.kill(os.getpid(), signal.SIGKILL)
+def test_d_is_never_run(): pass
+"""
+
+
+def test_a_test_without_end_is_broken_off_and_the_others_run():
+    with tempfile.TemporaryDirectory() as within:
+        os.mkdir(os.path.join(within, "scenario"))
+        for name, text in (("a", ENDLESS), ("b", "def test_is_run(): pass\n")):
+            with open(os.path.join(within, "scenario", name + "_test.py"), "w") as f:
+                f.write(text)
+        done = subprocess.run([sys.executable, os.path.join(ROOT, "test", "run_scenarios.py"), "--limit", "1", "--of", within], capture_output=True, text=True, timeout=60)
+        assert done.returncode == 1 and "scenarios: 2 passed, 2 failed, 0 skipped\n" in done.stdout, done
+        assert 'subprocess.run(["sleep", "100"])' in done.stdout and "not done after 1 s" in done.stdout and "the lane ended within it" in done.stdout, done.stdout

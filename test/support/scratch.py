@@ -2,12 +2,13 @@
 of its own that goes with it, whatever happens; of a failed test the logs stay. A process that it leaves is a failure of the test, and is ended."""
 import contextlib, os, pathlib, shutil, signal, tempfile, time
 
+PREFIX = "weir-scratch-"
 SECONDS_TO_END = 5  # of an engine whose weir was killed, of a browser's helpers
 
 
 @contextlib.contextmanager
 def scratch():
-    directory, keep = tempfile.mkdtemp(prefix="weir-scratch-"), False
+    directory, keep = tempfile.mkdtemp(prefix=PREFIX), False
     os.chmod(directory, 0o755)  # the engine, as a user of its own, reads below it
     before = use(directory, directory)
     try:
@@ -45,6 +46,18 @@ def running(directory):
             if pid != os.getpid() and ("TMPDIR=" + directory in environment or any(directory + "/" in word for word in words)):
                 commands[pid] = " ".join(words)
     return commands
+
+
+def end_all(directory):
+    """Ends what still uses it, and removes it but for the logs of tests that failed in it."""
+    for pid in running(directory):
+        with contextlib.suppress(OSError):
+            os.kill(pid, signal.SIGKILL)
+    for entry in list(os.scandir(directory)):
+        if not entry.name.startswith(PREFIX):
+            shutil.rmtree(entry.path, ignore_errors=True)
+    with contextlib.suppress(OSError):
+        os.rmdir(directory)
 
 
 def await_none(directory):
