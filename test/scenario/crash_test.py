@@ -66,13 +66,7 @@ def check(weir, key, acknowledged):
         except (RuntimeError, OSError, TypeError):
             pass
         time.sleep(0.2)
-    stored, offset = set(), 0
-    while True:
-        rows = weir.sql("SELECT event_id FROM events_raw ORDER BY event_id LIMIT 10000 OFFSET %d" % offset, key)
-        stored.update(row[0] for row in rows)
-        offset += len(rows)
-        if len(rows) < 10000:
-            break
+    stored = {row[0] for row in weir.all_rows("SELECT event_id FROM events_raw ORDER BY event_id", key)}
     lost = acknowledged - stored
     assert not lost, "%d of %d acknowledged events are lost" % (len(lost), len(acknowledged))
     assert count[0] == count[1] == hourly == daily, "stored %d, distinct %d, hourly %d, daily %d" % (*count, hourly, daily)

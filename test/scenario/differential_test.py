@@ -6,7 +6,6 @@ from random_stream import H, M, S, Stream, Window
 from weir import Weir
 
 KEPT = [2422]  # seeds that failed once; 2422: sums of one window told a clock that the sums of the next were behind
-ROWS = 10000
 
 
 class Sender(threading.Thread):
@@ -97,15 +96,6 @@ def send(case, weir, keys):
             raise sender.problem
 
 
-def rows_of(weir, query, key):
-    rows = []
-    while True:
-        page = weir.sql("%s LIMIT %d OFFSET %d" % (query, ROWS, len(rows)), key)
-        rows += page
-        if len(page) < ROWS:
-            return rows
-
-
 # ---- late events: neither too many nor too few ----
 
 
@@ -188,18 +178,18 @@ CUT = """(SELECT visitor_id, min(timestamp) AS first, max(timestamp) AS last, co
 
 
 def check_visits(case, weir, key):
-    want = rows_of(weir, VISITS % {"start": "first", "end": "last", "n": "n", "views": "views", "from": CUT % case.gap}, key)
-    got = rows_of(weir, VISITS % {"start": "started_at", "end": "ended_at", "n": "event_count", "views": "page_views", "from": "sessions"}, key)
+    want = weir.all_rows(VISITS % {"start": "first", "end": "last", "n": "n", "views": "views", "from": CUT % case.gap}, key)
+    got = weir.all_rows(VISITS % {"start": "started_at", "end": "ended_at", "n": "event_count", "views": "page_views", "from": "sessions"}, key)
     assert want == got, ("sessions", [pair for pair in zip(want, got) if pair[0] != pair[1]][:3], len(want), len(got))
     return len(got)
 
 
 def check_tenant(case, weir, stream, key):
-    events = {row[0]: row[1:] for row in rows_of(weir, "SELECT event_id, toUnixTimestamp64Milli(timestamp), JSONExtractInt(properties, 'n'), visitor_id,"
+    events = {row[0]: row[1:] for row in weir.all_rows("SELECT event_id, toUnixTimestamp64Milli(timestamp), JSONExtractInt(properties, 'n'), visitor_id,"
                                                        " toUnixTimestamp64Milli(received_at) FROM events_raw ORDER BY event_id", key)}
-    late = rows_of(weir, "SELECT window, toUnixTimestamp64Milli(window_start), toUnixTimestamp64Milli(window_end), toUnixTimestamp64Milli(watermark), event_count,"
+    late = weir.all_rows("SELECT window, toUnixTimestamp64Milli(window_start), toUnixTimestamp64Milli(window_end), toUnixTimestamp64Milli(watermark), event_count,"
                          " event_id FROM late_events ORDER BY ALL", key)
-    results = rows_of(weir, "SELECT window, toUnixTimestamp64Milli(window_start), toUnixTimestamp64Milli(window_end), key, measures, event_count, is_final"
+    results = weir.all_rows("SELECT window, toUnixTimestamp64Milli(window_start), toUnixTimestamp64Milli(window_end), key, measures, event_count, is_final"
                             " FROM windows ORDER BY window, window_start, window_end, key", key)
     compared = check_visits(case, weir, key)
     for window in case.windows:
@@ -207,11 +197,11 @@ def check_tenant(case, weir, stream, key):
         if stream.name not in window.tenants:
             assert not mine and not late_mine, ("not this tenant's", window.name)
             continue
-        expected = rows_of(weir, window.sql(), key)
+        expected = weir.all_rows(window.sql(), key)
         if window.kind == "clock":
             compared += check_clock(window, expected, mine)
             continue
-        wanted = {row[0] for row in rows_of(weir, window.wanted_sql(), key)}
+        wanted = {row[0] for row in weir.all_rows(window.wanted_sql(), key)}
         check_late(case, stream, window, late_mine, events, wanted)
         compared += check_results(case, stream, window, expected, mine, [r[:2] for r in late_mine if not r[4]])
     return compared, len(late)

@@ -90,7 +90,7 @@ def windows_equal(weir, key, values):
     last = newest(values, "window", "definition", "window_start", "key")
     theirs = sorted((v["window"], v["window_start"], json.dumps(v["key"], sort_keys=True), v["measures"]["n"], v["measures"]["visitors"], v["measures"]["mean"], v["event_count"],
                      v["revision"]) for v in last)
-    rows = weir.sql("SELECT window, toString(window_start), key, measures, event_count, revision FROM windows LIMIT 10000", key)
+    rows = weir.all_rows("SELECT window, toString(window_start), key, measures, event_count, revision FROM windows ORDER BY ALL", key)
     ours = sorted((r[0], time_of(r[1]) + "Z", json.dumps(json.loads(r[2]), sort_keys=True), *(json.loads(r[3])[m] for m in ("n", "visitors", "mean")), int(r[4]), int(r[5]))
                   for r in rows)
     assert ours == theirs, "windows: %d rows, %d results, %s" % (len(ours), len(theirs), [p for p in zip(ours, theirs) if p[0] != p[1]][:3])
@@ -102,9 +102,7 @@ def windows_equal(weir, key, values):
 def events_equal(weir, key, records):
     general = {r["value"]["event_id"]: r["value"] for r in records if r["record"] == "weir.results.events"}
     typed = {r["value"]["event_id"]: r["value"] for r in records if r["record"] == "weir.avro.purchase"}
-    rows, page = [], 10000
-    while len(rows) % page == 0:
-        rows += weir.sql("SELECT event_id, event_type, visitor_id, session_id, properties, context FROM events_raw ORDER BY event_id LIMIT %d OFFSET %d" % (page, len(rows)), key)
+    rows = weir.all_rows("SELECT event_id, event_type, visitor_id, session_id, properties, context FROM events_raw ORDER BY event_id", key)
     assert len(rows) == len(general) + len(typed) and not general.keys() & typed.keys(), (len(rows), len(general), len(typed))
     for event_id, event_type, visitor_id, session_id, properties, context in rows:
         if event_id in general:

@@ -142,26 +142,17 @@ def time_of(text):
     return text.replace(" ", "T")[:23]
 
 
-def all_rows(weir, columns, table, key):
-    rows, page = [], 10000
-    while len(rows) % page == 0:
-        rows += weir.sql("SELECT %s FROM %s ORDER BY ALL LIMIT %d OFFSET %d" % (columns, table, page, len(rows)), key)
-        if not rows:
-            break
-    return rows
-
-
 def equal_the_tables(weir, key, tenant, values):
     """What was delivered of the tenant against what SQL says."""
     tables = by_table([value for value in values if value["customer_id"] == tenant])
-    rows = all_rows(weir, "window, toString(window_start), key, measures, event_count, revision", "windows", key)
+    rows = weir.all_rows("SELECT window, toString(window_start), key, measures, event_count, revision FROM windows ORDER BY ALL", key)
     ours = sorted((r[0], time_of(r[1]), json.dumps(json.loads(r[2]), sort_keys=True), json.dumps(json.loads(r[3]), sort_keys=True), int(r[4]), int(r[5])) for r in rows)
     theirs = sorted((v["window"], time_of(v["window_start"]), json.dumps(v["key"], sort_keys=True), json.dumps(v["measures"], sort_keys=True), v["event_count"], v["revision"])
                     for v in newest(tables["windows"], "window", "definition", "window_start", "key"))
     assert ours == theirs, "windows: %d rows, %d results, %s" % (len(ours), len(theirs), [p for p in zip(ours, theirs) if p[0] != p[1]][:3])
-    sessions = sorted((r[0], int(r[1])) for r in all_rows(weir, "session_id, event_count", "sessions", key))
+    sessions = sorted((r[0], int(r[1])) for r in weir.all_rows("SELECT session_id, event_count FROM sessions ORDER BY ALL", key))
     assert sessions == sorted((v["session_id"], v["event_count"]) for v in newest(tables["sessions"], "session_id"))
-    events = sorted(r[0] for r in all_rows(weir, "event_id", "events_raw", key))
+    events = sorted(r[0] for r in weir.all_rows("SELECT event_id FROM events_raw ORDER BY ALL", key))
     assert events == sorted(v["event"]["event_id"] for v in tables["events"])
     return "%d windows, %d sessions, %d events" % (len(ours), len(sessions), len(events))
 

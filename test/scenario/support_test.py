@@ -2,7 +2,7 @@
 import glob, os, subprocess, sys, tempfile
 
 import ports
-from weir import ROOT
+from weir import ROOT, Weir
 
 SCRATCH = os.path.join(ROOT, "tools", "scratch.sh")
 
@@ -40,3 +40,18 @@ def test_a_test_without_end_is_broken_off_and_the_others_run():
         done = subprocess.run([sys.executable, os.path.join(ROOT, "test", "run_scenarios.py"), "--limit", "1", "--of", within], capture_output=True, text=True, timeout=60)
         assert done.returncode == 1 and "scenarios: 2 passed, 2 failed, 0 skipped\n" in done.stdout, done
         assert 'subprocess.run(["sleep", "100"])' in done.stdout and "not done after 1 s" in done.stdout and "the lane ended within it" in done.stdout, done.stdout
+
+
+def test_rows_that_fill_their_pages_to_the_last_are_read_to_the_end():
+    class Paged:
+        def __init__(self, n):
+            self.n, self.asked = n, 0
+
+        def sql(self, query, _):
+            self.asked += 1
+            limit, offset = (int(query.split(word + " ")[1].split(" ")[0]) for word in ("LIMIT", "OFFSET"))
+            return list(range(self.n))[offset:offset + limit]
+
+    for n, asked in ((0, 1), (9, 1), (10, 2), (20, 3), (21, 3)):
+        paged = Paged(n)
+        assert Weir.all_rows(paged, "SELECT", "", page=10) == list(range(n)) and paged.asked == asked, (n, paged.asked)
