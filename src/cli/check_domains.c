@@ -47,9 +47,12 @@ static void print_transform(const struct transform *transform)
 static void print_table(const struct dimension_table *table)
 {
     size_t rows = table->lookup->row_count;
-    printf("  %s%.*s%s: dimension table, %zu row%s, by %.*s%s\n", term_style(stdout, TERM_BOLD), SLICE_ARG(table->name),
-           term_style(stdout, TERM_PLAIN), rows, rows == 1 ? "" : "s",
-           SLICE_ARG(table->lookup->columns[table->key].name), table->has_validity ? ", valid for a time" : "");
+    const struct lookup_table *lookup = table->lookup;
+    printf("  %s%.*s%s: dimension table, %zu row%s, by ", term_style(stdout, TERM_BOLD), SLICE_ARG(table->name),
+           term_style(stdout, TERM_PLAIN), rows, rows == 1 ? "" : "s");
+    for (size_t i = 0; i < lookup->key_count; i++)
+        printf("%s%.*s", i ? ", " : "", SLICE_ARG(lookup->columns[lookup->keys[i]].name));
+    printf("%s%s\n", lookup->by_tenant ? ", of each tenant" : "", table->has_validity ? ", valid for a time" : "");
 }
 
 void check_domains_print(const struct domain_set *set)

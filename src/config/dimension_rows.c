@@ -14,11 +14,12 @@
 #define FILE_COLUMNS_MAX 256
 #define MISTAKES_MAX 10
 #define NOWHERE SIZE_MAX
+#define KEY_SHOWN_BYTES 64u /* of each part of it, in a message */
 #define TOO_LARGE "all dimension tables together take more than %u MiB; a row takes some %zu bytes beside its text"
 
 struct row {
     struct lookup_row row;
-    size_t at, width; /* of its key, for messages */
+    size_t at, width; /* of its key's last part, for messages */
 };
 
 struct rows {
@@ -27,6 +28,7 @@ struct rows {
     struct arena *arena;
     const struct dimension_source *source;
     struct dimension_table *table;
+    struct lookup_table *lookup;
     struct csv_cell cells[FILE_COLUMNS_MAX];
     size_t cell_count; /* of the header */
     size_t places[DIMENSION_COLUMNS_MAX], from_place, to_place;
@@ -96,6 +98,16 @@ static bool told(struct rows *rows, enum csv_result result)
     return result == CSV_WRONG;
 }
 
+/* Rows of several tenants would be everybody's. */
+static void tell_tenant(struct rows *rows)
+{
+    for (size_t i = 0; i < rows->cell_count; i++)
+        if (slice_equal_nocase(rows->cells[i].text, SLICE(DIMENSION_TENANT)))
+            yaml_problem(&rows->file, rows->cells[i].at, rows->cells[i].width,
+                         "each tenant would see the rows of all: declare `" DIMENSION_TENANT
+                         ": text` in `columns`, and each sees its own");
+}
+
 static bool read_header(struct rows *rows)
 {
     const struct dimension_source *source = rows->source;
@@ -113,6 +125,8 @@ static bool read_header(struct rows *rows)
     }
     for (size_t i = 0; i < source->column_count; i++)
         rows->places[i] = place_of(rows, source->names[i]);
+    if (!rows->lookup->by_tenant)
+        tell_tenant(rows);
     rows->from_place = source->valid_from.n ? place_of(rows, source->valid_from) : NOWHERE;
     rows->to_place = source->valid_to.n ? place_of(rows, source->valid_to) : NOWHERE;
     return rows->file.count == 0;
@@ -180,20 +194,27 @@ static int64_t read_time(struct rows *rows, size_t place, struct slice name, int
     return ms.kind == VALUE_INT ? ms.i : otherwise_ms;
 }
 
-static bool set_key(struct rows *rows, const struct value *cells, struct row *row)
+static void look_at_key(struct rows *rows, const struct value *cells, struct row *row)
+{
+    const struct lookup_table *lookup = rows->lookup;
+    for (size_t i = 0; i < lookup->key_count; i++) {
+        const struct csv_cell *cell = &rows->cells[rows->places[lookup->keys[i]]];
+        row->at = cell->at;
+        row->width = cell->width ? cell->width : 1;
+        if (value_is_null(cells[lookup->keys[i]]) && !slice_trim(cell->text).n)
+            yaml_problem(&rows->file, cell->at, 1, "the key is empty here");
+    }
+}
+
+/* "DE, B-7": for people. */
+static void add_key(const struct rows *rows, const struct row *row, struct buf *out)
 {
     char digits[VALUE_DIGITS_MAX];
-    struct value key = cells[rows->table->key];
-    const struct csv_cell *cell = &rows->cells[rows->places[rows->table->key]];
-    row->at = cell->at;
-    row->width = cell->width ? cell->width : 1;
-    if (value_is_null(key)) {
-        if (!cell->text.n)
-            yaml_problem(&rows->file, cell->at, 1, "the key is empty here");
-        return true;
+    for (size_t i = 0; i < rows->lookup->key_count; i++) {
+        struct slice text = value_as_text(row->row.cells[rows->lookup->keys[i]], digits);
+        buf_add_text(out, i ? ", " : "");
+        buf_add_slice(out, slice_of(text.p, text.n < KEY_SHOWN_BYTES ? text.n : KEY_SHOWN_BYTES));
     }
-    row->row.key = key.kind == VALUE_TEXT ? value_slice(key) : arena_copy(rows->arena, value_as_text(key, digits));
-    return row->row.key.p != NULL;
 }
 
 /* ---- rows ---- */
@@ -232,8 +253,7 @@ static bool add_row(struct rows *rows)
         return too_large(rows, at);
     for (size_t i = 0; i < source->column_count; i++)
         cells[i] = read_cell(rows, source->kinds[i], source->names[i], &rows->cells[rows->places[i]]);
-    if (!set_key(rows, cells, row))
-        return too_large(rows, at);
+    look_at_key(rows, cells, row);
     row->row.from_ms = read_time(rows, rows->from_place, source->valid_from, LOOKUP_BEGIN_MS);
     row->row.to_ms = read_time(rows, rows->to_place, source->valid_to, LOOKUP_END_MS);
     if (row->row.to_ms <= row->row.from_ms)
@@ -260,10 +280,10 @@ static void read_rows(struct rows *rows)
     told(rows, result);
 }
 
-static int compare_rows(const void *a, const void *b)
+static int compare_rows(const void *a, const void *b, void *lookup)
 {
     const struct row *left = a, *right = b;
-    int order = lookup_compare_keys(left->row.key, right->row.key);
+    int order = lookup_compare_keys(lookup, &left->row, &right->row);
     if (!order)
         order = (left->row.from_ms > right->row.from_ms) - (left->row.from_ms < right->row.from_ms);
     return order ? order : (left->at > right->at) - (left->at < right->at);
@@ -271,22 +291,25 @@ static int compare_rows(const void *a, const void *b)
 
 static void tell_overlap(struct rows *rows, const struct row *earlier, const struct row *row)
 {
+    AUTO(buf) struct buf key;
     int line = yaml_line(&rows->file, earlier->at) + 1;
+    buf_init(&key, LOOKUP_KEYS_MAX * (KEY_SHOWN_BYTES + 2) + 1);
+    add_key(rows, row, &key);
     if (!rows->table->has_validity)
         yaml_problem(&rows->file, row->at, row->width,
-                     "%.*s is in line %d already; rows of one key need valid_from, to be told apart",
-                     SLICE_ARG(row->row.key), line);
+                     "%s is in line %d already; rows of one key need valid_from, to be told apart", buf_text(&key),
+                     line);
     else
-        yaml_problem(&rows->file, row->at, row->width, "this row of %.*s and the one of line %d are valid at one time",
-                     SLICE_ARG(row->row.key), line);
+        yaml_problem(&rows->file, row->at, row->width, "this row of %s and the one of line %d are valid at one time",
+                     buf_text(&key), line);
 }
 
 static void order_rows(struct rows *rows)
 {
-    qsort(rows->items, rows->count, sizeof *rows->items, compare_rows);
+    qsort_r(rows->items, rows->count, sizeof *rows->items, compare_rows, rows->lookup);
     for (size_t i = 1; i < rows->count && rows->file.count < MISTAKES_MAX; i++) {
         struct row *earlier = &rows->items[i - 1], *row = &rows->items[i];
-        if (!slice_equal(earlier->row.key, row->row.key))
+        if (lookup_compare_keys(rows->lookup, &earlier->row, &row->row))
             continue;
         bool until_next = rows->table->has_validity && rows->to_place == NOWHERE;
         if (until_next && earlier->row.from_ms < row->row.from_ms)
@@ -296,8 +319,9 @@ static void order_rows(struct rows *rows)
     }
 }
 
-static void keep_rows(struct rows *rows, struct lookup_table *lookup)
+static void keep_rows(struct rows *rows)
 {
+    struct lookup_table *lookup = rows->lookup;
     size_t slot_count = lookup_slot_count(rows->count);
     struct lookup_row *kept = arena_take(rows->arena, (rows->count + 1) * sizeof *kept);
     uint32_t *slots = arena_take(rows->arena, slot_count * sizeof *slots);
@@ -308,12 +332,11 @@ static void keep_rows(struct rows *rows, struct lookup_table *lookup)
     for (size_t i = 0; i < rows->count; i++)
         kept[i] = rows->items[i].row;
     memset(slots, 0, slot_count * sizeof *slots);
-    lookup_index(kept, rows->count, slots, slot_count);
+    lookup_index(lookup, kept, rows->count, slots, slot_count);
     lookup->rows = kept;
     lookup->row_count = rows->count;
     lookup->slots = slots;
     lookup->slot_count = slot_count;
-    lookup->whole_keys = rows->source->kinds[rows->table->key] == EVENT_INTEGER;
 }
 
 static uint64_t digest_of(const struct rows *rows)
@@ -321,15 +344,17 @@ static uint64_t digest_of(const struct rows *rows)
     AUTO(buf) struct buf declared;
     const struct dimension_source *source = rows->source;
     buf_init(&declared, 64u << 10);
-    buf_add_format(&declared, "%.*s %zu %.*s %.*s", SLICE_ARG(rows->table->name), rows->table->key,
-                   SLICE_ARG(source->valid_from), SLICE_ARG(source->valid_to));
+    buf_add_format(&declared, "%.*s", SLICE_ARG(rows->table->name));
+    for (size_t i = 0; i < rows->lookup->key_count; i++)
+        buf_add_format(&declared, " %u", rows->lookup->keys[i]);
+    buf_add_format(&declared, " %.*s %.*s", SLICE_ARG(source->valid_from), SLICE_ARG(source->valid_to));
     for (size_t i = 0; i < source->column_count; i++)
         buf_add_format(&declared, " %.*s %s", SLICE_ARG(source->names[i]), event_kind_name(source->kinds[i]));
     assert(!declared.full);
     return XXH3_64bits_withSeed(rows->file.text.p, rows->file.text.n, XXH3_64bits(declared.p, declared.n));
 }
 
-static void read_text(struct rows *rows, struct lookup_table *lookup)
+static void read_text(struct rows *rows)
 {
     csv_init(&rows->csv, rows->file.text, rows->arena);
     rows->table->digest = digest_of(rows);
@@ -339,7 +364,7 @@ static void read_text(struct rows *rows, struct lookup_table *lookup)
     if (rows->file.count == 0)
         order_rows(rows);
     if (rows->file.count == 0)
-        keep_rows(rows, lookup);
+        keep_rows(rows);
     free(rows->items);
 }
 
@@ -359,13 +384,14 @@ void dimension_rows_read(struct domain_reader *reader, struct fy_node *csv, cons
         .file = { .name = path, .text = kept, .problems = reader->file.problems, .hides = reader->file.hides },
         .arena = reader->build->tables_arena,
         .source = source,
-        .table = table
+        .table = table,
+        .lookup = lookup
     };
     if (!kept.p)
         yaml_problem_at(&reader->file, csv, "all dimension tables together take more than %u MiB",
                         DIMENSION_BYTES_MAX >> 20);
     else if (domain_copy(reader, csv, slice_from(path), &table->file))
-        read_text(rows, lookup);
+        read_text(rows);
     reader->file.count += rows->file.count;
     free(rows);
 }

@@ -13,7 +13,7 @@ struct dimension_source {
 
 /* TYPE_… of what a cell of this kind is for expressions; null, since any cell may be empty. */
 unsigned dimension_types(enum event_kind kind);
-/* Reads the file that csv names into table->file, table->digest and the rows of lookup; table->key says which column is
- * the key. What is wrong is told at its place in that file, or at csv when it cannot be read. */
+/* Reads the file that csv names into table->file, table->digest and the rows of lookup, whose keys are set. What is
+ * wrong is told at its place in that file, or at csv when it cannot be read. */
 void dimension_rows_read(struct domain_reader *reader, struct fy_node *csv, const struct dimension_source *source,
                          struct dimension_table *table, struct lookup_table *lookup);

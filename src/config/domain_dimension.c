@@ -10,8 +10,9 @@ enum { KEY_NAME, KEY_DESCRIPTION, KEY_FROM, KEY_KEY, KEY_COLUMNS, KEY_VALID_FROM
 struct reading {
     struct dimension_table table;
     struct dimension_source source;
-    struct slice key;
-    struct fy_node *key_node, *csv;
+    struct slice keys[DIMENSION_KEYS_MAX];
+    struct fy_node *key_nodes[DIMENSION_KEYS_MAX], *csv;
+    size_t key_count;
     struct fy_node *column_nodes[DIMENSION_COLUMNS_MAX];
 };
 
@@ -49,11 +50,35 @@ static void read_from(struct domain_reader *reader, void *object, struct fy_node
         yaml_problem_at(&reader->file, key, "say where the rows are: `from: {csv: products.csv}`");
 }
 
+static void read_one_key(struct domain_reader *reader, struct reading *reading, struct fy_node *key,
+                         struct fy_node *value)
+{
+    struct slice name;
+    if (!domain_identifier(reader, key, value, &name))
+        return;
+    for (size_t i = 0; i < reading->key_count; i++)
+        if (slice_equal(reading->keys[i], name))
+            yaml_problem_at(&reader->file, value, "%.*s is in the key twice", SLICE_ARG(name));
+    if (reading->key_count == DIMENSION_KEYS_MAX) {
+        yaml_problem_at(&reader->file, value, "a key has at most %d columns", DIMENSION_KEYS_MAX);
+        return;
+    }
+    reading->keys[reading->key_count] = name;
+    reading->key_nodes[reading->key_count++] = value;
+}
+
 static void read_key(struct domain_reader *reader, void *object, struct fy_node *key, struct fy_node *value)
 {
-    struct reading *reading = object;
-    if (domain_identifier(reader, key, value, &reading->key))
-        reading->key_node = value;
+    void *at = NULL;
+    struct fy_node *item;
+    if (!value || !fy_node_is_sequence(value)) {
+        read_one_key(reader, object, key, value);
+        return;
+    }
+    while ((item = domain_next(value, &at)) != NULL)
+        read_one_key(reader, object, item, item);
+    if (fy_node_sequence_is_empty(value))
+        yaml_problem_at(&reader->file, key, "by which columns is a row found? `key: [country, sku]`");
 }
 
 static void read_column(struct domain_reader *reader, struct reading *reading, struct fy_node *name,
@@ -105,8 +130,9 @@ static const struct domain_key TABLE_KEYS[] = {
     [KEY_DESCRIPTION] = { "description", "TEXT", "For people.", read_description, SHAPE_TEXT },
     [KEY_FROM] = { "from", "{csv: products.csv}", "Where the rows are; required.", read_from, SHAPE_LEVEL,
                    &DOMAIN_TABLE_FROM, .required = true },
-    [KEY_KEY] = { "key", "product_id", "The column by which a row is found, text or integer; required.", read_key,
-                  SHAPE_TEXT, .required = true },
+    [KEY_KEY] = { "key", "product_id",
+                  "The column by which a row is found, or a list of up to 4, text or integer; required.", read_key,
+                  SHAPE_NAME_OR_NAMES, .required = true },
     [KEY_COLUMNS] = { "columns", "{product_id: text, price: money}",
                       "What is read of each row, with types as of event types; required. Others are left out.",
                       read_columns, SHAPE_KINDS, .required = true },
@@ -126,19 +152,44 @@ const struct domain_level DOMAIN_TABLE_FROM = { "dimension_tables[].from", FROM_
 
 /* ---- the whole ---- */
 
-static void find_key(struct domain_reader *reader, struct reading *reading)
+static void take_key(struct domain_reader *reader, struct reading *reading, struct lookup_table *lookup,
+                     struct slice name, struct fy_node *node)
 {
     const struct dimension_source *source = &reading->source;
     for (size_t i = 0; i < source->column_count; i++) {
-        if (!slice_equal(source->names[i], reading->key))
+        if (!slice_equal(source->names[i], name))
             continue;
-        reading->table.key = i;
+        lookup->whole[lookup->key_count] = source->kinds[i] == EVENT_INTEGER;
+        lookup->keys[lookup->key_count++] = (uint8_t)i;
         if (source->kinds[i] != EVENT_TEXT && source->kinds[i] != EVENT_INTEGER)
-            yaml_problem_at(&reader->file, reading->key_node, "the key is text or integer; %.*s is %s",
-                            SLICE_ARG(reading->key), event_kind_name(source->kinds[i]));
+            yaml_problem_at(&reader->file, node, "the key is text or integer; %.*s is %s", SLICE_ARG(name),
+                            event_kind_name(source->kinds[i]));
         return;
     }
-    yaml_problem_at(&reader->file, reading->key_node, "the key %.*s is not among the columns", SLICE_ARG(reading->key));
+    yaml_problem_at(&reader->file, node, "the key %.*s is not among the columns", SLICE_ARG(name));
+}
+
+/* A column with the tenant's id is in front of the key, said or not: no expression may leave it out. */
+static void find_keys(struct domain_reader *reader, struct reading *reading, struct lookup_table *lookup)
+{
+    const struct dimension_source *source = &reading->source;
+    for (size_t i = 0; i < source->column_count; i++) {
+        if (!slice_equal(source->names[i], SLICE(DIMENSION_TENANT)))
+            continue;
+        lookup->by_tenant = true;
+        if (source->kinds[i] != EVENT_TEXT)
+            yaml_problem_at(&reader->file, reading->column_nodes[i],
+                            DIMENSION_TENANT " says whose a row is: its type is text");
+        take_key(reader, reading, lookup, source->names[i], reading->column_nodes[i]);
+    }
+    for (size_t i = 0; i < reading->key_count; i++) {
+        if (slice_equal(reading->keys[i], SLICE(DIMENSION_TENANT)))
+            yaml_problem_at(&reader->file, reading->key_nodes[i],
+                            "leave " DIMENSION_TENANT " out here: with that column each tenant has rows of its own, and"
+                            " an expression finds those of the event's tenant alone");
+        else
+            take_key(reader, reading, lookup, reading->keys[i], reading->key_nodes[i]);
+    }
 }
 
 /* What the columns are called where they are kept. */
@@ -172,8 +223,6 @@ static void check_whole(struct domain_reader *reader, struct reading *reading, s
                             TABLE_KEYS[i].form);
     if (seen[KEY_VALID_TO] && !seen[KEY_VALID_FROM])
         yaml_problem_at(&reader->file, seen[KEY_VALID_TO], "valid_to needs valid_from: from when is a row valid?");
-    if (reading->key_node && reading->source.column_count)
-        find_key(reader, reading);
 }
 
 /* Its rows are read only when nothing is wrong with what is declared: each mistake there would be many here. */
@@ -192,6 +241,7 @@ static void add_table(struct domain_reader *reader, struct reading *reading, siz
     name_columns(reader, reading, columns);
     build->lookups[at] =
         (struct lookup_table){ .name = reading->table.name, .columns = columns, .column_count = source->column_count };
+    find_keys(reader, reading, &build->lookups[at]);
     reading->table.kinds = kinds;
     reading->table.has_validity = source->valid_from.n > 0;
     reading->table.lookup = &build->lookups[at];

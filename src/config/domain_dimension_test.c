@@ -22,7 +22,8 @@ static struct value find(const char *key, const char *column, int64_t at_ms)
     size_t i = 0;
     while (i < lookup->column_count && !slice_equal(lookup->columns[i].name, slice_from(column)))
         i++;
-    return lookup_find(lookup, value_text(slice_from(key)), at_ms, i);
+    const struct value wanted = value_text(slice_from(key));
+    return lookup_find(lookup, &wanted, at_ms, i);
 }
 
 static void test_rows_are_found_by_key_and_time(void **state)
@@ -144,6 +145,14 @@ static void test_what_is_wrong_with_what_is_declared_is_told(void **state)
         { "{name: t, from: {csv: t.csv}, key: a, columns: {a: text}}, {name: t, from: {csv: t.csv}, key: a, columns: "
           "{a: text}}",
           "there is a dimension table t already, in domain shop" },
+        { "{name: t, from: {csv: t.csv}, key: [], columns: {a: text}}", "by which columns is a row found?" },
+        { "{name: t, from: {csv: t.csv}, key: [a, a], columns: {a: text}}", "a is in the key twice" },
+        { "{name: t, from: {csv: t.csv}, key: [a, b], columns: {a: text}}", "the key b is not among the columns" },
+        { "{name: t, from: {csv: t.csv}, key: [a, b, c, d, e], columns: {a: text}}", "a key has at most 4 columns" },
+        { "{name: t, from: {csv: t.csv}, key: [a, {b: c}], columns: {a: text}}", "this takes one value, not a list" },
+        { "{name: t, from: {csv: t.csv}, key: [a, customer_id], columns: {a: text, customer_id: text}}",
+          "leave customer_id out here" },
+        { "{name: t, from: {csv: t.csv}, key: a, columns: {a: text, customer_id: integer}}", "its type is text" },
         { "{name: t, from: {csv: t.csv}, key: a, columns: {a: text}}, {name: u, from: {csv: t.csv}, key: a, columns: "
           "{a: text}}]\nwindows: [{name: w, size: 1m, by: [\"lookup('other', 1, 'a')\"], measures: {n: count()}}",
           "this domain declares no dimension table other" },
@@ -156,6 +165,71 @@ static void test_what_is_wrong_with_what_is_declared_is_told(void **state)
     }
 }
 
+static const char PRICES[] =
+    "domain: shop\n"
+    "windows: [{name: w, size: 1h, by: [\"lookup('prices', properties.c, properties.s, 'price_cents')\"],"
+    " measures: {n: count()}}]\n"
+    "dimension_tables: [{name: prices, from: {csv: p.csv}, key: [country, sku], valid_from: since,"
+    " columns: {sku: integer, country: text, price: money}}]\n";
+
+static int64_t price(const char *country, struct value sku, int64_t at_ms)
+{
+    const struct value key[] = { value_text(slice_from(country)), sku };
+    struct value found = lookup_find(domain_files.set->tables[0].lookup, key, at_ms, 2);
+    return value_is_null(found) ? -1 : found.i;
+}
+
+static void test_a_key_of_two_columns_finds_the_row_of_both_and_its_time(void **state)
+{
+    (void)state;
+    const int64_t february = 1769904000000;
+    domain_files_put("p.csv", "country,sku,price,since\nDE,11,3,2026-02-01\nD,1,1,\nDE,1,2,\nDE,11,4,\n");
+    domain_files_expect_fine(PRICES);
+    assert_int_equal(price("DE", value_int(1), 0), 200);
+    assert_int_equal(price("DE", value_text(SLICE("11.0")), february - 1), 400);
+    assert_int_equal(price("DE", value_int(11), february), 300);
+    assert_int_equal(price("D", value_int(1), 0), 100);
+    assert_int_equal(price("D", value_int(11), 0), -1);
+    assert_int_equal(price("D", value_null(REASON_MISSING), 0), -1);
+    assert_int_equal(price("D", value_bool(true), 0), -1);
+    domain_files_put("p.csv", "country,sku,price,since\nDE,1,2,\nDE,11,2,\nDE,1,3,\n");
+    domain_files_expect_wrong(PRICES, "p.csv:4:4: this row of DE, 1 and the one of line 2 are valid at one time");
+    domain_files_put("p.csv", "country,sku,price,since\n,1,2,\n");
+    domain_files_expect_wrong(PRICES, "p.csv:2:1: the key is empty here");
+    domain_files_put("p.csv", "country,sku,price,since\nDE,,2,\n");
+    domain_files_expect_wrong(PRICES, "p.csv:2:4: the key is empty here");
+}
+
+static void test_with_customer_id_each_tenant_has_rows_of_its_own(void **state)
+{
+    (void)state;
+    static const char OWN[] = "domain: shop\n"
+                              "windows: [{name: w, size: 1h, by: [\"lookup('plans', properties.p, 'plan')\"],"
+                              " measures: {n: count()}}]\n"
+                              "dimension_tables: [{name: plans, from: {csv: p.csv}, key: id,"
+                              " columns: {id: text, plan: text, customer_id: text}}]\n";
+    domain_files_put("p.csv", "customer_id,id,plan\nann,1,gold\nbob,1,iron\n");
+    const struct domain_set *set = domain_files_expect_fine(OWN);
+    const struct lookup_table *lookup = set->tables[0].lookup;
+    assert_true(lookup->by_tenant);
+    AUTO(buf) struct buf text;
+    buf_init(&text, 4096);
+    expr_add_canonical(set->windows[0].keys[0].value, set->fields, &text);
+    assert_string_equal(buf_text(&text), "field customer_id;field properties.p;field timestamp;lookup plans.plan;");
+    const struct value ann[] = { value_text(SLICE("ann")), value_text(SLICE("1")) },
+                       eve[] = { value_text(SLICE("eve")), value_text(SLICE("1")) },
+                       nobody[] = { value_null(REASON_MISSING), value_text(SLICE("1")) };
+    assert_true(slice_equal(value_slice(lookup_find(lookup, ann, 0, 1)), SLICE("gold")));
+    assert_true(value_is_null(lookup_find(lookup, eve, 0, 1)));
+    assert_true(value_is_null(lookup_find(lookup, nobody, 0, 1)));
+    domain_files_put("p.csv", "customer_id,id,plan\n,1,gold\n");
+    domain_files_expect_wrong(OWN, "p.csv:2:1: the key is empty here");
+    domain_files_put("t.csv", "a,customer_id\n1,ann\n");
+    domain_files_expect_wrong(
+        "domain: shop\ndimension_tables: [{name: t, from: {csv: t.csv}, key: a, columns: {a: text}}]\n",
+        "t.csv:1:3: each tenant would see the rows of all: declare `customer_id: text`");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -163,6 +237,8 @@ int main(void)
         DOMAIN_TEST(test_without_an_end_a_row_is_valid_until_the_next_of_its_key),
         DOMAIN_TEST(test_other_rows_are_another_digest_and_the_same_window),
         DOMAIN_TEST(test_what_is_wrong_in_the_file_is_told_at_its_place),
+        DOMAIN_TEST(test_a_key_of_two_columns_finds_the_row_of_both_and_its_time),
+        DOMAIN_TEST(test_with_customer_id_each_tenant_has_rows_of_its_own),
         DOMAIN_TEST(test_after_some_mistakes_reading_stops),
         DOMAIN_TEST(test_what_is_wrong_with_what_is_declared_is_told),
     };

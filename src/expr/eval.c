@@ -150,7 +150,7 @@ struct value expr_function_call(size_t index, const struct value *arguments, siz
     return fits ? call(function, arguments, count, arena) : value_null(REASON_TYPE);
 }
 
-static struct value look_up(const struct expr_lookup *lookup, struct value key, struct value at)
+static struct value look_up(const struct expr_lookup *lookup, const struct value *key, struct value at)
 {
     return at.kind == VALUE_INT ? lookup_find(lookup->table, key, at.i, lookup->column) : value_null(REASON_MISSING);
 }
@@ -245,8 +245,8 @@ struct value expr_eval(const struct expr *expr, const struct value *fields, stru
             *top = call(&EXPR_FUNCTIONS[op.at], top, op.count, arena);
             break;
         case OP_LOOKUP:
-            top--;
-            *top = look_up(&expr->lookups[op.at], top[0], top[1]);
+            top -= op.count;
+            *top = look_up(&expr->lookups[op.at], top, top[op.count]);
             break;
         case OP_COUNT:
             break;

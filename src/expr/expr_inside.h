@@ -31,7 +31,7 @@ enum op_code {
     OP_MATCHES, /* constants[at] is the pattern */
     OP_IS_NULL,
     OP_CALL,   /* functions[at] with count arguments */
-    OP_LOOKUP, /* lookups[at] for a key, and a time above it */
+    OP_LOOKUP, /* lookups[at] for a key of count values, and a time above them */
     OP_COUNT
 };
 

@@ -54,7 +54,7 @@ const struct function EXPR_FUNCTIONS[] = {
       "a when the condition is true, else b" },
     { "lookup",
       3,
-      3,
+      FUNCTION_ARGUMENTS_MAX,
       { TYPE_TEXT, ANY, TYPE_TEXT },
       TYPE_ANY,
       NULL,

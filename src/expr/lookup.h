@@ -7,6 +7,7 @@
 #include "expr/value.h"
 
 /* What has no beginning or no end is valid from or until here; the range of base/timestamp.h. */
+#define LOOKUP_KEYS_MAX 5 /* columns of a key, the tenant's among them */
 #define LOOKUP_BEGIN_MS INT64_MIN
 #define LOOKUP_END_MS INT64_MAX
 
@@ -16,21 +17,23 @@ struct lookup_column {
 };
 
 struct lookup_row {
-    struct slice key;
     int64_t from_ms, to_ms;    /* valid at from_ms, no more at to_ms */
+    const struct value *cells; /* one for each column; those of the key are text or whole numbers, never null */
     uint32_t versions;         /* of the first row of a key: how many rows it has */
-    const struct value *cells; /* one for each column */
 };
 
 struct lookup_table {
     struct slice name;
     const struct lookup_column *columns;
     size_t column_count;
+    uint8_t keys[LOOKUP_KEYS_MAX]; /* the columns by which a row is found */
+    uint8_t key_count;
+    bool whole[LOOKUP_KEYS_MAX]; /* that one is a whole number: 7, 7.0 and '7' are the same */
+    bool by_tenant;              /* keys[0] is whose row it is: an expression finds those of the event's tenant alone */
     const struct lookup_row *rows; /* by key, then from_ms; no two of a key are valid at one time */
     size_t row_count;
     const uint32_t *slots; /* 0: nobody; else the place of a key's first row + 1 */
     size_t slot_count;     /* a power of two */
-    bool whole_keys;       /* keys are whole numbers: 7, 7.0 and '7' are the same */
 };
 
 /* What an expression may ask. */
@@ -41,9 +44,12 @@ struct lookup_set {
 
 /* Slots for so many rows. */
 size_t lookup_slot_count(size_t rows);
-/* rows are in order. Sets versions of each key's first row, and the slots, which are all 0. */
-void lookup_index(struct lookup_row *rows, size_t row_count, uint32_t *slots, size_t slot_count);
-/* Of the row of this key that is valid at that time; null: there is none, or its cell is empty. */
-struct value lookup_find(const struct lookup_table *table, struct value key, int64_t at_ms, size_t column);
+/* rows, for a table whose keys are set, are in order. Sets versions of each key's first row, and the slots, which are
+ * all 0. The table is not changed: the caller gives it both. */
+void lookup_index(const struct lookup_table *table, struct lookup_row *rows, size_t row_count, uint32_t *slots,
+                  size_t slot_count);
+/* Of the row of this key, which has table->key_count values, that is valid at that time; null: there is none, or its
+ * cell is empty. */
+struct value lookup_find(const struct lookup_table *table, const struct value *key, int64_t at_ms, size_t column);
 /* The order of rows: below, at or above 0. */
-int lookup_compare_keys(struct slice a, struct slice b);
+int lookup_compare_keys(const struct lookup_table *table, const struct lookup_row *a, const struct lookup_row *b);

@@ -193,17 +193,37 @@ static bool take_string(struct parser *parser, const char *wanted, struct token 
     return true;
 }
 
+/* As many as its table has columns in its key; that is said, since a column's name looks like one more. */
+static bool parse_keys(struct parser *parser, const struct lookup_table *table)
+{
+    bool one = table->key_count == table->by_tenant + 1;
+    for (size_t i = table->by_tenant; i < table->key_count; i++) {
+        struct operand key;
+        struct token next = parser->token;
+        if (!token_is(&next, ",") && !one)
+            return lookup_usage(parser, table, &next);
+        if (!expect(parser, ",", ", and the key") || !parse_or(parser, &key) || !lookup_takes(parser, table, i, &key))
+            return false;
+    }
+    return true;
+}
+
 static bool parse_lookup(struct parser *parser, struct operand *out)
 {
     struct token token;
-    struct operand key;
     const struct lookup_table *table;
     size_t column;
     if (!take_string(parser, "a dimension table's name in quotes", &token) ||
-        !lookup_table_named(parser, &token, &table) || !expect(parser, ",", ", and the key") || !parse_or(parser, &key))
+        !lookup_table_named(parser, &token, &table) || !emit_tenant(parser, table) || !parse_keys(parser, table))
         return false;
-    if (!expect(parser, ",", ", and a column's name") || !take_string(parser, "a column's name in quotes", &token) ||
-        !lookup_column_named(parser, &token, table, &column) || !expect(parser, ")", ")"))
+    token = parser->token;
+    if (token_is(&token, ")") && table->key_count > table->by_tenant + 1u)
+        return lookup_usage(parser, table, &token);
+    if (!expect(parser, ",", ", and a column's name") || !take_string(parser, "a column's name in quotes", &token))
+        return false;
+    if (token_is(&parser->token, ","))
+        return lookup_usage(parser, table, &parser->token);
+    if (!lookup_column_named(parser, &token, table, &column) || !expect(parser, ")", ")"))
         return false;
     end_operand(parser, out, table->columns[column].types);
     return emit_lookup(parser, table, column);

@@ -45,6 +45,13 @@ MUST_CHECK bool check_types(struct parser *parser, const char *who, unsigned wan
 MUST_CHECK bool lookup_table_named(struct parser *parser, const struct token *token, const struct lookup_table **out);
 MUST_CHECK bool lookup_column_named(struct parser *parser, const struct token *token, const struct lookup_table *table,
                                     size_t *out);
+/* The value of keys[at], as the operand is: else a problem. */
+MUST_CHECK bool lookup_takes(struct parser *parser, const struct lookup_table *table, size_t at,
+                             const struct operand *operand);
+/* How one writes it; always false. */
+bool lookup_usage(struct parser *parser, const struct lookup_table *table, const struct token *at);
+/* Whose rows are asked, if rows are somebody's: before the key. */
+MUST_CHECK bool emit_tenant(struct parser *parser, const struct lookup_table *table);
 /* For the key on the stack, at the event's time. */
 MUST_CHECK bool emit_lookup(struct parser *parser, const struct lookup_table *table, size_t column);
 MUST_CHECK bool emit_comparison(struct parser *parser, enum op_code code, const struct operand *left,

@@ -44,19 +44,29 @@ static const char *type_of(enum event_kind kind)
     return "String";
 }
 
+static bool is_in_key(const struct lookup_table *lookup, size_t column)
+{
+    for (size_t i = 0; i < lookup->key_count; i++)
+        if (lookup->keys[i] == column)
+            return true;
+    return false;
+}
+
 void ddl_add_dimension_table(struct buf *out, const struct dimension_table *table)
 {
     const struct lookup_table *lookup = table->lookup;
     buf_add_text(out, "CREATE TABLE weir.");
     ddl_add_dimension_table_name(out, table);
     for (size_t i = 0; i < lookup->column_count; i++) {
-        bool is_key = i == table->key;
+        bool is_key = is_in_key(lookup, i);
         buf_add_format(out, "%s`%.*s` %s%s%s", i ? ", " : " (", SLICE_ARG(lookup->columns[i].name),
                        is_key ? "" : "Nullable(", type_of(table->kinds[i]), is_key ? "" : ")");
     }
     buf_add_text(out, table->has_validity ? ", valid_from " TIME ", valid_to " TIME ")" : ")");
-    buf_add_format(out, " ENGINE = MergeTree ORDER BY (`%.*s`%s) COMMENT '" DDL_DIMENSION "'",
-                   SLICE_ARG(lookup->columns[table->key].name), table->has_validity ? ", valid_from" : "");
+    buf_add_text(out, " ENGINE = MergeTree ORDER BY (");
+    for (size_t i = 0; i < lookup->key_count; i++)
+        buf_add_format(out, "%s`%.*s`", i ? ", " : "", SLICE_ARG(lookup->columns[lookup->keys[i]].name));
+    buf_add_format(out, "%s) COMMENT '" DDL_DIMENSION "'", table->has_validity ? ", valid_from" : "");
 }
 
 /* ---- rows ---- */
@@ -135,5 +145,7 @@ void ddl_add_dimension_view(struct buf *out, const struct dimension_table *table
         buf_add_format(&columns, "%s`%.*s`", i ? ", " : "", SLICE_ARG(table->lookup->columns[i].name));
     buf_add_text(&columns, table->has_validity ? ", valid_from, valid_to" : "");
     assert(!name.full && !from.full && !columns.full && !comment.full);
-    schema_add_shared_view(out, buf_slice(&name), buf_slice(&columns), buf_slice(&from), buf_slice(&comment));
+    const struct schema_table_view view = { buf_slice(&name), buf_slice(&columns), buf_slice(&from),
+                                            buf_slice(&comment) };
+    schema_add_table_view(out, &view, table->lookup->by_tenant);
 }

@@ -402,13 +402,12 @@ void schema_add_event_view(struct buf *out, struct slice name, struct slice colu
     buf_add_text(out, "\nCOMMENT '" SCHEMA_EVENT_VIEW "'");
 }
 
-void schema_add_shared_view(struct buf *out, struct slice name, struct slice columns, struct slice table,
-                            struct slice comment)
+void schema_add_table_view(struct buf *out, const struct schema_table_view *view, bool of_tenants)
 {
     buf_add_format(out, "CREATE OR REPLACE VIEW pub.%.*s DEFINER = writer SQL SECURITY DEFINER AS SELECT %.*s",
-                   SLICE_ARG(name), SLICE_ARG(columns));
-    buf_add_format(out, " FROM weir.%.*s" SOMEBODY " COMMENT ", SLICE_ARG(table));
-    schema_add_literal(out, comment);
+                   SLICE_ARG(view->name), SLICE_ARG(view->columns));
+    buf_add_format(out, " FROM weir.%.*s%s COMMENT ", SLICE_ARG(view->table), of_tenants ? OWN : SOMEBODY);
+    schema_add_literal(out, view->comment);
 }
 
 void schema_add_hidden_sessions(struct buf *out, struct slice tenant)

@@ -28,10 +28,12 @@ void schema_assign_readers(const struct schema_reader *readers, size_t count, st
  * SQL, and take those of events_raw from `e`. Its comment is SCHEMA_EVENT_VIEW. */
 #define SCHEMA_EVENT_VIEW "event type"
 void schema_add_event_view(struct buf *out, struct slice name, struct slice columns, struct slice event_type);
-/* The statement of a view in database pub of what is the same for all tenants, for whoever is one; columns are of SQL,
- * of the table weir.TABLE. */
-void schema_add_shared_view(struct buf *out, struct slice name, struct slice columns, struct slice table,
-                            struct slice comment);
+/* The statement of a view in database pub; columns are of SQL, of the table weir.TABLE. of_tenants: each sees the rows
+ * with its customer_id; else all rows are there for whoever is a tenant. */
+struct schema_table_view {
+    struct slice name, columns, table, comment;
+};
+void schema_add_table_view(struct buf *out, const struct schema_table_view *view, bool of_tenants);
 /* A condition on rows of windows_replayed: sessions that a newer generation replaced, so that nobody sees them. */
 void schema_add_hidden_sessions(struct buf *out, struct slice tenant);
 /* 'text', with quotes and backslashes escaped. */

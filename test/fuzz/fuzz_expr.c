@@ -30,6 +30,28 @@ static void evaluate(const struct expr *expr, const struct field_plan *plan, str
         expect(a.p[0] + a.p[a.n - 1] < 1000); /* both ends are readable */
 }
 
+/* lookup('t', country, sku, 'n') */
+static const struct lookup_set *tables(void)
+{
+    static const struct lookup_column COLUMNS[] = { { SLICE("country"), TYPE_TEXT | TYPE_NULL },
+                                                    { SLICE("sku"), TYPE_INT | TYPE_NULL },
+                                                    { SLICE("n"), TYPE_INT | TYPE_NULL } };
+    static struct value cells[3];
+    static struct lookup_row row = { LOOKUP_BEGIN_MS, LOOKUP_END_MS, cells, 1 };
+    static uint32_t slots[16];
+    static struct lookup_table table = {
+        SLICE("t"), COLUMNS, 3, { 0, 1 }, 2, { false, true }, false, &row, 1, slots, 16
+    };
+    static const struct lookup_set set = { &table, 1 };
+    if (!cells[0].kind) {
+        cells[0] = value_text(SLICE("DE"));
+        cells[1] = value_int(7);
+        cells[2] = value_int(1);
+        lookup_index(&table, &row, 1, slots, 16);
+    }
+    return &set;
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
@@ -47,6 +69,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         memcpy(json, data + size - rest, rest);
     arena_init(&arena, 1 << 20);
     field_plan_init(&plan, &arena);
+    plan.lookups = tables();
     enum status s = expr_parse(slice_of(text, n), &plan, &arena, &expr, &problem);
     if (s == OK)
         evaluate(expr, &plan, slice_of(json, rest), &arena);

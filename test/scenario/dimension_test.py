@@ -13,10 +13,16 @@ dimension_tables:
     columns: {product: text, category: text, cost: money, rating: float, sale: boolean, made: timestamp, shelf: integer}
     valid_from: since
     valid_to: until
+  - name: plans
+    from: {csv: plans.csv}
+    key: [product, tier]
+    columns: {customer_id: text, product: text, tier: integer, plan: text}
 transforms:
   - name: shelves
     where: event_type == 'purchase'
-    set: {properties.shelf: "lookup('products', properties.product, 'shelf')"}
+    set:
+      properties.shelf: "lookup('products', properties.product, 'shelf')"
+      properties.plan: "lookup('plans', properties.product, properties.amount / 80, 'plan')"
 windows:
   - name: by_category
     size: 1h
@@ -25,6 +31,7 @@ windows:
     measures: {n: count(), cost_cents: "sum(lookup('products', properties.product, 'cost_cents'))"}
     lateness: 400d
 """
+PLANS = "tier,product,plan,customer_id\n1,boots,gold,demo_tenant\n2,boots,iron,demo_tenant\n1,boots,none of yours,other\n"
 HEADER = "product,category,cost,rating,sale,made,shelf,since,until,nobody_asks\r\n"
 ROWS = HEADER + """boots,"winter, \\ ""warm"" and
 wide",41.50,4.5,true,2020-01-31,7,,2026-03-01,x\r
@@ -50,8 +57,8 @@ def test_the_example_of_the_document_is_right():
         assert done.returncode == 0 and "products: dimension table, 3 rows, by sku, valid for a time" in done.stdout, done
 
 
-def write(weir, text):
-    with open(os.path.join(weir.config, "domains", "products.csv"), "w", newline="") as f:
+def write(weir, text, name="products.csv"):
+    with open(os.path.join(weir.config, "domains", name), "w", newline="") as f:
         f.write(text)
 
 
@@ -78,6 +85,7 @@ def test_a_table_is_joined_and_counted_by_and_its_file_is_replaced_while_it_runs
     winter = 'winter, \\ "warm" and\nwide'
     try:
         write(weir, ROWS)
+        write(weir, PLANS, "plans.csv")
         weir.start()
         assert weir.sql("SELECT * FROM dim_products ORDER BY product, valid_from") == [
             ["boots", winter, 4150, 4.5, True, "2020-01-31 00:00:00.000", 7, "1900-01-01 00:00:00.000", "2026-03-01 00:00:00.000"],
@@ -94,8 +102,12 @@ def test_a_table_is_joined_and_counted_by_and_its_file_is_replaced_while_it_runs
         before = [["", "2026-02-28 23:00:00.000", 1, 110], [winter, "2026-02-28 23:00:00.000", 1, 4150], ["spring", "2026-03-01 00:00:00.000", 1, 4400]]
         assert counts(weir) == before
 
+        assert weir.sql("SELECT event_id, JSONExtractString(properties, 'plan') FROM events_raw ORDER BY event_id")[:3] == [["e1", "gold"], ["e2", "gold"], ["e3", ""]]
+        assert weir.sql("SELECT * FROM dim_plans ORDER BY tier") == [["demo_tenant", "boots", 1, "gold"], ["demo_tenant", "boots", 2, "iron"]]
+
         other = weir.tenant("other")  # the same rows for everybody, and the tables behind the views for nobody
         assert weir.one("SELECT count() FROM dim_products", key=other["read_key"]) == 3
+        assert weir.sql("SELECT customer_id, plan FROM dim_plans", key=other["read_key"]) == [[other["tenant"], "none of yours"]]
         refused(weir, "SELECT count() FROM weir.dim_products")
 
         write(weir, ROWS + "hat,clothes,6,,maybe,,,,,\r\n")  # wrong: nothing changes
