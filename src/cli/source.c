@@ -14,6 +14,7 @@
 #include "cli/args.h"
 #include "cli/commands.h"
 #include "cli/kafka_conf.h"
+#include "cli/settings_there.h"
 #include "cli/source_avro.h"
 #include "cli/source_record.h"
 #include "cli/term.h"
@@ -358,19 +359,6 @@ static int read_topics(struct source *source)
     return exit_code;
 }
 
-static bool load(const struct source_options *options, struct config *config)
-{
-    const struct config_request request = { .directory = options->config, .environment = options->env };
-    struct problems problems;
-    struct error err;
-    problems_init(&problems, term_style(stderr, TERM_BOLD)[0] != '\0');
-    enum status s = config_load(&request, world_real(), config, &problems, &err);
-    if (s != OK)
-        fprintf(stderr, "%sweir source: %s\n", problems_text(&problems), err.text);
-    problems_done(&problems);
-    return s == OK;
-}
-
 static bool open_registry(struct source *source, const struct settings *settings)
 {
     struct error err;
@@ -386,6 +374,37 @@ static bool open_registry(struct source *source, const struct settings *settings
     return true;
 }
 
+static int read_all(const struct source_options *options, const struct settings *settings, bool avro)
+{
+    const struct http_client_options http = { .url = options->url, .key = options->key, .key_is_basic = true };
+    struct error err;
+    int exit_code = EX_CONFIG;
+    struct source *source = calloc(1, sizeof *source);
+    if (!source)
+        abort();
+    source->options = options;
+    source->writer = source_writer_new();
+    buf_init(&source->body, 32u << 20);
+    if (http_client_open(&http, &source->http, &err) != OK)
+        fprintf(stderr, "weir source: %s\n", err.text);
+    else if ((!avro || open_registry(source, settings)) && open_consumer(source, settings))
+        exit_code = read_topics(source);
+    if (source->consumer) {
+        rd_kafka_consumer_close(source->consumer); /* commits what was stored */
+        rd_kafka_destroy(source->consumer);
+    }
+    printf(options->json ? "{\"accepted\":%lu,\"rejected\":%lu,\"repeats\":%lu}\n"
+                         : "%lu accepted, %lu rejected (dead letters), %lu requests repeated\n",
+           source->accepted, source->rejected, source->repeats);
+    http_client_close(source->http);
+    source_avro_free(source->avro);
+    registry_close(source->registry);
+    source_writer_free(source->writer);
+    buf_done(&source->body);
+    free(source);
+    return exit_code;
+}
+
 int command_source(int argc, char **argv)
 {
     struct source_options options;
@@ -395,8 +414,9 @@ int command_source(int argc, char **argv)
         return exit_code;
     if (options.topics.count == 0)
         return args_usage_error(&SOURCE, "--topic NAME says what to read");
-    if (!load(&options, &config))
-        return EX_CONFIG;
+    exit_code = settings_load("source", options.config, options.env, &config);
+    if (exit_code != EX_OK)
+        return exit_code;
     if (!options.brokers && !config.settings.kafka_brokers[0])
         return args_usage_error(&SOURCE,
                                 "--brokers HOST:PORT,… or the setting kafka.brokers says where the topics are");
@@ -406,31 +426,5 @@ int command_source(int argc, char **argv)
     struct sigaction action = { .sa_handler = on_signal };
     sigaction(SIGTERM, &action, NULL);
     sigaction(SIGINT, &action, NULL);
-    struct source *source = calloc(1, sizeof *source);
-    if (!source)
-        abort();
-    struct http_client_options http = { .url = options.url, .key = options.key, .key_is_basic = true };
-    struct error err;
-    source->options = &options;
-    source->writer = source_writer_new();
-    buf_init(&source->body, 32u << 20);
-    exit_code = EX_CONFIG;
-    if (http_client_open(&http, &source->http, &err) != OK)
-        fprintf(stderr, "weir source: %s\n", err.text);
-    else if ((!avro || open_registry(source, &config.settings)) && open_consumer(source, &config.settings))
-        exit_code = read_topics(source);
-    if (source->consumer) {
-        rd_kafka_consumer_close(source->consumer); /* commits what was stored */
-        rd_kafka_destroy(source->consumer);
-    }
-    printf(options.json ? "{\"accepted\":%lu,\"rejected\":%lu,\"repeats\":%lu}\n"
-                        : "%lu accepted, %lu rejected (dead letters), %lu requests repeated\n",
-           source->accepted, source->rejected, source->repeats);
-    http_client_close(source->http);
-    source_avro_free(source->avro);
-    registry_close(source->registry);
-    source_writer_free(source->writer);
-    buf_done(&source->body);
-    free(source);
-    return exit_code;
+    return read_all(&options, &config.settings, avro);
 }

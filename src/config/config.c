@@ -382,7 +382,7 @@ static enum status load_layers(const struct config_request *request, struct worl
     enum status s = read_layer(&layers[0], false, world, out, problems, err);
     if (s != OK)
         return s;
-    s = read_layer(&layers[1], true, world, out, problems, err);
+    s = read_layer(&layers[1], !request->may_be_missing, world, out, problems, err);
     if (s == ERR_NOT_FOUND)
         return error_set(
             err, s, "there is no environment '%s': %s is missing (--config names the directory, --env the environment)",

@@ -33,10 +33,11 @@ struct config {
 struct config_request {
     const char *directory, *environment;
     bool without_secrets; /* they are not looked up, and stand in the settings as they are written */
+    bool may_be_missing;  /* the environment's file; then platform.yaml and the defaults are all there is */
 };
 
-/* Fills *out (on ERR_INVALID: with what was valid). platform.yaml may be missing; the environment's file may not.
- * ERR_NOT_FOUND: no such directory or environment. ERR_INVALID: some problems were added. */
+/* Fills *out (on ERR_INVALID: with what was valid). platform.yaml may be missing; the environment's file may not,
+ * unless said. ERR_NOT_FOUND: no such directory or environment. ERR_INVALID: some problems were added. */
 MUST_CHECK enum status config_load(const struct config_request *request, struct world *world, struct config *out,
                                    struct problems *problems, struct error *err);
 

@@ -194,6 +194,23 @@ static int end(void **state)
     return 0;
 }
 
+static void test_without_the_environments_file_platform_alone_is_whole(void **state)
+{
+    (void)state;
+    const struct config_request request = { .directory = "/c", .environment = "dev", .may_be_missing = true };
+    problems_done(&problems);
+    problems_init(&problems, false);
+    assert_int_equal(config_load(&request, &sim.world, &config, &problems, &err), OK);
+    assert_int_equal(config.settings.api_port, 8001);
+    put("/secrets/kafka_pw", "from the file\n");
+    put("/c/platform.yaml", WHERE "kafka.sasl_password: ${secret:kafka_pw}\n");
+    assert_int_equal(config_load(&request, &sim.world, &config, &problems, &err), OK);
+    assert_string_equal(config.settings.kafka_sasl_password, "from the file");
+    put("/c/platform.yaml", WHERE "kafka.sasl_password: ${secret:kafka_pw}\nkafka.brokerz: x\n");
+    assert_int_equal(config_load(&request, &sim.world, &config, &problems, &err), ERR_INVALID);
+    expect_problem("there is no setting kafka.brokerz; did you mean kafka.brokers?");
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, begin, end)
 
 int main(void)
@@ -206,6 +223,7 @@ int main(void)
         TEST(test_a_secret_in_a_file_is_refused_and_never_shown),
         TEST(test_what_cannot_be_a_secret_says_so),
         TEST(test_names_stay_within_their_directory),
+        TEST(test_without_the_environments_file_platform_alone_is_whole),
         TEST(test_vault_without_an_address_or_a_token_says_what_is_missing),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
