@@ -336,7 +336,7 @@ void app_describe(const struct app *app, char *to, size_t n)
 static void tell_left(void *self, const char *stage)
 {
     struct app *app = self;
-    if (strcmp(stage, STAGE_TASKS) == 0)
+    if (strcmp(stage, STAGE_TASKS) == 0 && app->tasks)
         tasks_tell_left(app->tasks);
 }
 

@@ -35,12 +35,12 @@ MUST_CHECK enum status app_start(const struct app_options *options, struct app *
  * long. ERR_*: something failed that starting again cannot help; stop. */
 MUST_CHECK enum status app_step(struct app *app, bool *out_ready, int64_t *out_wait_ms, int *out_exit_code,
                                 struct error *err);
+/* May these domains take the place of those in use? ERR_INVALID: no, and problems say why. */
+MUST_CHECK enum status app_check_domains(struct app *app, const struct domain_set *domains, struct problems *problems,
+                                         struct error *err);
 /* A change of the configuration: the tasks finish what they read, make a checkpoint, and are made anew with what the
  * settings and domains say now; app_step does it over its next calls, while events are accepted. The domains outlive
  * the app, as those before do. ERR_RETRY: a replay is under way, or a change. */
-/* First: may they take the place of those in use? ERR_INVALID: no, and problems say why. */
-MUST_CHECK enum status app_check_domains(struct app *app, const struct domain_set *domains, struct problems *problems,
-                                         struct error *err);
 MUST_CHECK enum status app_use_domains(struct app *app, const struct domain_set *domains, struct error *err);
 void app_restart_processing(struct app *app);
 bool app_is_changing(const struct app *app);

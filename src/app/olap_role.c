@@ -1,19 +1,18 @@
 /* `weir olap`: the engine as a process of its own, for a weir whose engine.url names it. It looks after the same
  * shut-in child as `weir up` does, under users whose passwords follow from engine.password; what the tables are, it
  * does not know. With --port it is that child (olap/olap_child.c). */
-#include <signal.h>
 #include <sodium.h>
 #include <stdio.h>
 #include <string.h>
 #include <sysexits.h>
-#include <time.h>
 
+#include "app/asked.h"
 #include "app/engine.h"
 #include "app/house.h"
 #include "base/log.h"
 #include "cli/args.h"
 #include "cli/commands.h"
-#include "cli/term.h"
+#include "cli/settings_there.h"
 #include "config/config.h"
 #include "olap/olap.h"
 #include "olap/olap_users.h"
@@ -56,19 +55,6 @@ struct olap_role {
     struct olap *olap;
     char path[DISK_PATH_MAX];
 };
-
-static bool load(const struct olap_role_options *options, struct config *config)
-{
-    const struct config_request request = { .directory = options->config, .environment = options->env };
-    struct problems problems;
-    struct error err;
-    problems_init(&problems, term_style(stderr, TERM_BOLD)[0] != '\0');
-    enum status s = config_load(&request, world_real(), config, &problems, &err);
-    if (s != OK)
-        fprintf(stderr, "%sweir olap: %s\n", problems_text(&problems), err.text);
-    problems_done(&problems);
-    return s == OK;
-}
 
 static enum status put_secret(const struct olap_role *role, const struct settings *settings, struct error *err)
 {
@@ -135,13 +121,10 @@ static int look_after(struct olap_role *role, const struct settings *settings, c
             fflush(stdout);
             told = true;
         }
-        struct timespec wait = { wait_ms / 1000, wait_ms % 1000 * 1000000 };
-        int signal = sigtimedwait(signals, NULL, &wait);
-        if (signal == SIGTERM || signal == SIGINT) {
-            log_info("olap.stopping", "signal=%s", signal == SIGTERM ? "SIGTERM" : "SIGINT");
+        enum asked asked = asked_wait(signals, wait_ms, "olap.stopping");
+        if (asked == ASKED_TO_STOP)
             return EX_OK;
-        }
-        if (signal == SIGHUP)
+        if (asked == ASKED_TO_RELOAD)
             log_warn("olap.needs_restart", "the settings of weir olap are read at its start");
     }
 }
@@ -152,12 +135,7 @@ static int run(const struct olap_role_options *options, const struct settings *s
     struct error err;
     int exit_code = EX_OK;
     sigset_t signals;
-    sigemptyset(&signals);
-    sigaddset(&signals, SIGTERM);
-    sigaddset(&signals, SIGINT);
-    sigaddset(&signals, SIGHUP);
-    sigaddset(&signals, SIGCHLD);
-    sigprocmask(SIG_BLOCK, &signals, NULL);
+    asked_begin(&signals);
     if (sodium_init() < 0)
         return EX_OSERR;
     if (start(&role, options->data, settings, &exit_code, &err) == OK)
@@ -186,8 +164,9 @@ int command_olap(int argc, char **argv)
         return olap_child(argc, argv);
     if (!args_parse(&COMMAND, argc, argv, &options, &exit_code))
         return exit_code;
-    if (!load(&options, &config))
-        return EX_CONFIG;
+    exit_code = settings_load("olap", options.config, options.env, &config);
+    if (exit_code != EX_OK)
+        return exit_code;
     if (options.olap_port >= 0)
         config.settings.olap_port = options.olap_port;
     log_set(config.settings.log_level, config.settings.log_format);

@@ -1,14 +1,13 @@
 /* `weir up`: everything in one process (and the engine in its child), in the foreground until SIGTERM or ctrl-C; and
  * `weir ingest`, `weir process`, `weir serve`: one role each. */
 #include <errno.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/resource.h>
 #include <sysexits.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "app/asked.h"
 #include "app/reload.h"
 #include "base/log.h"
 #include "cli/args.h"
@@ -159,13 +158,10 @@ static int look_after(const char *command, struct app *app, struct reload *reloa
             fflush(stdout);
             told = true;
         }
-        struct timespec wait = { wait_ms / 1000, wait_ms % 1000 * 1000000 };
-        int signal = sigtimedwait(signals, NULL, &wait);
-        if (signal == SIGTERM || signal == SIGINT) {
-            log_info("up.stopping", "signal=%s", signal == SIGTERM ? "SIGTERM" : "SIGINT");
+        enum asked asked = asked_wait(signals, wait_ms, "up.stopping");
+        if (asked == ASKED_TO_STOP)
             return EX_OK;
-        }
-        reload_asked |= signal == SIGHUP;
+        reload_asked |= asked == ASKED_TO_RELOAD;
         if (reload_asked && !app_is_changing(app)) {
             reload_asked = false;
             reload_now(reload, app);
@@ -174,10 +170,25 @@ static int look_after(const char *command, struct app *app, struct reload *reloa
     }
 }
 
+static int live(const struct app_options *options, struct reload *reload, int64_t began_us)
+{
+    sigset_t signals;
+    struct app *app;
+    struct error err;
+    int exit_code;
+    asked_begin(&signals);
+    if (app_start(options, &app, &exit_code, &err) != OK) {
+        fprintf(stderr, "%sweir %s: %s\n", problems_text(options->problems), options->command, err.text);
+        return exit_code;
+    }
+    exit_code = look_after(options->command, app, reload, &signals, began_us);
+    app_stop(app);
+    return exit_code;
+}
+
 static int run(const struct role_command *what, int argc, char **argv)
 {
     struct up_options options = { .ingest_port = -1, .api_port = -1, .olap_port = -1, .port = -1 };
-    const char *command = what->command.name;
     const int64_t began_us = world_mono_us(world_real());
     int exit_code;
     if (!args_parse(&what->command, argc, argv, &options, &exit_code))
@@ -194,37 +205,16 @@ static int run(const struct role_command *what, int argc, char **argv)
     take_ports(&options, &config.settings);
     log_set(config.settings.log_level, config.settings.log_format);
     raise_file_limit();
-    /* Before any thread is made, so that only this one takes them. */
-    sigset_t signals;
-    sigemptyset(&signals);
-    sigaddset(&signals, SIGTERM);
-    sigaddset(&signals, SIGINT);
-    sigaddset(&signals, SIGHUP);
-    sigaddset(&signals, SIGCHLD);
-    sigprocmask(SIG_BLOCK, &signals, NULL);
-    signal(SIGPIPE, SIG_IGN);
-
-    struct problems problems;
+    AUTO(problems) struct problems problems;
     problems_init(&problems, term_style(stderr, TERM_BOLD)[0] != '\0');
-    struct app_options app_options = { .roles = what->roles,
-                                       .command = command,
-                                       .data_path = options.data,
-                                       .environment = options.env,
-                                       .settings = &config.settings,
-                                       .domains = domains,
-                                       .problems = &problems };
-    struct app *app;
-    struct error err;
-    enum status started = app_start(&app_options, &app, &exit_code, &err);
-    if (started != OK)
-        fprintf(stderr, "%sweir %s: %s\n", problems_text(&problems), command, err.text);
-    problems_done(&problems);
-    if (started != OK) {
-        reload_done(&reload);
-        return exit_code;
-    }
-    exit_code = look_after(command, app, &reload, &signals, began_us);
-    app_stop(app);
+    const struct app_options app_options = { .roles = what->roles,
+                                             .command = what->command.name,
+                                             .data_path = options.data,
+                                             .environment = options.env,
+                                             .settings = &config.settings,
+                                             .domains = domains,
+                                             .problems = &problems };
+    exit_code = live(&app_options, &reload, began_us);
     reload_done(&reload);
     return exit_code;
 }
