@@ -125,10 +125,19 @@ static bool apply_domains(struct reload *reload, struct app *app, struct domain_
     return true;
 }
 
+/* The change before this one is through: all tasks are of the last set, and so is what is replayed. */
+static void drop_old_rows(struct reload *reload)
+{
+    for (size_t i = 0; i + 1 < reload->set_count; i++)
+        domain_set_drop_rows(reload->sets[i]);
+}
+
 void reload_now(struct reload *reload, struct app *app)
 {
     struct domain_set *domains = NULL;
     bool of_processing;
+    assert(!app_is_changing(app));
+    drop_old_rows(reload);
     if (!read_files(reload, app, &domains)) {
         domain_set_free(domains);
         return;

@@ -5,7 +5,9 @@
 #pragma once
 #include "app/app.h"
 
-#define RELOAD_DOMAINS_MAX 64 /* changes in one life: what was replaced is kept for whoever still looks at it */
+/* Changes in one life: what was replaced is kept for whoever still looks at it, but for the rows of dimension tables.
+ */
+#define RELOAD_DOMAINS_MAX 64
 
 struct reload {
     struct config_request request;
@@ -21,5 +23,5 @@ void reload_init(struct reload *reload, const struct config_request *request, st
                  struct domain_set *domains);
 void reload_done(struct reload *reload); /* after app_stop */
 const struct domain_set *reload_domains(const struct reload *reload);
-/* Never fails: what cannot be is logged. */
+/* While no change is under way (app_is_changing). Never fails: what cannot be is logged. */
 void reload_now(struct reload *reload, struct app *app);

@@ -130,6 +130,9 @@ MUST_CHECK enum status domain_set_load_file(const char *path, struct world *worl
 MUST_CHECK enum status domain_set_load_text(const char *name, struct slice text, struct world *world,
                                             struct domain_set **out, struct problems *problems, struct error *err);
 void domain_set_free(struct domain_set *set);
+/* Of a set that was replaced, whose names somebody may still look at, but whose expressions nobody evaluates any more:
+ * its dimension tables have no rows from here on, and the memory is given back. Twice is fine. */
+void domain_set_drop_rows(struct domain_set *set);
 
 /* A mistake that only shows once the domains are compared with something else, told where it stands: at: in the text of
  * that domain's file, width bytes are underlined. A domain that is not in the set: its name stands for the place. */

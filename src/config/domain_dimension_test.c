@@ -60,6 +60,20 @@ static void test_without_an_end_a_row_is_valid_until_the_next_of_its_key(void **
     assert_int_equal(find("8", "n", february).i, 9);
 }
 
+static void test_a_set_that_was_replaced_gives_its_rows_back_and_keeps_its_names(void **state)
+{
+    (void)state;
+    domain_files_put("products.csv", HEADER "boots,spring,1,,,,\n");
+    domain_files_expect_fine(SHOP);
+    assert_true(slice_equal(value_slice(find("boots", "category", 0)), SLICE("spring")));
+    for (int i = 0; i < 2; i++)
+        domain_set_drop_rows(domain_files.set);
+    assert_true(value_is_null(find("boots", "category", 0)));
+    assert_int_equal(domain_files.set->tables[0].lookup->row_count, 0);
+    assert_true(slice_equal(domain_files.set->tables[0].name, SLICE("products")));
+    assert_true(slice_equal(domain_files.set->windows[0].name, SLICE("w")));
+}
+
 static void test_other_rows_are_another_digest_and_the_same_window(void **state)
 {
     (void)state;
@@ -235,6 +249,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         DOMAIN_TEST(test_rows_are_found_by_key_and_time),
         DOMAIN_TEST(test_without_an_end_a_row_is_valid_until_the_next_of_its_key),
+        DOMAIN_TEST(test_a_set_that_was_replaced_gives_its_rows_back_and_keeps_its_names),
         DOMAIN_TEST(test_other_rows_are_another_digest_and_the_same_window),
         DOMAIN_TEST(test_what_is_wrong_in_the_file_is_told_at_its_place),
         DOMAIN_TEST(test_a_key_of_two_columns_finds_the_row_of_both_and_its_time),
