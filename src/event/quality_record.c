@@ -1,6 +1,6 @@
 #include "event/quality_record.h"
 
-#include <string.h>
+#include "event/record_texts.h"
 
 struct __attribute__((packed)) header {
     uint8_t version, zero;
@@ -25,15 +25,8 @@ void quality_record_encode(const struct quality_record *record, char *to)
 {
     const struct slice texts[3] = { record->customer_id, record->placement, record->event_type };
     struct header header = { .version = 1, .hour_ms = record->hour_ms };
-    char *at = to + sizeof header;
     memcpy(header.counts, record->counts, sizeof header.counts);
-    for (size_t i = 0; i < COUNT_OF(texts); i++) {
-        assert(texts[i].n <= UINT16_MAX);
-        header.texts[i] = (uint16_t)texts[i].n;
-        if (texts[i].n)
-            memcpy(at, texts[i].p, texts[i].n);
-        at += texts[i].n;
-    }
+    record_texts_put(to + sizeof header, texts, COUNT_OF(texts), header.texts);
     memcpy(to, &header, sizeof header);
 }
 
@@ -46,16 +39,12 @@ enum status quality_record_decode(struct slice bytes, struct quality_record *out
     if (header.version != 1)
         return error_set(err, ERR_CORRUPT, "a count of quality has version %u, this weir reads version 1",
                          header.version);
-    size_t sum = sizeof header;
-    for (size_t i = 0; i < COUNT_OF(header.texts); i++)
-        sum += header.texts[i];
+    size_t sum = sizeof header + record_texts_size(header.texts, COUNT_OF(header.texts));
     if (sum != bytes.n)
         return error_set(err, ERR_CORRUPT, "a count of quality of %zu bytes has texts that end at %zu", bytes.n, sum);
     *out = (struct quality_record){ .hour_ms = header.hour_ms };
     memcpy(out->counts, header.counts, sizeof out->counts);
     struct slice *const texts[3] = { &out->customer_id, &out->placement, &out->event_type };
-    const char *at = bytes.p + sizeof header;
-    for (size_t i = 0; i < COUNT_OF(texts); at += header.texts[i], i++)
-        *texts[i] = slice_of(at, header.texts[i]);
+    record_texts_get(bytes.p + sizeof header, texts, COUNT_OF(texts), header.texts);
     return OK;
 }

@@ -1,9 +1,9 @@
 #include "event/session_record.h"
 
-#include <string.h>
 #include <xxhash.h>
 
 #include "base/uuid.h"
+#include "event/record_texts.h"
 
 #define REMOVED 1
 
@@ -32,14 +32,7 @@ void session_record_encode(const struct session_record *record, char *to)
                              .user_ms = record->user_ms,
                              .events = record->events,
                              .views = record->views };
-    char *at = to + sizeof header;
-    for (size_t i = 0; i < COUNT_OF(texts); i++) {
-        assert(texts[i].n <= UINT16_MAX);
-        header.texts[i] = (uint16_t)texts[i].n;
-        if (texts[i].n)
-            memcpy(at, texts[i].p, texts[i].n);
-        at += texts[i].n;
-    }
+    record_texts_put(to + sizeof header, texts, COUNT_OF(texts), header.texts);
     memcpy(to, &header, sizeof header);
 }
 
@@ -51,9 +44,7 @@ enum status session_record_decode(struct slice bytes, struct session_record *out
     memcpy(&header, bytes.p, sizeof header);
     if (header.version != 1)
         return error_set(err, ERR_CORRUPT, "a session has version %u, this weir reads version 1", header.version);
-    size_t sum = sizeof header;
-    for (size_t i = 0; i < COUNT_OF(header.texts); i++)
-        sum += header.texts[i];
+    size_t sum = sizeof header + record_texts_size(header.texts, COUNT_OF(header.texts));
     if (sum != bytes.n || header.end_ms < header.start_ms)
         return error_set(err, ERR_CORRUPT, "a session of %zu bytes does not hold together", bytes.n);
     *out = (struct session_record){ .start_ms = header.start_ms,
@@ -63,9 +54,7 @@ enum status session_record_decode(struct slice bytes, struct session_record *out
                                     .views = header.views,
                                     .removed = header.flags & REMOVED };
     struct slice *const texts[4] = { &out->customer_id, &out->visitor_id, &out->user_id, &out->placement };
-    const char *at = bytes.p + sizeof header;
-    for (size_t i = 0; i < COUNT_OF(texts); at += header.texts[i], i++)
-        *texts[i] = slice_of(at, header.texts[i]);
+    record_texts_get(bytes.p + sizeof header, texts, COUNT_OF(texts), header.texts);
     return OK;
 }
 

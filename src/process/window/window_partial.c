@@ -1,6 +1,6 @@
 #include "process/window/window_partial.h"
 
-#include <string.h>
+#include "event/record_texts.h"
 
 struct __attribute__((packed)) header {
     uint8_t version, zero;
@@ -29,14 +29,8 @@ void window_partial_encode_head(const struct window_partial *partial, char *to)
                              .watermark_ms = partial->watermark_ms,
                              .events = partial->events,
                              .row = (uint32_t)partial->row.n };
-    char *at = to + sizeof header;
     assert(partial->row.n <= UINT32_MAX);
-    for (size_t i = 0; i < COUNT_OF(shorts); at += shorts[i].n, i++) {
-        assert(shorts[i].n <= UINT16_MAX);
-        header.shorts[i] = (uint16_t)shorts[i].n;
-        if (shorts[i].n)
-            memcpy(at, shorts[i].p, shorts[i].n);
-    }
+    record_texts_put(to + sizeof header, shorts, COUNT_OF(shorts), header.shorts);
     memcpy(to, &header, sizeof header);
 }
 
@@ -49,22 +43,18 @@ enum status window_partial_decode(struct slice bytes, struct window_partial *out
     if (header.version != 1)
         return error_set(err, ERR_CORRUPT, "a window's partial has version %u, this weir reads version 1",
                          header.version);
-    uint64_t sum = sizeof header + (uint64_t)header.row;
-    for (size_t i = 0; i < COUNT_OF(header.shorts); i++)
-        sum += header.shorts[i];
+    uint64_t sum = sizeof header + record_texts_size(header.shorts, COUNT_OF(header.shorts)) + (uint64_t)header.row;
     if (sum != bytes.n)
         return error_set(err, ERR_CORRUPT, "a window's partial of %zu bytes has fields of %llu", bytes.n,
                          (unsigned long long)sum);
-    const char *at = bytes.p + sizeof header;
     *out = (struct window_partial){ .from = header.from,
                                     .definition = header.definition,
                                     .start_ms = header.start_ms,
                                     .end_ms = header.end_ms,
                                     .watermark_ms = header.watermark_ms,
-                                    .events = header.events,
-                                    .customer_id = slice_of(at, header.shorts[0]) };
-    out->placement = slice_of(at += header.shorts[0], header.shorts[1]);
-    out->key = slice_of(at += header.shorts[1], header.shorts[2]);
-    out->row = slice_of(at + header.shorts[2], header.row);
+                                    .events = header.events };
+    struct slice *const shorts[3] = { &out->customer_id, &out->placement, &out->key };
+    const char *row = record_texts_get(bytes.p + sizeof header, shorts, COUNT_OF(shorts), header.shorts);
+    out->row = slice_of(row, header.row);
     return OK;
 }
