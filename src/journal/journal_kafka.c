@@ -89,6 +89,7 @@ static enum status open_probe(struct kafka *kafka, struct error *err)
                                               { "isolation.level", "read_committed" },
                                               { "enable.partition.eof", "true" },
                                               { "enable.auto.commit", "false" },
+                                              { "fetch.wait.max.ms", "20" }, /* it waits for the end of topics */
                                               { NULL, NULL } };
     return kafka_client_new(kafka, RD_KAFKA_CONSUMER, settings, NULL, &kafka->probe, err);
 }

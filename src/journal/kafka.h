@@ -130,6 +130,9 @@ MUST_CHECK enum status kafka_client_new(struct kafka *kafka, rd_kafka_type_t typ
 typedef void kafka_rebalance(rd_kafka_t *, rd_kafka_resp_err_t, rd_kafka_topic_partition_list_t *, void *);
 MUST_CHECK enum status kafka_client_of_group(struct kafka *kafka, const struct kafka_setting *settings,
                                              kafka_rebalance *rebalance, rd_kafka_t **out, struct error *err);
+/* Has the client ask at once where these lanes' topics are; does not wait. librdkafka looks only once a second for
+ * those that it first hears of in a message or an assignment. */
+void kafka_client_find(rd_kafka_t *client, const struct kafka *kafka, unsigned lanes);
 /* What the program can do next after librdkafka's code. */
 enum status kafka_status(rd_kafka_resp_err_t code);
 /* error_set with kafka_status and librdkafka's words, and what to do. */

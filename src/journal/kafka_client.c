@@ -133,6 +133,15 @@ enum status kafka_client_of_group(struct kafka *kafka, const struct kafka_settin
     return make(kafka, RD_KAFKA_CONSUMER, settings, NULL, rebalance, out, err);
 }
 
+void kafka_client_find(rd_kafka_t *client, const struct kafka *kafka, unsigned lanes)
+{
+    for (size_t i = 0; i < LANES; i++) {
+        rd_kafka_topic_t *topic = kafka_has_lane(lanes, i) ? rd_kafka_topic_new(client, kafka->topics[i], NULL) : NULL;
+        if (topic)
+            rd_kafka_topic_destroy(topic); /* the answer stays with the client */
+    }
+}
+
 enum status kafka_status(rd_kafka_resp_err_t code)
 {
     switch ((int)code) {

@@ -72,6 +72,7 @@ enum status kafka_input_open(struct kafka *kafka, struct error *err)
     enum status s = kafka_client_new(kafka, RD_KAFKA_PRODUCER, settings, on_delivered, &kafka->input, err);
     if (s != OK)
         return s;
+    kafka_client_find(kafka->input, kafka, kafka->writes);
     kafka->input_events = rd_kafka_queue_get_main(kafka->input);
     rd_kafka_queue_cb_event_enable(kafka->input_events, on_events, kafka);
     return OK;

@@ -95,6 +95,7 @@ enum status kafka_reader_open(struct journal *journal, const struct journal_read
                                               { NULL, NULL } };
     s = kafka_client_new(kafka, RD_KAFKA_CONSUMER, settings, NULL, &reader->consumer, err);
     if (s == OK) {
+        kafka_client_find(reader->consumer, kafka, 1u << lane);
         rd_kafka_poll_set_consumer(reader->consumer);
         reader->queue = rd_kafka_queue_get_consumer(reader->consumer);
         rd_kafka_queue_cb_event_enable(reader->queue, on_arrived, reader);

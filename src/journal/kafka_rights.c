@@ -89,6 +89,7 @@ static enum status check_writing(struct kafka *kafka, struct error *err)
     enum status s = kafka_client_new(kafka, RD_KAFKA_PRODUCER, settings, on_delivered, &producer, err);
     if (s != OK)
         return s;
+    kafka_client_find(producer, kafka, kafka->writes);
     kafka->trouble = RD_KAFKA_RESP_ERR_NO_ERROR;
     s = try_transaction(kafka, producer, err);
     rd_kafka_destroy(producer);
@@ -101,6 +102,7 @@ static enum status assign(struct kafka *kafka, struct error *err)
     for (size_t i = 0; i < LANES; i++)
         if (kafka_has_lane(kafka->reads, i))
             rd_kafka_topic_partition_list_add(list, kafka->topics[i], 0)->offset = RD_KAFKA_OFFSET_END;
+    kafka_client_find(kafka->probe, kafka, kafka->reads);
     rd_kafka_resp_err_t code = rd_kafka_assign(kafka->probe, list);
     rd_kafka_topic_partition_list_destroy(list);
     return code ? kafka_error(err, code, "read the topics") : OK;

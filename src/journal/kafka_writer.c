@@ -57,6 +57,8 @@ static enum status claim(struct kafka_writer *writer, struct error *err)
     give_up(writer);
     enum status s = kafka_client_new(kafka, RD_KAFKA_PRODUCER, settings, NULL, &writer->producer, err);
     if (s == OK)
+        kafka_client_find(writer->producer, kafka, kafka->writes);
+    if (s == OK)
         s = kafka_error_take(err, rd_kafka_init_transactions(writer->producer, KAFKA_WAIT_MS),
                              "take over the partition");
     memset(writer->numbers, 0, sizeof writer->numbers);
