@@ -13,6 +13,7 @@
 #include "app/delivering.h"
 #include "app/deployed.h"
 #include "app/house.h"
+#include "app/marked.h"
 #include "app/parts.h"
 #include "app/pii_key.h"
 #include "app/status_page.h"
@@ -33,6 +34,7 @@ struct app {
     struct app_options options;
     const struct settings *settings;
     struct house house;
+    struct marked marked;
     char journal_path[DISK_PATH_MAX], state_path[DISK_PATH_MAX], pii_key[PII_KEY_BYTES];
     struct world *world;
     struct metrics *metrics;
@@ -122,6 +124,14 @@ static enum status open_ingest(struct app *app, int *exit_code, struct error *er
     return ingest_new(&options, app->journal, app->house.catalog, app->metrics, app->world, &app->ingest, err);
 }
 
+/* A journal of one process keeps its marks with the records: it has all or nothing. */
+static enum status open_marked(struct app *app, int *exit_code, struct error *err)
+{
+    *exit_code = EX_IOERR;
+    return marked_open(&app->marked, app->house.path, app->journal->backend->shared ? app->settings->kafka_prefix : "",
+                       app->world, err);
+}
+
 static enum status open_storing(struct app *app, int *exit_code, struct error *err)
 {
     struct storing_options options = { .data_path = app->house.path,
@@ -129,6 +139,7 @@ static enum status open_storing(struct app *app, int *exit_code, struct error *e
                                        .settings = app->settings,
                                        .domains = app->options.domains,
                                        .kv_pool = app->kv_pool,
+                                       .marked = &app->marked,
                                        .ingest = app->ingest,
                                        .has_tasks = has(app, APP_PROCESS) };
     return storing_open(&options, app->journal, app->house.catalog, app->metrics, app->world, &app->storing, exit_code,
@@ -141,6 +152,7 @@ static enum status open_delivering(struct app *app, int *exit_code, struct error
     struct delivering_options options = { .settings = app->settings,
                                           .domains = app->options.domains,
                                           .data_path = app->house.path,
+                                          .marked = &app->marked,
                                           .journal_name = shared ? app->settings->kafka_prefix : app->house.instance };
     return delivering_open(&options, app->journal, app->metrics, app->world, &app->delivering, exit_code, err);
 }
@@ -198,6 +210,8 @@ static enum status open_all(struct app *app, int *exit_code, struct error *err)
         make_kv_pool(app);
     if (s == OK && has(app, APP_INGEST))
         s = open_ingest(app, exit_code, err);
+    if (s == OK && has(app, APP_SERVE))
+        s = open_marked(app, exit_code, err);
     if (s == OK && has(app, APP_SERVE))
         s = open_storing(app, exit_code, err);
     if (s == OK && has(app, APP_SERVE))
@@ -379,6 +393,7 @@ static void close_all(struct app *app, struct stop_limit *limit)
     stop_limit_stage(limit, "the engine");
     storing_free(app->storing);
     house_close_catalog(&app->house);
+    marked_close(&app->marked);
     metrics_free(app->metrics);
     house_close(&app->house);
 }

@@ -1,5 +1,5 @@
 /* A sink that is taken out of the configuration must not hold the journal for ever, so DATA/sinks has the names of
- * those with a mark, a line each: what is there and not configured any more is forgotten at start. */
+ * those with a mark, a line each: what is there and not configured any more is forgotten, by a role of its own. */
 #include "app/delivering.h"
 
 #include <stdio.h>
@@ -11,6 +11,7 @@
 #include "base/buf.h"
 #include "base/log.h"
 #include "deliver/deliver.h"
+#include "deliver/forget.h"
 #include "journal/journal.h"
 #include "schema/schema.h"
 #include "world/disk.h"
@@ -20,7 +21,12 @@
 #define LIST_BYTES_MAX (64u << 10)
 
 struct delivering {
+    struct delivering_options options;
     struct world *world;
+    struct forgetting *forgetting;
+    struct role_thread *forgetting_thread;
+    size_t forgotten; /* how many of them */
+    bool all_marked;  /* and noted */
     uint16_t orders;
     size_t count;
     struct buf schema_text;
@@ -45,39 +51,87 @@ static uint16_t partition_of(const struct journal *journal, uint16_t order)
     return journal->orders > 1 ? order : JOURNAL_ALL_PARTITIONS;
 }
 
-/* False: not now, it stays in the list. */
-static bool forget(const char *name, struct journal *journal)
+static void group_of(const char *sink, char to[SINK_NAME_MAX + 8])
 {
-    struct error err;
-    for (uint16_t order = 0; order < journal->orders; order++) {
-        if (delivery_forget(name, partition_of(journal, order), journal, &err) == OK)
-            continue;
-        log_warn("sink.forget", "sink=%s %s", name, err.text);
-        return false;
-    }
-    log_info("sink.forgotten", "sink=%s it is no longer configured, and holds the journal no more", name);
-    return true;
+    snprintf(to, SINK_NAME_MAX + 8, "sink.%s", sink);
 }
 
-static enum status settle_list(const struct delivering_options *options, struct journal *journal, struct world *world,
-                               struct error *err)
+static enum status write_list(const struct delivering *delivering, struct error *err)
 {
     AUTO(buf) struct buf list;
-    char path[DISK_PATH_MAX], *there = NULL;
-    size_t n = 0;
+    char path[DISK_PATH_MAX];
+    const struct delivering_options *options = &delivering->options;
     snprintf(path, sizeof path, "%s/sinks", options->data_path);
-    enum status s = disk_read_whole(world->disk, path, LIST_BYTES_MAX, &there, &n, err);
-    if (s != OK && s != ERR_NOT_FOUND)
-        return s;
     buf_init(&list, 2 * LIST_BYTES_MAX);
     for (size_t i = 0; i < options->settings->sink_count; i++)
         buf_add_format(&list, "%s\n", options->settings->sinks[i].name);
-    char *rest = NULL;
+    for (size_t i = 0; i < forgetting_count(delivering->forgetting); i++)
+        if (!forgetting_is_forgotten(delivering->forgetting, i))
+            buf_add_format(&list, "%s\n", forgetting_name(delivering->forgetting, i));
+    return disk_replace(delivering->world->disk, path, list.p, list.n, err);
+}
+
+static enum status settle_list(struct delivering *delivering, struct error *err)
+{
+    char path[DISK_PATH_MAX], *there = NULL, *rest = NULL;
+    size_t n = 0;
+    const struct delivering_options *options = &delivering->options;
+    snprintf(path, sizeof path, "%s/sinks", options->data_path);
+    enum status s = disk_read_whole(delivering->world->disk, path, LIST_BYTES_MAX, &there, &n, err);
+    if (s != OK && s != ERR_NOT_FOUND)
+        return s;
     for (char *name = there ? strtok_r(there, "\n", &rest) : NULL; name; name = strtok_r(NULL, "\n", &rest))
-        if (!is_configured(options->settings, slice_from(name)) && !forget(name, journal))
-            buf_add_format(&list, "%s\n", name);
+        if (!is_configured(options->settings, slice_from(name)))
+            forgetting_add(delivering->forgetting, name);
     free(there);
-    return list.n || n ? disk_replace(world->disk, path, list.p, list.n, err) : OK;
+    s = n || options->settings->sink_count ? write_list(delivering, err) : OK;
+    if (s != OK || forgetting_count(delivering->forgetting) == 0)
+        return s;
+    struct role role = forgetting_role(delivering->forgetting);
+    return role_start(&role, delivering->world, &delivering->forgetting_thread, err);
+}
+
+/* What has been forgotten since the last look leaves the lists. */
+static void look_at_forgotten(struct delivering *delivering)
+{
+    struct error err;
+    size_t forgotten = 0;
+    enum status s = OK;
+    for (size_t i = 0; i < forgetting_count(delivering->forgetting); i++)
+        forgotten += forgetting_is_forgotten(delivering->forgetting, i);
+    if (forgotten == delivering->forgotten)
+        return;
+    delivering->forgotten = forgotten;
+    for (size_t i = 0; i < forgetting_count(delivering->forgetting) && s == OK; i++) {
+        char group[SINK_NAME_MAX + 8];
+        group_of(forgetting_name(delivering->forgetting, i), group);
+        if (forgetting_is_forgotten(delivering->forgetting, i))
+            s = marked_remove(delivering->options.marked, group, &err);
+    }
+    if (s == OK)
+        s = write_list(delivering, &err);
+    if (s != OK) /* the next start forgets them again */
+        log_warn("sink.list_not_written", "%s", err.text);
+}
+
+/* A sink is noted once all orders have its mark. */
+static void look_at_marks(struct delivering *delivering)
+{
+    struct error err;
+    const struct settings *settings = delivering->options.settings;
+    size_t at = 0;
+    bool all = true;
+    for (size_t i = 0; i < settings->sink_count; i++) {
+        char group[SINK_NAME_MAX + 8];
+        bool marked = true;
+        for (uint16_t order = 0; order < delivering->orders; order++)
+            marked &= delivery_has_mark(delivering->running[at++].delivery);
+        group_of(settings->sinks[i].name, group);
+        if (marked && marked_add(delivering->options.marked, group, &err) != OK)
+            log_warn("sink.mark_not_noted", "sink=%s %s", settings->sinks[i].name, err.text);
+        all &= marked;
+    }
+    delivering->all_marked = all;
 }
 
 /* Texts behind one another, each with a NUL; the pointers into them follow when they no longer move. */
@@ -110,7 +164,10 @@ static enum status open_one(struct delivering *delivering, const struct deliveri
 {
     struct delivery_options made;
     struct running *running = &delivering->running[delivering->count];
+    char group[SINK_NAME_MAX + 8];
     parts_delivery_options(options->settings, sink, &made);
+    group_of(sink->name, group);
+    made.had_mark = marked_has(options->marked, group);
     made.partition = partition_of(journal, order);
     made.target.order = order;
     made.target.orders = journal->orders;
@@ -133,12 +190,14 @@ enum status delivering_open(const struct delivering_options *options, struct jou
     struct delivering *delivering = calloc(1, sizeof *delivering + most * sizeof delivering->running[0]);
     if (!delivering)
         abort();
+    delivering->options = *options;
     delivering->world = world;
+    delivering->forgetting = forgetting_new(journal, world);
     delivering->orders = journal->orders;
     *out = delivering; /* also when it fails: what runs is to be stopped */
     *out_exit_code = EX_IOERR;
     make_schemas(delivering, options->domains);
-    enum status s = settle_list(options, journal, world, err);
+    enum status s = settle_list(delivering, err);
     for (size_t i = 0; i < options->settings->sink_count && s == OK; i++) {
         *out_exit_code = EX_CONFIG;
         for (uint16_t order = 0; order < journal->orders && s == OK; order++)
@@ -149,14 +208,21 @@ enum status delivering_open(const struct delivering_options *options, struct jou
 
 void delivering_look(struct delivering *delivering)
 {
-    for (size_t i = 0; delivering && i < delivering->count; i++)
+    if (!delivering)
+        return;
+    for (size_t i = 0; i < delivering->count; i++)
         delivery_look(delivering->running[i].delivery);
+    look_at_forgotten(delivering);
+    if (!delivering->all_marked)
+        look_at_marks(delivering);
 }
 
 void delivering_stop(struct delivering *delivering)
 {
     if (!delivering)
         return;
+    role_stop(delivering->forgetting_thread);
+    delivering->forgetting_thread = NULL;
     for (size_t i = 0; i < delivering->count; i++)
         delivery_drain(delivering->running[i].delivery);
     int64_t end_us = world_mono_us(delivering->world) + DRAIN_WAIT_MS * INT64_C(1000);
@@ -175,6 +241,7 @@ void delivering_close(struct delivering *delivering)
         return;
     for (size_t i = 0; i < delivering->count; i++)
         delivery_close(delivering->running[i].delivery);
+    forgetting_free(delivering->forgetting);
     buf_done(&delivering->schema_text);
     free(delivering->schemas);
     free(delivering);

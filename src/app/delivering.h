@@ -1,6 +1,7 @@
 /* The sinks of the configuration: a delivery for each and for every order of the journal, each a thread. Of the main
  * thread. */
 #pragma once
+#include "app/marked.h"
 #include "base/compiler.h"
 #include "base/error.h"
 #include "config/settings.h"
@@ -15,6 +16,7 @@ struct delivering_options {
     const struct settings *settings;
     const struct domain_set *domains; /* Avro schemas of the event types; read at the start alone */
     const char *data_path;            /* keeps a list of the sinks that have a mark */
+    struct marked *marked;            /* which had a mark; borrowed */
     const char *journal_name;         /* whose positions are meant: the data directory's name, or the prefix in Kafka */
 };
 

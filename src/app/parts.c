@@ -121,6 +121,7 @@ void parts_status_page(const struct settings *settings, struct status_page_optio
 void parts_sink_options(const struct settings *settings, struct sink_options *out)
 {
     sink_options_default(out);
+    out->lost_mark = lost_mark_from(settings->store_lost_mark);
     out->batch.rows_max = (uint32_t)settings->store_rows_max;
     out->pace.interval_min_ms = (uint32_t)settings->store_linger_ms;
     out->pace.interval_max_ms = (uint32_t)settings->store_linger_load_ms;
@@ -144,6 +145,7 @@ void parts_process_options(const struct settings *settings, const char *state_pa
         .commit_pause_us = 5000,
         .future_skew_ms = settings->ingest_future_skew_ms,
         .late_after_ms = settings->quality_late_after_ms,
+        .accept_lost_state = settings->process_accept_lost_state,
         .dedup_horizon_ms = settings->process_dedup_horizon_ms,
         .dedup_memory_bytes_max = (uint64_t)settings->process_dedup_memory_bytes_max,
         .dedup_disk_bytes_max = (uint64_t)settings->process_dedup_bytes_max,
@@ -243,6 +245,7 @@ void parts_delivery_options(const struct settings *settings, const struct sink_s
     out->target = (struct target_options){ .path = sink->path, .library = sink->library, .to = sink->to };
     brokers_of_sink(settings, sink, &out->target.kafka);
     avro_of_sink(settings, sink, &out->target.avro);
+    out->lost_mark = lost_mark_from(sink->lost_mark);
     out->from_end = strcmp(sink->from, "end") == 0;
     out->linger_ms = (uint32_t)sink->linger_ms;
     out->hold_bytes = (uint64_t)sink->hold_bytes;

@@ -43,6 +43,7 @@ struct storing {
     struct give_way give_way;
     const struct domain_set *_Atomic drawn; /* options.domains, for the API's loop */
     uint16_t lane_count, sink_count;
+    bool all_marked;     /* every sink has its mark, and it is noted */
     int64_t sinks_at_us; /* not before, after a failure */
     struct lane {        /* one for each order of the journal's positions; a sink waits within its store */
         struct store *store;
@@ -220,6 +221,7 @@ static enum status start_sink(struct storing *storing, struct error *err)
     struct sink_options options;
     struct lane *lane = &storing->lanes[storing->sink_count];
     parts_sink_options(storing->options.settings, &options);
+    options.had_mark = marked_has(storing->options.marked, SINK_GROUP);
     if (storing->journal->orders > 1)
         options.partition = storing->sink_count;
     if (!storing->options.has_tasks) {
@@ -261,6 +263,17 @@ static enum status start_sinks(struct storing *storing, struct error *err)
     return OK;
 }
 
+static void look_at_marks(struct storing *storing)
+{
+    struct error err;
+    for (uint16_t i = 0; i < storing->sink_count; i++)
+        if (!sink_has_mark(storing->lanes[i].sink))
+            return;
+    storing->all_marked = true;
+    if (marked_add(storing->options.marked, SINK_GROUP, &err) != OK)
+        log_warn("store.mark_not_noted", "%s", err.text);
+}
+
 static void follow_load(struct storing *storing, int64_t *out_wait_ms)
 {
     if (*out_wait_ms > GIVE_WAY_EVERY_MS)
@@ -282,7 +295,11 @@ enum status storing_step(struct storing *storing, bool *out_ready, int64_t *out_
         return s;
     *out_exit_code = EX_SOFTWARE;
     s = start_sinks(storing, err);
+    if (s == ERR_CORRUPT || s == ERR_INVALID)
+        *out_exit_code = EX_CONFIG; /* what the mark says, or that there is none, is for a person to settle */
     *out_ready = sinks_run(storing);
+    if (*out_ready && !storing->all_marked)
+        look_at_marks(storing);
     if (*out_ready)
         follow_load(storing, out_wait_ms);
     return s;

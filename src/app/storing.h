@@ -1,6 +1,7 @@
 /* From the journal's outputs to answers: the engine's process, a sink for each order of the journal, replays, and the
  * API with the dashboard. Of the main thread. */
 #pragma once
+#include "app/marked.h"
 #include "base/compiler.h"
 #include "base/error.h"
 #include "catalog/catalog.h"
@@ -20,6 +21,7 @@ struct storing_options {
     const struct settings *settings;
     const struct domain_set *domains;
     struct kv_pool *kv_pool;
+    struct marked *marked; /* whether the sinks had marks; borrowed */
     struct ingest *ingest; /* of this process, or NULL */
     bool has_tasks;        /* they tell the live feed; else the sinks do */
 };

@@ -131,6 +131,10 @@ static const struct option ROWS[] = {
         "Secret behind hashes and ciphertexts of fields with `pii`: ${secret:NAME}, 16 bytes or more. Empty: one that "
         "this machine makes, for hashes alone. Another key gives other hashes.",
         .reload = true),
+    BOOLEAN(
+        "process.accept_lost_state", process_accept_lost_state, "false",
+        "Start a partition although its state or its mark cannot be found again, which is refused otherwise: repeats "
+        "of old events may then count twice."),
     DURATION("process.dedup_horizon", process_dedup_horizon_ms, "7d", SECOND, 3650 * DAY,
              "How long the id of an event is remembered, so that a repeat counts once.", .reload = true),
     BYTES("process.dedup_memory", process_dedup_memory_bytes_max, "128 MiB", 4 * MIB, TIB,
@@ -163,6 +167,9 @@ static const struct option ROWS[] = {
 
     INTEGER("store.rows_max", store_rows_max, "100000", 1, 10000000, "Most rows in one insert."),
     DURATION("store.linger", store_linger_ms, "40ms", 0, MINUTE, "Least time between two small inserts."),
+    CHOICE("store.lost_mark", store_lost_mark, "refuse", "refuse|begin|end",
+           "With Kafka, when the brokers have forgotten up to where is stored: refuse to start, or go on once with the "
+           "oldest results that the journal keeps (those that the tables have count twice) or with those to come."),
     DURATION("store.linger_load", store_linger_load_ms, "400ms", 0, MINUTE,
              "Longest time that rows wait under load for a full insert."),
 

@@ -11,7 +11,7 @@ typedef char setting_text[OPTION_TEXT_MAX + 1];
 /* A system of somebody else's to which results go: sinks.NAME in the YAML. */
 struct sink_settings {
     char name[SINK_NAME_BYTES_MAX + 1];
-    setting_text kind, results, windows, tenants, from;
+    setting_text kind, results, windows, tenants, from, lost_mark;
     bool only_final;
     int64_t linger_ms, hold_bytes, record_bytes_max;
     setting_text brokers, topic, compression, id_prefix, security, sasl_mechanism, sasl_user, sasl_password, tls_ca,
@@ -50,12 +50,14 @@ struct settings {
     int64_t kafka_replication, kafka_min_insync, kafka_linger_ms, kafka_batch_bytes, kafka_session_ms;
 
     setting_text process_host, process_pii_key;
+    bool process_accept_lost_state;
     int64_t process_port;
     int64_t process_dedup_horizon_ms, process_dedup_bytes_max, process_dedup_memory_bytes_max,
         process_checkpoint_interval_ms, process_checkpoint_bytes, process_state_memory_bytes_max,
         process_snapshot_after_bytes, process_snapshot_piece_bytes;
 
     int64_t store_rows_max, store_linger_ms, store_linger_load_ms;
+    setting_text store_lost_mark;
 
     setting_text secrets_backend, secrets_dotenv, secrets_directory;
     setting_text secrets_vault_url, secrets_vault_mount, secrets_vault_path, secrets_vault_token_file,

@@ -15,6 +15,11 @@ static const struct option ROWS[] = {
             "Of windows only the final results, and what amends them; else each result as it grows (emit)."),
     CHOICE("from", from, "beginning", "beginning|end",
            "Where a new sink begins: with the oldest results that the journal has, or with those to come."),
+    CHOICE(
+        "lost_mark", lost_mark, "refuse", "refuse|begin|end",
+        "With Kafka as the journal, when its brokers have forgotten up to where is delivered and the target does not "
+        "know, either: refuse to start, or go on once with the oldest results that the journal has (what was "
+        "delivered comes again) or with those to come."),
     DURATION("linger", linger_ms, "100ms", 0, MINUTE, "How long a result waits for company before it is sent."),
     BYTES("hold", hold_bytes, "16 GiB", 0, 1024 * TIB,
           "Most journal that is kept for a sink whose target is away; beyond it its oldest results are passed over, "

@@ -26,6 +26,7 @@
     (3600 * INT64_C(1000000)) /* Kafka forgets what is not committed for days, the oldest mark too                     \
                                */
 #define IDLE_SHRINK_US 10000000
+#define DRAIN_LOOK_US 10000 /* between two looks whether what was durable has come */
 #define LOG_INTERVAL_US 10000000
 
 enum phase { RESUME, FIRST_MARK, GATHER, WRITE, PASS_OVER };
@@ -56,7 +57,9 @@ struct delivery {
     struct retry retry;
     int64_t not_before_us;
     struct log_limit log_retry, log_refused;
-    _Atomic bool draining, drained, stopping;
+    bool has_end; /* since it drains: */
+    uint64_t end; /* of what was durable then */
+    _Atomic bool has_mark, draining, drained, stopping;
 };
 
 void delivery_options_default(struct delivery_options *out)
@@ -170,25 +173,42 @@ static enum status first_position(struct delivery *delivery, uint64_t *out, stru
     return s;
 }
 
+/* The mark is gone. A target that keeps its place has told it just now, past the beginning; a new sink begins where its
+ * setting says. */
+static enum status settle_lost(struct delivery *delivery, uint64_t *io_position, struct error *err)
+{
+    char group[JOURNAL_GROUP_MAX + 1], setting[SINK_NAME_MAX + 32];
+    place_group(delivery->options.sink, group);
+    snprintf(setting, sizeof setting, "sinks.%s.lost_mark", delivery->options.sink);
+    const struct lost_mark_group lost = { group, setting, delivery->options.partition, TOPIC_WINDOWS };
+    if (*io_position != JOURNAL_BEGIN)
+        return OK;
+    return lost_mark_settle(delivery->journal, &lost, delivery->options.lost_mark, io_position, err);
+}
+
 static enum status resume(struct delivery *delivery, struct error *err)
 {
-    uint64_t position;
+    uint64_t position = JOURNAL_BEGIN;
     const struct delivery_options *options = &delivery->options;
     delivery->note[0] = '\0';
     enum status s = place_read(delivery->journal, options->sink, options->partition, &position, delivery->note, err);
-    bool is_new = s == ERR_NOT_FOUND;
+    const bool had = delivery->options.had_mark || atomic_load(&delivery->has_mark);
+    const bool is_new = s == ERR_NOT_FOUND, is_lost = is_new && had;
     if (is_new)
-        s = first_position(delivery, &position, err);
+        s = is_lost ? OK : first_position(delivery, &position, err);
     if (s != OK)
         return s;
     const uint64_t marked = delivery->marked = position; /* what is held back counts from here, also while it is away */
     ask(delivery);
     s = delivery->target->backend->resume(delivery->target, delivery->note, &position, err);
     asked(delivery);
+    if (s == OK && is_lost)
+        s = settle_lost(delivery, &position, err);
     if (s == OK)
         s = reopen(delivery, position, err);
     if (s != OK)
         return s;
+    atomic_store(&delivery->has_mark, !is_new);
     if (position != marked)
         log_info("sink.ahead", "sink=%s mark=%lu target=%lu", options->sink, marked, position);
     delivery_batch_reset(&delivery->batch, position);
@@ -301,6 +321,20 @@ static void tell_refused(struct delivery *delivery)
     batch->first_refused[0] = '\0';
 }
 
+/* As in store/sink_gather.c: that a read gave nothing does not say that all is read. */
+static bool has_all(struct delivery *delivery)
+{
+    struct error err;
+    const struct delivery_options *options = &delivery->options;
+    const uint16_t partition = options->partition == JOURNAL_ALL_PARTITIONS ? 0 : options->partition;
+    if (!atomic_load(&delivery->draining))
+        return false;
+    if (!delivery->has_end)
+        delivery->has_end = delivery->journal->backend->end_position(delivery->journal, TOPIC_WINDOWS, partition,
+                                                                     &delivery->end, &err) == OK;
+    return delivery->has_end && delivery->batch.to >= delivery->end;
+}
+
 /* Nothing to deliver was found, but the reader has come further, or to the end. */
 static void gather_nothing(struct delivery *delivery, bool at_end, int64_t *wake_us)
 {
@@ -313,13 +347,16 @@ static void gather_nothing(struct delivery *delivery, bool at_end, int64_t *wake
     bool old = batch->to - delivery->marked >= MARK_LAG_MAX || now_us - delivery->marked_us >= MARK_AGAIN_US;
     if (idle && (delivery->mark_due || old))
         delivery->mark_due = mark(delivery, &err) != OK;
-    atomic_store(&delivery->drained, at_end && atomic_load(&delivery->draining) && !delivery->mark_due);
+    atomic_store(&delivery->drained, at_end && has_all(delivery) && !delivery->mark_due);
     if (delivery->marked_us + MARK_AGAIN_US > now_us) /* else the answer of one that is under way rings */
         *wake_us = delivery->marked_us + MARK_AGAIN_US;
+    if (atomic_load(&delivery->draining) && !atomic_load(&delivery->drained))
+        *wake_us = now_us + DRAIN_LOOK_US;
     if (delivery->idle_since_us == INT64_MAX)
         return;
     if (now_us - delivery->idle_since_us < IDLE_SHRINK_US) {
-        *wake_us = delivery->idle_since_us + IDLE_SHRINK_US;
+        if (*wake_us > delivery->idle_since_us + IDLE_SHRINK_US)
+            *wake_us = delivery->idle_since_us + IDLE_SHRINK_US;
         return;
     }
     delivery_batch_shrink(batch);
@@ -388,8 +425,10 @@ static void look_at_mark(struct delivery *delivery)
     enum status s = place_take(&delivery->place, &err);
     if (s == OK && delivery->phase == FIRST_MARK)
         delivery->phase = GATHER;
-    if (s == OK)
+    if (s == OK) {
+        atomic_store(&delivery->has_mark, true);
         return;
+    }
     log_warn("sink.mark_late", "sink=%s %s", delivery->options.sink, err.text);
     delivery->mark_due = true;
     if (s == ERR_IO)
@@ -478,6 +517,11 @@ bool delivery_is_drained(struct delivery *delivery)
     return atomic_load(&delivery->drained);
 }
 
+bool delivery_has_mark(struct delivery *delivery)
+{
+    return atomic_load(&delivery->has_mark);
+}
+
 void delivery_cancel(struct delivery *delivery)
 {
     atomic_store(&delivery->stopping, true);
@@ -495,21 +539,4 @@ void delivery_close(struct delivery *delivery)
     delivery_batch_done(&delivery->batch);
     bell_free(delivery->bell);
     free(delivery);
-}
-
-enum status delivery_forget(const char *sink, uint16_t partition, struct journal *journal, struct error *err)
-{
-    struct place_mark place = { .bell = bell_new() };
-    char note[TARGET_NOTE_MAX];
-    uint64_t position;
-    enum status s = place_read(journal, sink, partition, &position, note, err);
-    if (s == OK)
-        s = place_submit(&place, journal, sink, partition, JOURNAL_MARK_DROP, "", err);
-    if (s == OK) {
-        while (!bell_wait(place.bell, 1000000)) /* rung last of all: the bell may not be freed before */
-            continue;
-        s = place_take(&place, err);
-    }
-    bell_free(place.bell);
-    return s == ERR_NOT_FOUND ? OK : s;
 }

@@ -10,6 +10,7 @@
 #include "base/role.h"
 #include "deliver/selection.h"
 #include "deliver/target.h"
+#include "journal/lost_mark.h"
 
 #define SINK_NAME_MAX 32
 
@@ -22,10 +23,12 @@ struct delivery_options {
     struct selection selection;
     const struct target_backend *backend;
     struct target_options target;
-    uint16_t partition; /* or JOURNAL_ALL_PARTITIONS, as target.order says */
-    bool untried;       /* the target is not asked at open, but by the role: another delivery of the sink was */
-    bool from_end;      /* a new sink begins with what comes from now on; else with the oldest that is kept */
-    uint32_t linger_ms; /* how long a result waits for company; 100 */
+    uint16_t partition;       /* or JOURNAL_ALL_PARTITIONS, as target.order says */
+    bool untried;             /* the target is not asked at open, but by the role: another delivery of the sink was */
+    bool had_mark;            /* so there must be one: see lost_mark.h */
+    enum lost_mark lost_mark; /* what to do when there is none and the target does not know, either */
+    bool from_end;            /* a new sink begins with what comes from now on; else with the oldest that is kept */
+    uint32_t linger_ms;       /* how long a result waits for company; 100 */
     /* Most journal that is kept for a target that is away; 0: as much as the journal can. Where the journal has one
      * order alone. */
     uint64_t hold_bytes;
@@ -50,9 +53,6 @@ void delivery_look(struct delivery *delivery);
  * delivery_close. Stopping without any of this loses nothing. */
 void delivery_drain(struct delivery *delivery);
 bool delivery_is_drained(struct delivery *delivery);
-void delivery_cancel(struct delivery *delivery); /* what waits for the target ends soon */
-void delivery_close(struct delivery *delivery);  /* NULL is fine */
-
-/* The sink is no more: its mark no longer holds the journal. Waits for the journal, whose roles run. */
-MUST_CHECK enum status delivery_forget(const char *sink, uint16_t partition, struct journal *journal,
-                                       struct error *err);
+bool delivery_has_mark(struct delivery *delivery); /* any thread: the journal has it */
+void delivery_cancel(struct delivery *delivery);   /* what waits for the target ends soon */
+void delivery_close(struct delivery *delivery);    /* NULL is fine */

@@ -111,24 +111,76 @@ static void test_a_file_that_was_moved_away_is_left_alone_and_a_new_one_begins(v
         assert_int_equal(deliveries.seen[i], i >= 10);
 }
 
-static void test_the_mark_of_a_sink_that_is_gone_goes(void **state)
+static void drop_mark(void)
+{
+    struct journal_mark mark = { .group = "sink.test",
+                                 .partition = JOURNAL_ALL_PARTITIONS,
+                                 .position = JOURNAL_MARK_DROP };
+    stand_pass_on();
+    stand_submit(&(struct journal_commit){ .marks = &mark, .mark_count = 1 });
+}
+
+static void test_a_sink_whose_mark_is_gone_is_refused_until_somebody_decides(void **state)
 {
     (void)state;
-    struct journal_mark mark;
     struct error err;
-    char note[JOURNAL_NOTE_MAX];
     delivery_start();
     delivery_emit(10);
     delivery_run();
-    stand.backend.submit = journal_memory.submit;
-    assert_int_equal(journal_memory.mark(stand.journal, "sink.test", JOURNAL_ALL_PARTITIONS, &mark, note), OK);
-    struct role_thread *thread;
-    assert_int_equal(role_start(&stand.writer, &stand.world, &thread, &err), OK);
-    assert_int_equal(delivery_forget("test", JOURNAL_ALL_PARTITIONS, stand.journal, &err), OK);
-    assert_int_equal(delivery_forget("never", JOURNAL_ALL_PARTITIONS, stand.journal, &err), OK);
-    role_stop(thread);
-    assert_int_equal(journal_memory.mark(stand.journal, "sink.test", JOURNAL_ALL_PARTITIONS, &mark, note),
-                     ERR_NOT_FOUND);
+    assert_true(delivery_has_mark(deliveries.delivery));
+    drop_mark();
+    delivery_close(deliveries.delivery);
+    deliveries.options.had_mark = true;
+    assert_int_equal(
+        delivery_open(&deliveries.options, stand.journal, stand.metrics, &stand.world, &deliveries.delivery, &err),
+        ERR_CORRUPT);
+    assert_non_null(strstr(err.text, "sinks.test.lost_mark"));
+    deliveries.options.lost_mark = LOST_MARK_END;
+    delivery_start();
+    delivery_emit(5);
+    delivery_run();
+    delivery_expect_each(1, 1);
+    drop_mark();
+    delivery_close(deliveries.delivery);
+    deliveries.options.lost_mark = LOST_MARK_BEGIN;
+    delivery_start();
+    delivery_run();
+    delivery_expect_each(2, 2);
+}
+
+static void test_a_mark_that_goes_while_the_sink_runs_is_missed_too(void **state)
+{
+    (void)state;
+    delivery_start();
+    delivery_emit(10);
+    delivery_run();
+    drop_mark();
+    deliveries.fail_percent = 100;
+    delivery_emit(1);
+    for (int i = 0; i < 100; i++) /* a write fails, and it begins again at the mark */
+        (void)stand_step();
+    deliveries.fail_percent = 0;
+    for (int i = 0; i < 100; i++)
+        (void)stand_step();
+    for (uint32_t i = 0; i < deliveries.results; i++)
+        assert_int_equal(deliveries.seen[i], i < 10);
+}
+
+static void test_a_target_that_keeps_its_place_needs_no_mark(void **state)
+{
+    (void)state;
+    deliveries.keeps_place = true;
+    delivery_start();
+    delivery_emit(10);
+    delivery_run();
+    drop_mark();
+    delivery_close(deliveries.delivery);
+    deliveries.options.had_mark = true;
+    delivery_start();
+    delivery_emit(10);
+    delivery_run();
+    delivery_expect_each(1, 1);
+    (void)delivery_mark(); /* there is one again */
 }
 
 static void test_the_mark_of_a_sink_that_nothing_is_for_is_said_again(void **state)
@@ -198,7 +250,9 @@ int main(void)
         CASE(test_results_that_are_too_large_are_counted_and_the_others_go_on),
         CASE(test_a_new_sink_may_begin_at_the_end_and_goes_on_from_there),
         CASE(test_a_file_that_was_moved_away_is_left_alone_and_a_new_one_begins),
-        CASE(test_the_mark_of_a_sink_that_is_gone_goes),
+        CASE(test_a_sink_whose_mark_is_gone_is_refused_until_somebody_decides),
+        CASE(test_a_mark_that_goes_while_the_sink_runs_is_missed_too),
+        CASE(test_a_target_that_keeps_its_place_needs_no_mark),
         CASE(test_the_mark_of_a_sink_that_nothing_is_for_is_said_again),
         CASE(test_a_target_that_is_not_to_be_tried_is_asked_by_the_role_alone),
         CASE(test_what_cannot_work_is_refused_with_the_name_of_the_sink),

@@ -68,12 +68,25 @@ enum status sink_reader_reopen(struct sink *sink, uint64_t position, struct erro
     return sink->journal->backend->reader_open(sink->journal, &options, &sink->reader, err);
 }
 
+/* A new sink begins with the oldest record. */
+static enum status begin_without_mark(struct sink *sink, uint64_t *out_position, struct error *err)
+{
+    const struct lost_mark_group group = { SINK_GROUP, "store.lost_mark", sink->options.partition, TOPIC_ENRICHED };
+    *out_position = JOURNAL_BEGIN;
+    if (!sink->options.had_mark && !atomic_load(&sink->has_mark))
+        return OK;
+    return lost_mark_settle(sink->journal, &group, sink->options.lost_mark, out_position, err);
+}
+
 enum status sink_begin(struct sink *sink, struct error *err)
 {
     bool replaying;
     uint64_t position;
     struct sink_note note = { 0 };
     enum status s = sink_mark_read(sink->journal, sink->options.partition, &position, &note, &replaying, err);
+    const bool has_mark = s == OK;
+    if (s == ERR_NOT_FOUND)
+        s = begin_without_mark(sink, &position, err);
     if (s == OK)
         s = sink_reader_reopen(sink, position, err);
     if (s != OK)
@@ -82,6 +95,7 @@ enum status sink_begin(struct sink *sink, struct error *err)
     sink->marked = position;
     sink->note = note;
     sink->replaying = replaying;
+    atomic_store(&sink->has_mark, has_mark);
     return OK;
 }
 
@@ -215,6 +229,7 @@ static bool commit_phase(struct sink *sink, struct world *world, int64_t *wake_u
     if (s != OK)
         return sink_pause(sink, world, &err, wake_us);
     sink_healed(sink);
+    atomic_store(&sink->has_mark, true);
     phase_committed(sink, world);
     return true;
 }
@@ -238,6 +253,8 @@ static void look_at_late_mark(struct sink *sink)
     enum status s = sink_mark_take(&sink->unawaited, &err);
     if (s != OK)
         log_warn("store.mark_late", "%s", err.text);
+    else
+        atomic_store(&sink->has_mark, true);
     if (s == ERR_IO && sink->phase == GATHER)
         sink->phase = BEGIN;
 }
@@ -280,6 +297,11 @@ void sink_drain(struct sink *sink)
 bool sink_is_drained(struct sink *sink)
 {
     return atomic_load(&sink->drained);
+}
+
+bool sink_has_mark(struct sink *sink)
+{
+    return atomic_load(&sink->has_mark);
 }
 
 void sink_close(struct sink *sink)

@@ -8,6 +8,7 @@
 #include "base/compiler.h"
 #include "base/error.h"
 #include "base/role.h"
+#include "journal/lost_mark.h"
 #include "store/pace.h"
 #include "store/sink_batch.h"
 #include "store/store.h"
@@ -32,6 +33,8 @@ struct sink_options {
     struct pace_options pace;        /* linger 3 ms, interval 40 to 400 ms, longest at 100000 rows a second */
     uint32_t retry_first_ms;         /* first pause after a failed insert; 50 */
     uint32_t retry_most_ms;          /* longest pause; 1000: an engine child is back within a second */
+    bool had_mark;                   /* so there must be one: see lost_mark.h */
+    enum lost_mark lost_mark;        /* what to do when there is none all the same; LOST_MARK_REFUSE */
     /* May be NULL. Is shown what was read from the journal, before it is stored; after a failure, and after a restart
      * in the middle of a batch, some of it again or not at all. On the role's thread, must not block. */
     void (*seen)(void *self, const struct journal_chunk *chunks, size_t count);
@@ -40,7 +43,8 @@ struct sink_options {
 
 void sink_options_default(struct sink_options *out);
 
-/* Borrows the journal, the store and the metrics until sink_close. ERR_CORRUPT: the mark's note is not ours. */
+/* Borrows the journal, the store and the metrics until sink_close. ERR_CORRUPT: the mark's note is not ours, or the
+ * mark is gone. */
 MUST_CHECK enum status sink_open(const struct sink_options *options, struct journal *journal, struct store *store,
                                  struct metrics *metrics, struct world *world, struct sink **out, struct error *err);
 struct role sink_role(struct sink *sink);
@@ -49,6 +53,7 @@ struct role sink_role(struct sink *sink);
  * be under way), sink_close. Stopping without any of this loses nothing. */
 void sink_drain(struct sink *sink);
 bool sink_is_drained(struct sink *sink);
+bool sink_has_mark(struct sink *sink); /* any thread: the journal has it; a new one gets it when it first idles */
 /* Any thread: the age of the oldest record in the sink's hands that is not stored; 0: none. Shows it as
  * store_lag_seconds, too: a sink that waits within an insert cannot. */
 int64_t sink_lag_us(struct sink *sink, int64_t wall_us);

@@ -64,25 +64,42 @@ static bool replay_gathered(struct sink *sink, struct world *world, int64_t *wak
     return true;
 }
 
+/* That a read gave nothing does not say that all is read: a far journal's messages may be on their way. What was
+ * durable when the drain began is the measure, so that who goes on writing does not make it longer. */
+static bool is_drained(struct sink *sink)
+{
+    struct error err;
+    const uint16_t partition = sink->options.partition == JOURNAL_ALL_PARTITIONS ? 0 : sink->options.partition;
+    if (!atomic_load(&sink->draining))
+        return false;
+    if (!sink->has_end)
+        sink->has_end =
+            sink->journal->backend->end_position(sink->journal, TOPIC_ENRICHED, partition, &sink->end, &err) == OK;
+    return sink->has_end && sink->batch.to >= sink->end;
+}
+
 /* Nothing to store was found, but the reader has come further. */
 static void gather_nothing(struct sink *sink, struct world *world, int64_t *wake_us)
 {
     struct error err;
     int64_t now_us = world_mono_us(world);
-    atomic_store(&sink->drained, atomic_load(&sink->draining));
+    atomic_store(&sink->drained, is_drained(sink));
     sink->batch.from = sink->batch.to;
     bool old = sink->batch.to - sink->marked >= MARK_LAG_MAX || now_us - sink->marked_us >= MARK_AGAIN_US;
-    if (old && sink_mark_state(&sink->unawaited) == MARK_IDLE &&
+    if ((old || !atomic_load(&sink->has_mark)) && sink_mark_state(&sink->unawaited) == MARK_IDLE &&
         sink_mark_submit(&sink->unawaited, sink->journal, sink->batch.to, NULL, NULL, 0, &err) == OK) {
         sink->marked = sink->batch.to;
         sink->marked_us = now_us;
     }
     if (sink->marked_us + MARK_AGAIN_US > now_us) /* else the answer of one that is under way rings */
         *wake_us = sink->marked_us + MARK_AGAIN_US;
+    if (atomic_load(&sink->draining) && !atomic_load(&sink->drained))
+        *wake_us = now_us + DRAIN_LOOK_US;
     if (sink->idle_since_us == INT64_MAX)
         return;
     if (now_us - sink->idle_since_us < IDLE_SHRINK_US) {
-        *wake_us = sink->idle_since_us + IDLE_SHRINK_US;
+        if (*wake_us > sink->idle_since_us + IDLE_SHRINK_US)
+            *wake_us = sink->idle_since_us + IDLE_SHRINK_US;
         return;
     }
     sink_batch_shrink(&sink->batch);
@@ -111,7 +128,7 @@ bool sink_gather(struct sink *sink, struct world *world, int64_t *wake_us)
     sink_note_lag(sink, world);
     if (sink_batch_is_empty(&sink->batch)) {
         gather_nothing(sink, world, wake_us);
-        return false;
+        return read.chunk_count > 0;
     }
     int64_t now_us = world_mono_us(world);
     if (was_empty)

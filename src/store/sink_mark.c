@@ -67,12 +67,8 @@ enum status sink_mark_read(struct journal *journal, uint16_t partition, uint64_t
     if (s != OK)
         return s;
     s = journal->backend->mark(journal, SINK_GROUP, partition, &mark, bytes);
-    if (s == ERR_NOT_FOUND) {
-        *out_position = JOURNAL_BEGIN;
-        return OK;
-    }
     if (s != OK)
-        return error_set(err, s, "read the store's mark in the journal");
+        return s == ERR_NOT_FOUND ? s : error_set(err, s, "read the store's mark in the journal");
     *out_position = mark.position;
     if (mark.note.n == 0)
         return OK;

@@ -38,7 +38,7 @@ enum sink_mark_state sink_mark_state(const struct sink_mark *mark);
 /* Idle again; returns how the commit ended. Only when done. */
 MUST_CHECK enum status sink_mark_take(struct sink_mark *mark, struct error *err);
 
-/* The group's mark, which is this process's from now on: *out_position JOURNAL_BEGIN when there is none. *out_has_note:
- * a batch is under way. */
+/* The group's mark, which is this process's from now on. *out_has_note: a batch is under way. ERR_NOT_FOUND: there is
+ * no mark. */
 MUST_CHECK enum status sink_mark_read(struct journal *journal, uint16_t partition, uint64_t *out_position,
                                       struct sink_note *out_note, bool *out_has_note, struct error *err);

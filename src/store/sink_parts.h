@@ -19,6 +19,7 @@ enum sink_phase { BEGIN, GATHER, BOUND, INSERT, PROGRESS, FINISH };
 #define MARK_LAG_MAX (16u << 20)
 #define MARK_AGAIN_US (3600 * INT64_C(1000000)) /* Kafka forgets what is not committed for days */
 #define IDLE_SHRINK_US 10000000
+#define DRAIN_LOOK_US 10000 /* between two looks whether what was durable has come */
 #define LOG_INTERVAL_US 10000000
 
 struct sink_metrics {
@@ -52,7 +53,9 @@ struct sink {
     int64_t not_before_us; /* a pause after a failure */
     struct log_limit log_retry, log_refused;
     _Atomic int64_t oldest_written_us; /* of the batch, for whoever asks; INT64_MAX: empty */
-    _Atomic bool draining, drained;
+    _Atomic bool has_mark, draining, drained;
+    bool has_end; /* since it drains: */
+    uint64_t end; /* of what was durable then */
     struct sink_batch batch;
 };
 

@@ -140,6 +140,84 @@ static void test_draining_waits_for_nobody(void **state)
     storing_expect_exactly_once();
 }
 
+static unsigned empty_reads;
+
+/* As a far journal's does while messages are on their way. */
+static enum status read_later(struct journal_reader *reader, size_t bytes_max, struct journal_batch *out,
+                              struct error *err)
+{
+    static uint64_t position;
+    if (empty_reads) {
+        empty_reads--;
+        *out = (struct journal_batch){ .next_position = position };
+        return OK;
+    }
+    enum status s = journal_memory.read(reader, bytes_max, out, err);
+    position = out->next_position;
+    return s;
+}
+
+static void test_it_is_not_drained_while_something_durable_is_on_its_way(void **state)
+{
+    stand.backend.read = read_later;
+    storing_emit(0, 10);
+    storing_run();
+    storing_emit(0, 7);
+    empty_reads = 20;
+    sink_drain(storing.sink);
+    for (int i = 0; !sink_is_drained(storing.sink) && i < 1000; i++)
+        storing_step();
+    assert_true(sink_is_drained(storing.sink));
+    assert_int_equal(empty_reads, 0);
+    assert_int_equal(store_memory_rows(storing.store, "events_raw"), 17);
+}
+
+static void drop_mark(void)
+{
+    struct journal_mark mark = { .group = SINK_GROUP,
+                                 .partition = JOURNAL_ALL_PARTITIONS,
+                                 .position = JOURNAL_MARK_DROP };
+    stand_pass_on();
+    stand_submit(&(struct journal_commit){ .marks = &mark, .mark_count = 1 });
+}
+
+static void reopen(void)
+{
+    struct error err;
+    sink_close(storing.sink);
+    if (sink_open(&storing.options, stand.journal, storing.store, stand.metrics, &stand.world, &storing.sink, &err) !=
+        OK)
+        fail_msg("%s", err.text);
+    stand.role = sink_role(storing.sink);
+}
+
+static void test_a_sink_whose_mark_is_gone_stores_nothing_twice_unless_somebody_decides(void **state)
+{
+    struct sink *other;
+    struct error err;
+    storing_run();
+    assert_true(sink_has_mark(storing.sink)); /* a new one has its mark before anything came */
+    storing_emit(0, 10);
+    storing_run();
+    drop_mark();
+    storing.options.had_mark = true;
+    assert_int_equal(
+        sink_open(&storing.options, stand.journal, storing.store, stand.metrics, &stand.world, &other, &err),
+        ERR_CORRUPT);
+    assert_non_null(strstr(err.text, "store.lost_mark"));
+    storing.options.lost_mark = LOST_MARK_END;
+    reopen();
+    storing_emit(0, 5);
+    storing_run();
+    storing_expect_exactly_once();
+    drop_mark();
+    storing.options.lost_mark = LOST_MARK_BEGIN;
+    reopen();
+    storing_run();
+    assert_true(store_memory_rows(storing.store, "events_raw") >= 15);
+    assert_true(sink_has_mark(storing.sink));
+}
+
 static void test_a_mark_moves_also_when_nothing_is_for_the_store(void **state)
 {
     char *bytes = calloc(1, 8 << 20);
@@ -200,6 +278,8 @@ int main(void)
         TEST(test_many_partitions_go_in_several_inserts_within_the_window),
         TEST(test_too_many_unreadable_records_stop_the_sink_and_not_the_data),
         TEST(test_draining_waits_for_nobody),
+        TEST(test_it_is_not_drained_while_something_durable_is_on_its_way),
+        TEST(test_a_sink_whose_mark_is_gone_stores_nothing_twice_unless_somebody_decides),
         TEST(test_a_mark_moves_also_when_nothing_is_for_the_store),
         TEST(test_the_mark_of_an_idle_store_is_said_again),
         TEST(test_a_note_of_somebody_else_is_refused),

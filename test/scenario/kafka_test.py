@@ -1,6 +1,6 @@
 """Kafka as the journal, with real brokers: the data files end to end, kill -9 of weir, the broker gone and back (three brokers:
 roles_test.py)."""
-import json, os, signal, time
+import glob, json, os, shutil, signal, tempfile, time
 
 from crash_test import Load, check
 from data_test import DATA, check_tenant, send_file
@@ -35,6 +35,50 @@ def test_the_data_files_give_what_is_expected_through_kafka_also_across_kill_9()
         for name, e in expected.items():
             check_tenant(weir, keys[name]["read_key"], e)
         assert weir.stop() == 0
+
+
+def test_a_place_that_the_brokers_have_forgotten_is_refused_and_somebody_decides():
+    kafka, directory = shared(), tempfile.mkdtemp(prefix="weir-forgotten-")
+    target, yaml = os.path.join(directory, "results.jsonl"), kafka.yaml("journal.partitions: 2\n")
+    weir = Weir(yaml=yaml)
+
+    def configure(*lost_marks):
+        with open(os.path.join(weir.config, "environments", "dev.yaml"), "w") as f:
+            f.write("demo_tenant: true\ningest.host: 127.0.0.1\njournal.disk_reserve: 64 MiB\n" + yaml + "\n".join(
+                ["sinks.file.kind: file", "sinks.file.path: " + target, "sinks.file.results: events", *lost_marks, ""]))
+
+    def refused(*words):
+        weir.spawn()
+        assert weir.process.wait(60) == 78, weir.log_text()[-2000:]
+        assert all(word in weir.log_text() for word in words), weir.log_text()[-2000:]
+
+    def send_and_find(name, count):
+        events = [{"event_id": "%s%d" % (name, i), "visitor_id": "v%d" % i, "event_type": "t", "event_name": "n"} for i in range(100)]
+        assert weir.post("/track", events, key["write_key"])[0] == 200
+        weir.settle("SELECT count() FROM events_raw", count, key["read_key"])
+        await_true(lambda: sum(len(open(path).readlines()) for path in glob.glob(target + ".*")) == count)
+
+    try:
+        configure()
+        weir.start()
+        key = weir.tenant("acme")
+        send_and_find("a", 100)
+        marks = os.path.join(weir.data, "marks")
+        await_true(lambda: os.path.exists(marks) and len(open(marks).readlines()) == 2)
+        assert weir.stop() == 0
+        with open(marks) as f:
+            prefix = f.read().split()[0]
+        kafka.tool("org.apache.kafka.tools.consumer.group.ConsumerGroupCommand", "--delete", "--group", prefix + ".store", "--group", prefix + ".sink.file")
+        refused("the mark of group sink.file in partition 0 is gone", "sinks.file.lost_mark")
+        configure("sinks.file.lost_mark: end")
+        refused("the mark of group store in partition 0 is gone", "store.lost_mark")
+        configure("sinks.file.lost_mark: end", "store.lost_mark: end")
+        weir.start()
+        send_and_find("b", 200)
+        assert weir.stop() == 0
+    finally:
+        weir.close()
+        shutil.rmtree(directory, ignore_errors=True)
 
 
 def test_sigterm_ends_every_process_while_all_brokers_are_gone_and_loses_and_doubles_nothing():
