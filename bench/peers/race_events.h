@@ -18,6 +18,9 @@
 #define RACE_START_MS 1700000000000ll /* a multiple of ten seconds */
 #define RACE_CLOSING "closing"
 
+/* Queries of Nexmark, over one topic (race_nexmark.h); NONE: the topic and windows that the workload's other fields say. */
+enum race_query { RACE_NONE, RACE_Q0, RACE_Q1, RACE_Q5, RACE_Q7, RACE_Q11, RACE_Q12, RACE_Q18 };
+
 struct race_workload {
     const char *name;
     uint64_t users;
@@ -26,12 +29,23 @@ struct race_workload {
     uint64_t events_per_s; /* of event time */
     uint64_t events;       /* unless said otherwise */
     int64_t start_ms;      /* of event time; a multiple of the window */
+    enum race_query query;
 };
 
+/* Nexmark: an event each millisecond, so that no two have the same time and "the last one" is one. */
+#define NEXMARK(name, window_ms, query) { (name), 0, false, (window_ms), 1000, 5000000, RACE_START_MS, (query) }
+
 static const struct race_workload RACE_WORKLOADS[] = {
-    { "ysb", 100, true, 10000, 100000, 20000000, RACE_START_MS },
-    { "users-1m", 1000000, false, 10000, 100000, 5000000, RACE_START_MS },
-    { "users-10m", 10000000, false, 10000, 1000000, 20000000, RACE_START_MS },
+    { "ysb", 100, true, 10000, 100000, 20000000, RACE_START_MS, RACE_NONE },
+    { "users-1m", 1000000, false, 10000, 100000, 5000000, RACE_START_MS, RACE_NONE },
+    { "users-10m", 10000000, false, 10000, 1000000, 20000000, RACE_START_MS, RACE_NONE },
+    NEXMARK("q0", 0, RACE_Q0),
+    NEXMARK("q1", 0, RACE_Q1),
+    NEXMARK("q5", 10000, RACE_Q5),
+    NEXMARK("q7", 10000, RACE_Q7),
+    NEXMARK("q11", 10000, RACE_Q11),
+    NEXMARK("q12", 10000, RACE_Q12),
+    NEXMARK("q18", 86400000, RACE_Q18),
 };
 
 struct race_event {

@@ -1,11 +1,14 @@
-/* What a contestant has committed as results, read from the beginning of its topics and on: "KEY,START,COUNT" as text,
- * or a weir's TOPIC_WINDOWS. Only race_topic.c includes this. */
+/* What a contestant has committed as results, read from the beginning of its topics and on: "…,KEY,START,COUNT" as
+ * text, or a weir's TOPIC_WINDOWS (of the queries without a window its TOPIC_ENRICHED). Only race_topic.c includes
+ * this. */
 #pragma once
 #include <unistd.h>
 
+#include "base/json_scan.h"
 #include "base/metrics.h"
 #include "bench/peers/race_events.h"
 #include "bench/peers/race_kafka.h"
+#include "event/event.h"
 #include "event/window_record.h"
 #include "journal/journal.h"
 #include "world/world.h"
@@ -13,6 +16,7 @@
 #define RESULTS_BATCH_MAX 4096
 #define RESULTS_PARTITIONS_MAX 64
 #define RESULTS_WAIT_MS 2
+#define RESULTS_KEY_MAX 256
 
 struct race_results {
     /* text */
@@ -25,6 +29,7 @@ struct race_results {
     struct journal *journal;
     struct journal_reader *reader;
     struct metrics *metrics;
+    enum race_query query;
 
     uint64_t unreadable;
     void (*visit)(void *self, struct slice key, int64_t start_ms, uint64_t count);
@@ -67,7 +72,8 @@ static void read_line(struct race_results *results, struct slice line)
         results->unreadable++;
         return;
     }
-    results->visit(results->self, slice_of(line.p, (size_t)(first - line.p)), (int64_t)start_ms, count);
+    const char *before = memrchr(line.p, ',', (size_t)(first - line.p)), *key = before ? before + 1 : line.p;
+    results->visit(results->self, slice_of(key, (size_t)(first - key)), (int64_t)start_ms, count);
 }
 
 static size_t read_text(struct race_results *results)
@@ -89,7 +95,7 @@ static size_t read_text(struct race_results *results)
 /* ---- a weir's ---- */
 
 static void results_open_weir(struct race_results *results, const char *brokers, const char *prefix,
-                              uint64_t partitions)
+                              uint64_t partitions, enum race_query query)
 {
     struct error err = { 0 };
     const struct journal_options open = { .partitions = (uint16_t)partitions,
@@ -100,27 +106,65 @@ static void results_open_weir(struct race_results *results, const char *brokers,
                                                      .min_insync = 1,
                                                      .compression = "none",
                                                      .batch_bytes = 32768 } };
-    const struct journal_read_options read = { .topics = TOPIC_BIT(TOPIC_WINDOWS),
+    const bool windows = query != RACE_Q0 && query != RACE_Q1;
+    const struct journal_read_options read = { .topics = TOPIC_BIT(windows ? TOPIC_WINDOWS : TOPIC_ENRICHED),
                                                .partition = JOURNAL_ALL_PARTITIONS };
+    results->query = query;
     results->metrics = metrics_new(100);
     if (journal_kafka.open(&open, world_real(), results->metrics, &results->journal, &err) != OK ||
         journal_kafka.reader_open(results->journal, &read, &results->reader, &err) != OK)
         fail(prefix, err.text);
 }
 
-/* The key is {"…":"ID"}, the measures {"n":COUNT}. */
+/* {"bidder":"7","auction":12} → 7/12 */
+static struct slice key_text(struct slice key, char *to)
+{
+    struct json_walk walk;
+    size_t n = 0;
+    json_walk_begin(&walk, key);
+    while (json_walk_next(&walk) && n + walk.value.n + 1 <= RESULTS_KEY_MAX) {
+        const bool quoted = walk.value.n >= 2 && walk.value.p[0] == '"';
+        if (n)
+            to[n++] = '/';
+        memcpy(to + n, walk.value.p + quoted, walk.value.n - 2 * quoted);
+        n += walk.value.n - 2 * quoted;
+    }
+    return slice_of(to, n);
+}
+
+/* The measures are {"n":COUNT}. */
 static void read_window(struct race_results *results, struct slice bytes)
 {
     struct window_record record;
     struct error err;
+    struct slice number;
     uint64_t count;
-    if (window_record_decode(bytes, &record, &err) != OK || record.key.n < RACE_ID_BYTES + 2 || record.measures.n < 6 ||
-        !slice_to_u64(slice_of(record.measures.p + 5, record.measures.n - 6), &count)) {
+    char key[RESULTS_KEY_MAX];
+    if (window_record_decode(bytes, &record, &err) != OK || !json_find(record.measures, "n", &number) ||
+        !slice_to_u64(number, &count)) {
         results->unreadable++;
         return;
     }
-    struct slice key = slice_of(record.key.p + record.key.n - 2 - RACE_ID_BYTES, RACE_ID_BYTES);
-    results->visit(results->self, key, record.start_ms, record.removed ? 0 : count);
+    results->visit(results->self, key_text(record.key, key), record.start_ms, record.removed ? 0 : count);
+}
+
+static void read_event(struct race_results *results, struct slice bytes)
+{
+    struct event event;
+    struct error err;
+    struct slice price;
+    uint64_t value;
+    if (event_decode(bytes, &event, &err) != OK) {
+        results->unreadable++;
+        return;
+    }
+    if (!slice_equal(event.event_type, SLICE("bid"))) /* handed on too: the domain language lets no event fall */
+        return;
+    if (json_find(event.properties, results->query == RACE_Q0 ? "price" : "price_eur", &price) &&
+        slice_to_u64(price, &value))
+        results->visit(results->self, event.user_id, event.timestamp_ms, value);
+    else
+        results->unreadable++;
 }
 
 static size_t read_weir(struct race_results *results)
@@ -132,7 +176,7 @@ static size_t read_weir(struct race_results *results)
     for (size_t i = 0; i < batch.chunk_count; i++) {
         struct slice rest = batch.chunks[i].bytes, record;
         while (journal_next_record(&rest, &record))
-            read_window(results, record);
+            (batch.chunks[i].topic == TOPIC_WINDOWS ? read_window : read_event)(results, record);
     }
     if (batch.chunk_count == 0)
         usleep(RESULTS_WAIT_MS * 1000);

@@ -15,8 +15,8 @@
  * written when its time has come. */
 #include <getopt.h>
 
+#include "bench/peers/race_nexmark_expect.h"
 #include "bench/peers/race_results.h"
-#include "bench/peers/race_table.h"
 
 #define WARM_WINDOWS 3
 #define WATCH_AFTER_MS 12000
@@ -29,6 +29,34 @@ struct race_options {
 };
 
 static struct race_names names;
+
+/* ---- events ---- */
+
+struct line {
+    char json[RACE_JSON_MAX];
+    size_t n;
+    struct slice key; /* within json */
+    int32_t partition;
+    int64_t time_ms;
+};
+
+static void line_make(struct line *line, const struct race_options *options, uint64_t number)
+{
+    const struct race_workload *of = &options->workload;
+    if (of->query) {
+        struct nexmark_event event = nexmark_event(of, options->seed, number);
+        line->n = nexmark_json(options->seed, &event, line->json, &line->key);
+        line->partition = (int32_t)(race_mix(event.person) % options->partitions);
+        line->time_ms = event.time_ms;
+        return;
+    }
+    struct race_event event = race_event(of, options->seed, number);
+    const char *key;
+    line->n = race_json(of, &names, &event, line->json, &key);
+    line->key = slice_of(key, RACE_ID_BYTES);
+    line->partition = race_partition(of, &event, (int)options->partitions);
+    line->time_ms = event.time_ms;
+}
 
 /* ---- the topic ---- */
 
@@ -82,17 +110,15 @@ static void load(const struct race_options *options)
     rd_kafka_t *producer = race_client(options->brokers, RD_KAFKA_PRODUCER, settings, on_delivered);
     make_topic(producer, options);
     uint64_t bytes = 0;
-    char json[RACE_JSON_MAX];
+    struct line line;
     for (uint64_t i = 0; i < options->events; i++) {
-        struct race_event event = race_event(&options->workload, options->seed, i);
-        const char *key;
-        size_t n = race_json(&options->workload, &names, &event, json, &key);
-        int32_t partition = race_partition(&options->workload, &event, (int)options->partitions);
         rd_kafka_resp_err_t code;
+        line_make(&line, options, i);
         if (options->paced)
-            await(event.time_ms);
-        while ((code = rd_kafka_producev(producer, RD_KAFKA_V_TOPIC(options->topic), RD_KAFKA_V_PARTITION(partition),
-                                         RD_KAFKA_V_VALUE(json, n), RD_KAFKA_V_KEY(key, RACE_ID_BYTES),
+            await(line.time_ms);
+        while ((code = rd_kafka_producev(producer, RD_KAFKA_V_TOPIC(options->topic),
+                                         RD_KAFKA_V_PARTITION(line.partition), RD_KAFKA_V_VALUE(line.json, line.n),
+                                         RD_KAFKA_V_KEY(line.key.p, line.key.n),
                                          RD_KAFKA_V_MSGFLAGS(RD_KAFKA_MSG_F_COPY), RD_KAFKA_V_END)) ==
                RD_KAFKA_RESP_ERR__QUEUE_FULL)
             rd_kafka_poll(producer, 50);
@@ -100,7 +126,7 @@ static void load(const struct race_options *options)
             fail("write an event", rd_kafka_err2str(code));
         if (i % 1024 == 0)
             rd_kafka_poll(producer, 0);
-        bytes += n;
+        bytes += line.n;
     }
     rd_kafka_flush(producer, 120000);
     if (delivered != options->events)
@@ -123,7 +149,7 @@ static void read_lines(struct race_results *results)
 static void results_open(struct race_results *results, const struct race_options *options)
 {
     if (options->prefix)
-        results_open_weir(results, options->brokers, options->prefix, options->partitions);
+        results_open_weir(results, options->brokers, options->prefix, options->partitions, options->workload.query);
     else
         results_open_text(results, options->brokers, options->topic);
 }
@@ -144,7 +170,19 @@ static void read_all(struct race_results *results, const struct race_options *op
 static void expect(struct race_table *table, const struct race_options *options)
 {
     race_table_init(table, options->workload.by_campaign ? 1u << 20 : options->events);
-    race_table_expect(table, &options->workload, &names, options->events);
+    table->events = options->events;
+    if (options->workload.query)
+        nexmark_expect(table, &options->workload, options->seed, options->events);
+    else
+        race_table_expect(table, &options->workload, &names, options->events);
+}
+
+static void table_done(struct race_table *table)
+{
+    if (table->parts)
+        race_table_done(table->parts);
+    free(table->parts);
+    race_table_done(table);
 }
 
 static int check(const struct race_options *options, bool with_results)
@@ -157,13 +195,13 @@ static int check(const struct race_options *options, bool with_results)
         read_all(&results, options);
     struct race_difference of = race_table_compare(&table);
     printf("{\"events\":%llu,\"windows\":%llu,\"counted\":%llu", (unsigned long long)table.events,
-           (unsigned long long)of.expected_windows, (unsigned long long)of.expected_counted);
+           (unsigned long long)of.expected_windows, (unsigned long long)table.counted);
     if (with_results)
         printf(",\"results\":%llu,\"unreadable\":%llu,\"got_windows\":%llu,\"got_counted\":%llu,\"different\":%llu",
                (unsigned long long)table.results, (unsigned long long)results.unreadable,
                (unsigned long long)of.windows, (unsigned long long)of.counted, (unsigned long long)of.different);
     printf("}\n");
-    race_table_done(&table);
+    table_done(&table);
     return with_results && (of.different || results.unreadable);
 }
 
@@ -218,7 +256,7 @@ static int watch(const struct race_options *options)
     printf("{\"windows\":%zu,\"p50_ms\":%lld,\"p99_ms\":%lld,\"max_ms\":%lld}\n", of.seen,
            (long long)of.late_ms[last / 2], (long long)of.late_ms[last * 99 / 100], (long long)of.late_ms[last]);
     free(of.late_ms);
-    race_table_done(&of.table);
+    table_done(&of.table);
     return of.seen == 0;
 }
 
@@ -226,12 +264,10 @@ static int watch(const struct race_options *options)
 
 static void print(const struct race_options *options)
 {
-    char json[RACE_JSON_MAX];
-    const char *key;
+    struct line line;
     for (uint64_t i = 0; i < options->events; i++) {
-        struct race_event event = race_event(&options->workload, options->seed, i);
-        size_t n = race_json(&options->workload, &names, &event, json, &key);
-        printf("%.*s\n", (int)n, json);
+        line_make(&line, options, i);
+        printf("%.*s\n", (int)line.n, line.json);
     }
 }
 

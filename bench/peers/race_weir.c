@@ -7,7 +7,7 @@
  *
  * --only: one thread reads the messages and lets them go, or makes records of them too: what the client and the parser
  * leave for the rest.
- * --results: how many results are awaited before the end; --ids: repeats are looked for, --enriched: accepted events
+ * --results: how many results of windows are awaited before the end; --ids: repeats are looked for, --enriched: accepted events
  * are handed on too, both as `weir up` does; --live: the topic has no end, works until it is ended. From the first
  * event read until all events are committed and all results written: wall and CPU time of the process, all threads.
  * BROKER_PID in the environment: the broker's CPU time beside it. */
@@ -26,6 +26,7 @@
 
 #define LOOK_US 2000
 #define LIMIT_S 600
+#define CLOCK_WINDOW_S 10
 /* A transaction costs the broker the same for one event as for thousands. */
 #define COMMIT_EVENTS_MAX 65536
 #define COMMIT_BYTES_MAX (6u << 20)
@@ -112,21 +113,55 @@ static void report(const struct race_instant *half, uint64_t half_events, uint64
 
 /* ---- tasks ---- */
 
+/* What a workload counts, in weir's own language. */
+static const char *domain_of(const struct race_workload *workload)
+{
+    switch (workload->query) {
+    case RACE_NONE:
+        return workload->by_campaign
+                   ? "windows:\n- {name: race, size: 10s, emit: close, by: [{campaign: event_name}], where: event_type "
+                     "== 'view', measures: {n: count()}}\n"
+                   : "windows:\n- {name: race, size: 10s, emit: close, by: [visitor_id], where: event_type != "
+                     "'closing', measures: {n: count()}}\n";
+    case RACE_Q0:
+        return "";
+    case RACE_Q1:
+        return "transforms:\n- {name: euros, where: event_type == 'bid', set: {properties.price_eur: "
+               "int(properties.price * 0.908)}}\n";
+    case RACE_Q5:
+        return "windows:\n- {name: q5, kind: sliding, size: 10s, slide: 2s, emit: close, by: [{auction: "
+               "properties.auction}], where: event_type == 'bid', measures: {n: count()}}\n";
+    case RACE_Q7:
+        return "windows:\n- {name: q7, size: 10s, emit: close, where: event_type == 'bid', measures: {n: "
+               "max(properties.price)}}\n";
+    case RACE_Q11:
+        return "windows:\n- {name: q11, kind: session, gap: 10s, emit: close, by: [visitor_id], where: event_type == "
+               "'bid', measures: {n: count()}}\n";
+    case RACE_Q12:
+        return "windows:\n- {name: q12, size: 10s, time: processing, emit: close, by: [visitor_id], where: event_type "
+               "== 'bid', measures: {n: count()}}\n";
+    case RACE_Q18:
+        return "windows:\n- {name: q18, size: 1d, emit: close, by: [visitor_id, {auction: properties.auction}], "
+               "where: event_type == 'bid', measures: {n: last(properties.price)}}\n";
+    }
+    return "";
+}
+
 static struct domain_set *load_domain(const struct race_options *options)
 {
-    static const char *const BY_CAMPAIGN =
-        "by: [{campaign: event_name}], where: event_type == 'view', measures: {n: count()}";
-    static const char *const BY_USER = "by: [visitor_id], where: event_type != 'closing', measures: {n: count()}";
     char text[512];
     struct domain_set *domains = NULL;
     struct error err;
-    snprintf(text, sizeof text,
-             "domain: race\ntime: {out_of_orderness: %llums}\nsessions: {enabled: false}\n"
-             "windows:\n- {name: race, size: %lldms, emit: close, %s}\n",
-             (unsigned long long)options->disorder_ms, (long long)options->workload->window_ms,
-             options->workload->by_campaign ? BY_CAMPAIGN : BY_USER);
+    snprintf(text, sizeof text, "domain: race\ntime: {out_of_orderness: %llums}\nsessions: {enabled: false}\n%s",
+             (unsigned long long)options->disorder_ms, domain_of(options->workload));
     must(bench_domain_load(options->dir, text, &domains, &err), &err, "load the window");
     return domains;
+}
+
+/* Results of these are the events themselves. */
+static bool hands_events_on(const struct race_options *options)
+{
+    return options->with_enriched || options->workload->query == RACE_Q0 || options->workload->query == RACE_Q1;
 }
 
 static void open_journal(struct race_tasks *of, const struct race_options *options)
@@ -173,7 +208,7 @@ static void start(struct race_tasks *of, const struct race_options *options)
                                              .kv = &kv_rocksdb,
                                              .kv_pool = of->pool,
                                              .state_memory_bytes_max = memory / options->partitions,
-                                             .results_only = !options->with_enriched,
+                                             .results_only = !hands_events_on(options),
                                              .ids_unique = !options->with_ids,
                                              .batch_records_max = COMMIT_EVENTS_MAX,
                                              .batch_bytes_max = COMMIT_BYTES_MAX };
@@ -236,6 +271,32 @@ static uint64_t count_events(const struct race_options *options)
     return events;
 }
 
+/* Windows in processing time: how many results there will be is chance, so they are awaited until none has come for
+ * as long as a window lasts and some more. The time of the last one is the end. */
+static void await_clock(const struct race_tasks *of, struct race_instant *last)
+{
+    uint64_t seen = atomic_load(&of->journal.results);
+    double quiet_s = world_mono_us(world_real()) / 1e6;
+    *last = now();
+    while (world_mono_us(world_real()) / 1e6 - quiet_s < CLOCK_WINDOW_S + 3) {
+        usleep(LOOK_US);
+        look(of);
+        if (atomic_load(&of->journal.results) == seen)
+            continue;
+        seen = atomic_load(&of->journal.results);
+        *last = now();
+        quiet_s = last->wall_s;
+    }
+}
+
+static void too_late(const struct race_tasks *of, const struct race_options *options, uint64_t events)
+{
+    fprintf(stderr, "race_weir: %llu of %llu events and %llu of %llu results after %d s\n",
+            (unsigned long long)race_journal_read(&of->journal), (unsigned long long)events,
+            (unsigned long long)atomic_load(&of->journal.results), (unsigned long long)options->results, LIMIT_S);
+    exit(1);
+}
+
 static void run(const struct race_options *options)
 {
     static struct race_tasks of;
@@ -252,15 +313,12 @@ static void run(const struct race_options *options)
             half_events = done < events ? done : events;
             half = now();
         }
-        if (!options->live && world_mono_us(world_real()) > end_us) {
-            fprintf(stderr, "race_weir: %llu of %llu events and %llu of %llu results after %d s\n",
-                    (unsigned long long)done, (unsigned long long)events,
-                    (unsigned long long)atomic_load(&of.journal.results), (unsigned long long)options->results,
-                    LIMIT_S);
-            exit(1);
-        }
+        if (!options->live && world_mono_us(world_real()) > end_us)
+            too_late(&of, options, events);
     }
     last = now();
+    if (options->workload->query == RACE_Q12)
+        await_clock(&of, &last);
     report(&half, half_events, events, &last, atomic_load(&of.journal.commits));
     stop(&of);
 }
