@@ -21,11 +21,11 @@ if ! cmp -s "$here/jars.sha256" "$to/.checked"; then
   cp "$here/jars.sha256" "$to/.checked"
 fi
 
-compile() { # PEER CLASS
+compile() { # PEER CLASS, and those whose names begin with it
   local classes=$to/classes/$1
   [ -f "$classes/.done" ] && [ -z "$(find "$here/java" -newer "$classes/.done" -name '*.java')" ] && return
   rm -rf "$classes"; mkdir -p "$classes"
-  javac -nowarn -Xlint:none -cp "$to/$1/*" -d "$classes" "$here"/java/race/*.java "$here/java/$2.java" || fail "$2.java does not compile" 70
+  javac -nowarn -Xlint:none -cp "$to/$1/*" -d "$classes" "$here"/java/race/*.java "$here/java/$2"*.java || fail "$2.java does not compile" 70
   touch "$classes/.done"
 }
 compile flink RaceFlink

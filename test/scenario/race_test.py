@@ -10,11 +10,11 @@ WORK = ["--workload", "ysb", "--events", "20000", "--seed", "7"]
 
 
 def printed(*words):
-    return subprocess.run([TOPIC, *words], check=True, capture_output=True, timeout=60).stdout
+    return subprocess.run([TOPIC, *words], check=True, capture_output=True, timeout=180).stdout
 
 
-def judged(lines):
-    done = subprocess.run([TOPIC, "check", *WORK, "--lines"], input="".join(line + "\n" for line in lines), capture_output=True, text=True, timeout=60)
+def judged(lines, work=WORK):
+    done = subprocess.run([TOPIC, "check", *work, "--lines"], input="".join(line + "\n" for line in lines), capture_output=True, text=True, timeout=180)
     return done.returncode, json.loads(done.stdout)
 
 
@@ -49,14 +49,66 @@ def test_the_judge_takes_right_counts_and_no_others():
     assert judged(["%s,%s,0" % (key, start)] + lines)[0] == 0, "of one key's results the last one counts"
 
 
+def nexmark(query):
+    return ["--workload", query, "--events", "20000", "--seed", "7"]
+
+
+def bids():
+    for line in printed("print", *nexmark("q0")).splitlines():
+        event = json.loads(line)
+        if event["event_type"] == "bid":
+            yield event["user_id"], event["properties"]["auction"], event["properties"]["price"], event["timestamp"]
+
+
+def answers():
+    """Lines of KEY,START,VALUE for each query of Nexmark, counted here."""
+    found, sessions = collections.defaultdict(collections.Counter), {}
+    for bidder, auction, price, time in bids():
+        found["q0"][bidder, time] = price
+        found["q1"][bidder, time] = int(price * 0.908)
+        for start in range(time // 2000 * 2000, time - 10000, -2000):
+            found["q5"][auction, start] += 1
+        found["q7"]["", time // 10000 * 10000] = max(price, found["q7"]["", time // 10000 * 10000])
+        start, last = sessions.get(bidder, (time, time))
+        sessions[bidder] = (start if time - last <= 10000 else time), time
+        found["q11"][bidder, sessions[bidder][0]] += 1
+        found["q12"][bidder, 0] += 1
+        found["q18"]["%s/%d" % (bidder, auction), time // 86400000 * 86400000] = price
+    return {query: ["%s,%d,%d" % (key, start, n) for (key, start), n in of.items()] for query, of in found.items()}
+
+
+def test_the_judge_knows_the_answers_of_nexmark_and_one_wrong_line():
+    right = answers()
+    for query, lines in right.items():
+        code, verdict = judged(lines, nexmark(query))
+        assert code == 0 and verdict["windows"] == len(lines), (query, verdict)
+        assert judged([*lines[:-1], lines[-1] + "0"], nexmark(query))[0] == 1, query
+    assert judged(right["q5"][1:], nexmark("q5"))[0] == 1, "a window is missing"
+    assert judged(right["q0"] + right["q0"][:1], nexmark("q0"))[0] == 1, "an event is handed on twice"
+
+
+def test_weir_answers_nexmark():
+    """A query of each kind: changed and handed on, sliding, sessions, the last one; q0, q7 and q12 (whose windows end when the clock says so) are in `make race`."""
+    directory, broker = tempfile.mkdtemp(prefix="weir-race-"), ["--brokers", shared().address, "--partitions", "2"]
+    topic = "race" + uuid.uuid4().hex[:8]
+    subprocess.run([TOPIC, "load", *nexmark("q0"), *broker, "--topic", topic], check=True, timeout=180)
+    for query in "q1", "q5", "q11", "q18":
+        name, windows = topic + query, json.loads(printed("expect", *nexmark(query)))["windows"] if query != "q1" else 0
+        done = subprocess.run([WEIR, "--workload", query, *broker, "--topic", topic, "--prefix", name, "--dir", os.path.join(directory, query), "--results", str(windows)],
+                              capture_output=True, text=True, timeout=180)
+        assert done.returncode == 0, query + done.stdout + done.stderr
+        done = subprocess.run([TOPIC, "check", *nexmark(query), *broker, "--prefix", name], capture_output=True, text=True, timeout=180)
+        assert done.returncode == 0, query + done.stdout + done.stderr
+
+
 def test_weir_counts_right_in_both_workloads():
     directory, broker = tempfile.mkdtemp(prefix="weir-race-"), ["--brokers", shared().address, "--partitions", "2"]
     for workload in "ysb", "users-1m":
         name, words = "race" + uuid.uuid4().hex[:8], ["--workload", workload, "--events", "20000"]
-        subprocess.run([TOPIC, "load", *words, *broker, "--topic", name], check=True, timeout=60)
+        subprocess.run([TOPIC, "load", *words, *broker, "--topic", name], check=True, timeout=180)
         windows = json.loads(printed("expect", *words))["windows"]
         done = subprocess.run([WEIR, "--workload", workload, *broker, "--topic", name, "--prefix", name, "--dir", os.path.join(directory, workload), "--results", str(windows)],
-                              capture_output=True, text=True, timeout=60)
+                              capture_output=True, text=True, timeout=180)
         assert done.returncode == 0 and json.loads(done.stdout)["events"] == 20000, done.stdout + done.stderr
-        done = subprocess.run([TOPIC, "check", *words, *broker, "--prefix", name], capture_output=True, text=True, timeout=60)
+        done = subprocess.run([TOPIC, "check", *words, *broker, "--prefix", name], capture_output=True, text=True, timeout=180)
         assert done.returncode == 0, done.stdout + done.stderr

@@ -7,8 +7,10 @@ import org.apache.kafka.clients.admin.NewTopic;
 
 /** What a contestant is told: BROKERS TOPIC OUTPUT WORKLOAD MODE PARALLELISM PARTITIONS EVENTS COUNTED WINDOW_MS ADS DIRECTORY DISORDER_MS. */
 public final class Job {
-  public final String brokers, topic, output, mode, ads, directory;
-  public final boolean byCampaign;
+  public static final long SLIDE_MS = 2000; // of q5
+
+  public final String brokers, topic, output, workload, mode, ads, directory;
+  public final boolean byCampaign, nexmark;
   public final int parallelism, partitions;
   /** events: all of the topic, 0 when it has no end; counted: those that windows count. */
   public final long events, counted, windowMs, disorderMs;
@@ -18,7 +20,9 @@ public final class Job {
     brokers = words[0];
     topic = words[1];
     output = words[2];
-    byCampaign = words[3].equals("ysb");
+    workload = words[3];
+    byCampaign = workload.equals("ysb");
+    nexmark = workload.startsWith("q");
     mode = words[4];
     parallelism = Integer.parseInt(words[5]);
     partitions = Integer.parseInt(words[6]);

@@ -13,7 +13,7 @@ public final class Meter {
       (com.sun.management.OperatingSystemMXBean) ManagementFactory.getOperatingSystemMXBean();
   private static final LongAdder SEEN = new LongAdder();
   private static volatile Mark first, half, last;
-  private static volatile long halfSeen;
+  private static volatile long halfSeen, total;
 
   private record Mark(long wallNs, long cpuNs, double broker) {
     static Mark now() {
@@ -23,8 +23,9 @@ public final class Meter {
 
   private Meter() {}
 
-  /** Call before the job starts; total: how many events will be seen in all. */
-  public static void expect(long total) {
+  /** Call before the job starts; all: how many will be seen, of all events or of those that are counted. */
+  public static void expect(long all) {
+    total = all;
     Thread watch = new Thread(() -> {
       try {
         while (SEEN.sum() < total / 2) Thread.sleep(2);
@@ -51,8 +52,9 @@ public final class Meter {
   public static String json(long events) {
     double wall = (last.wallNs - first.wallNs) / 1e9, cpu = (last.cpuNs - first.cpuNs) / 1e9;
     double warmWall = (last.wallNs - half.wallNs) / 1e9, warmCpu = (last.cpuNs - half.cpuNs) / 1e9;
+    long warm = events - (long) (events * (double) halfSeen / total);
     return String.format(Locale.ROOT, "{\"events\":%d,\"wall_s\":%.3f,\"cpu_s\":%.3f,\"warm_events\":%d,\"warm_wall_s\":%.3f,\"warm_cpu_s\":%.3f,"
-        + "\"broker_cpu_s\":%.2f,\"memory_mib\":%d}", events, wall, cpu, events - halfSeen, warmWall, warmCpu, last.broker - first.broker, memoryMib());
+        + "\"broker_cpu_s\":%.2f,\"memory_mib\":%d}", events, wall, cpu, warm, warmWall, warmCpu, last.broker - first.broker, memoryMib());
   }
 
   /** Resident at most. */
