@@ -18,7 +18,8 @@
 #define RACE_START_MS 1700000000000ll /* a multiple of ten seconds */
 #define RACE_CLOSING "closing"
 
-/* Queries of Nexmark, over one topic (race_nexmark.h); NONE: the topic and windows that the workload's other fields say. */
+/* Queries of Nexmark, over one topic (race_nexmark.h); NONE: the topic and windows that the workload's other fields
+ * say. */
 enum race_query { RACE_NONE, RACE_Q0, RACE_Q1, RACE_Q5, RACE_Q7, RACE_Q11, RACE_Q12, RACE_Q18 };
 
 struct race_workload {
@@ -33,7 +34,10 @@ struct race_workload {
 };
 
 /* Nexmark: an event each millisecond, so that no two have the same time and "the last one" is one. */
-#define NEXMARK(name, window_ms, query) { (name), 0, false, (window_ms), 1000, 5000000, RACE_START_MS, (query) }
+#define NEXMARK(name, window_ms, query)                                                                                \
+    {                                                                                                                  \
+        (name), 0, false, (window_ms), 1000, 5000000, RACE_START_MS, (query)                                           \
+    }
 
 static const struct race_workload RACE_WORKLOADS[] = {
     { "ysb", 100, true, 10000, 100000, 20000000, RACE_START_MS, RACE_NONE },

@@ -1,4 +1,5 @@
-/* What the queries of Nexmark must give, by plain counting over the generator's bids. Only race_topic.c includes this. */
+/* What the queries of Nexmark must give, by plain counting over the generator's bids. Only race_topic.c includes this.
+ */
 #pragma once
 #include "bench/peers/race_nexmark.h"
 #include "bench/peers/race_table.h"
@@ -67,8 +68,8 @@ static void nexmark_count(struct race_table *table, const struct race_workload *
         race_table_cell(table, nexmark_key(key, bid->person), 0)->expected++;
         return;
     case RACE_Q18: {
-        int n = snprintf(key, sizeof key, "%llu/%llu", (unsigned long long)bid->person,
-                         (unsigned long long)bid->auction);
+        int n =
+            snprintf(key, sizeof key, "%llu/%llu", (unsigned long long)bid->person, (unsigned long long)bid->auction);
         race_table_cell(table, slice_of(key, (size_t)n), start_ms)->expected = (uint32_t)bid->price;
         return;
     }

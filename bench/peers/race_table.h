@@ -15,7 +15,7 @@ struct race_cell {
 
 struct race_table {
     struct race_cell *cells;
-    size_t count, used; /* count: a power of two */
+    size_t count, used;                /* count: a power of two */
     uint64_t events, results, counted; /* counted: events that results speak of */
     bool adds;                         /* each result is one event's: they are added up, so that a repeat is found */
     struct race_table *parts;          /* results by the clock: where windows begin is chance, a key's sum is not */

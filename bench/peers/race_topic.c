@@ -116,11 +116,10 @@ static void load(const struct race_options *options)
         line_make(&line, options, i);
         if (options->paced)
             await(line.time_ms);
-        while ((code = rd_kafka_producev(producer, RD_KAFKA_V_TOPIC(options->topic),
-                                         RD_KAFKA_V_PARTITION(line.partition), RD_KAFKA_V_VALUE(line.json, line.n),
-                                         RD_KAFKA_V_KEY(line.key.p, line.key.n),
-                                         RD_KAFKA_V_MSGFLAGS(RD_KAFKA_MSG_F_COPY), RD_KAFKA_V_END)) ==
-               RD_KAFKA_RESP_ERR__QUEUE_FULL)
+        while ((code = rd_kafka_producev(
+                    producer, RD_KAFKA_V_TOPIC(options->topic), RD_KAFKA_V_PARTITION(line.partition),
+                    RD_KAFKA_V_VALUE(line.json, line.n), RD_KAFKA_V_KEY(line.key.p, line.key.n),
+                    RD_KAFKA_V_MSGFLAGS(RD_KAFKA_MSG_F_COPY), RD_KAFKA_V_END)) == RD_KAFKA_RESP_ERR__QUEUE_FULL)
             rd_kafka_poll(producer, 50);
         if (code)
             fail("write an event", rd_kafka_err2str(code));

@@ -7,10 +7,10 @@
  *
  * --only: one thread reads the messages and lets them go, or makes records of them too: what the client and the parser
  * leave for the rest.
- * --results: how many results of windows are awaited before the end; --ids: repeats are looked for, --enriched: accepted events
- * are handed on too, both as `weir up` does; --live: the topic has no end, works until it is ended. From the first
- * event read until all events are committed and all results written: wall and CPU time of the process, all threads.
- * BROKER_PID in the environment: the broker's CPU time beside it. */
+ * --results: how many results of windows are awaited before the end; --ids: repeats are looked for, --enriched:
+ * accepted events are handed on too, both as `weir up` does; --live: the topic has no end, works until it is ended.
+ * From the first event read until all events are committed and all results written: wall and CPU time of the process,
+ * all threads. BROKER_PID in the environment: the broker's CPU time beside it. */
 #include <getopt.h>
 #include <sys/resource.h>
 #include <unistd.h>
