@@ -45,6 +45,7 @@ BANNED = [
     (r"\bpthread_mutex_", "a queue (base/queue.h)", {"base", "catalog", "journal/journal_memory.c"}),
     (r"\bsleep\s*\(|\busleep\s*\(|\bnanosleep\s*\(", "a role's *wake_us", {"cli", "olap", "app", "world"}),
     (r"\b(atoi|atol|atof)\s*\(", "slice_to_u64 or strtol with a check", set()),
+    (r"\bPQ(?!conninfo|freemem)[A-Za-z]+\s*\(", "the catalog (catalog/catalog.h): postgres_link.c has the waits that have an end", {"catalog"}),
     (r"\bsystem\s*\(|\bpopen\s*\(", "posix_spawn", set()),
 ]
 

@@ -199,7 +199,7 @@ static enum status open_all(struct app *app, int *exit_code, struct error *err)
     snprintf(app->journal_path, sizeof app->journal_path, "%s/journal", app->house.path);
     snprintf(app->state_path, sizeof app->state_path, "%s/state", app->house.path);
     if (s == OK && has(app, APP_SERVE))
-        s = house_open_catalog(&app->house, app->settings, exit_code, err);
+        s = house_open_catalog(&app->house, app->options.config, app->options.problems, exit_code, err);
     if (s == OK && has(app, APP_SERVE))
         s = check_deployed(app, exit_code, err);
     if (s == OK)

@@ -19,9 +19,10 @@ enum app_role {
 
 struct app_options {
     unsigned roles;
-    const char *command;     /* "up": for messages */
-    const char *data_path;   /* made when missing */
-    const char *environment; /* "dev"; borrowed, as the settings are */
+    const char *command;         /* "up": for messages */
+    const char *data_path;       /* made when missing */
+    const char *environment;     /* "dev"; borrowed, as the settings are */
+    const struct config *config; /* app_start looks where a setting came from, to tell of it */
     const struct settings *settings;
     const struct domain_set *domains; /* outlives the app */
     struct problems *problems;        /* of app_start: where it tells which of their changes break what is deployed */

@@ -38,6 +38,7 @@ struct engine {
     struct log_limit prepare_limit, views_limit;
     int64_t not_before_us;
     const struct domain_set *domains; /* whose event types have views; NULL: none */
+    uint64_t mapped_version;          /* of the catalog, when all of its tenants were mapped */
     bool views_are_stale;
     _Atomic bool ready;
 };
@@ -78,6 +79,7 @@ static enum status run_statement(void *self, struct slice sql, struct buf *out, 
 static enum status map_all(struct engine *engine, struct store_http *http, struct error *err)
 {
     struct directory *directory;
+    engine->mapped_version = engine->catalog->backend->version(engine->catalog);
     enum status s = engine->catalog->backend->directory(engine->catalog, &directory, err);
     if (s != OK)
         return s;
@@ -235,6 +237,18 @@ static void prepare(struct engine *engine, uint64_t restarts)
     atomic_store(&engine->ready, true);
 }
 
+/* Tenants that another weir made in a catalog that both share: nobody asked this one to map them. */
+static void follow_tenants(struct engine *engine)
+{
+    struct error err;
+    if (engine->catalog->backend->version(engine->catalog) == engine->mapped_version ||
+        map_all(engine, engine->http, &err) == OK)
+        return;
+    engine->mapped_version = 0;
+    engine->not_before_us = world_mono_us(engine->world) + 1000000;
+    log_warn("engine.tenants_wait", "%s; trying again", err.text);
+}
+
 /* *out_up: it answers. *out_restarts: another number than before: it may have lost what was prepared. */
 static enum status look_after(struct engine *engine, bool *out_up, uint64_t *out_restarts, int64_t *wake_us,
                               int *out_exit_code, struct error *err)
@@ -272,6 +286,8 @@ enum status engine_step(struct engine *engine, int64_t *out_wait_ms, int *out_ex
         prepare(engine, restarts);
     else if (engine_is_ready(engine) && engine->views_are_stale && now_us >= engine->not_before_us)
         follow_domains(engine);
+    else if (engine_is_ready(engine) && engine->catalog->backend->shared && now_us >= engine->not_before_us)
+        follow_tenants(engine);
     gauge_set(engine->up, engine_is_ready(engine) ? 1 : 0);
     *out_wait_ms = wake_us == INT64_MAX ? 1000 : (wake_us - world_mono_us(engine->world)) / 1000 + 1;
     if (*out_wait_ms < 1)

@@ -211,6 +211,7 @@ static int run(const struct role_command *what, int argc, char **argv)
                                              .command = what->command.name,
                                              .data_path = options.data,
                                              .environment = options.env,
+                                             .config = &config,
                                              .settings = &config.settings,
                                              .domains = domains,
                                              .problems = &problems };

@@ -1,7 +1,7 @@
 /* Definitions that change rarely and are read everywhere: tenants, their keys, what is deployed of event types, rules
- * and sources (catalog_item.h), the audit log. No events: they are the tables' (X-25). Backend: sqlite. Keys are kept
- * as SHA-256 only; they carry 160 random bits, so a plain hash is enough and a look-up stays cheap. Threads: any; a
- * mutex inside, so never call it per event. Hot paths keep a `struct directory` of their own. */
+ * and sources (catalog_item.h), the audit log. No events: they are the tables' (X-25). Backends: sqlite, postgres. Keys
+ * are kept as SHA-256 only; they carry 160 random bits, so a plain hash is enough and a look-up stays cheap. Threads:
+ * any; a mutex inside, so never call it per event. Hot paths keep a `struct directory` of their own. */
 #pragma once
 #include "base/compiler.h"
 #include "base/error.h"
@@ -10,6 +10,7 @@
 
 struct catalog;
 struct directory;
+struct role;
 struct world;
 
 #define TENANT_ID_MAX 64 /* a-z 0-9 _ -, first a letter or digit */
@@ -47,10 +48,16 @@ struct catalog_options {
     /* Nothing is made, migrated or changed, and whoever has it open may go on. ERR_NOT_FOUND: there is none, or it is
      * of an earlier weir that did not write down what is deployed. */
     bool read_only;
+    /* postgres: the server, as libpq's connection string without a password; whom deployments are of (no spaces, at
+     * most 64 characters: the data directory's name); the longest waits for a connection and for a statement. */
+    const char *url, *password, *owner;
+    int64_t connect_timeout_ms, statement_timeout_ms;
 };
 
 struct catalog_backend {
-    const char *name;
+    const char *name; /* as in catalog.backend */
+    bool shared;      /* several processes may have it open for changes */
+    /* ERR_RETRY: the server is away. ERR_INVALID: it refuses us, or is of a newer weir. */
     enum status (*open)(const struct catalog_options *, struct world *, struct catalog **, struct error *);
     /* Makes the tenant and its keys (shown this once). Fills in slot and created_ms of *tenant. ERR_INVALID: bad id,
      * with the rule. ERR_FULL: it exists already. Keys given (not "") in *keys are used as they are (the dev tenant),
@@ -80,13 +87,16 @@ struct catalog_backend {
     enum status (*audit_read)(struct catalog *, const struct audit_query *,
                               void (*visit)(void *visitor, const struct audit_line *), void *visitor, struct error *);
     /* These items, and no others, are in use from now on: one transaction, with a line in the audit log for each that
-     * was changed. version, active and changed_ms of the items are not looked at. Doing it again changes nothing.
+     * was changed. version, active and changed_ms of the items are not looked at. Doing it again changes nothing. Of a
+     * shared catalog: what another owner has deployed last stays in use until that one does not name it either.
      * ERR_INVALID: an item refers to a source or an event type that is not there; then nothing has changed. */
     enum status (*deploy)(struct catalog *, const struct catalog_item *items, size_t count, const char *actor,
                           uint64_t *out_changes, struct error *);
     /* All of the kind, also those that are out of use, ordered by domain, event type and name. visit: as above. */
     enum status (*items)(struct catalog *, enum catalog_kind, void (*visit)(void *visitor, const struct catalog_item *),
                          void *visitor, struct error *);
+    /* True: *out must run, so that version() moves also with what others change. False: there are no others. */
+    bool (*role)(struct catalog *, struct role *out);
     void (*close)(struct catalog *);
 };
 
@@ -94,7 +104,7 @@ struct catalog {
     const struct catalog_backend *backend;
 };
 
-extern const struct catalog_backend catalog_sqlite;
+extern const struct catalog_backend catalog_sqlite, catalog_postgres;
 
 /* The rules and words of a tenant, shared by all backends, the API and the command (tenant.c). */
 struct buf;

@@ -227,6 +227,12 @@ static void follower_close(struct catalog *catalog)
     free(self);
 }
 
+static bool follower_has_role(struct catalog *catalog, struct role *out)
+{
+    *out = follower_role(catalog);
+    return true;
+}
+
 static const struct catalog_backend FOLLOWER = {
     .name = "journal",
     .open = follower_no_path,
@@ -241,6 +247,7 @@ static const struct catalog_backend FOLLOWER = {
     .audit_read = follower_audit_read,
     .deploy = follower_deploy,
     .items = follower_items,
+    .role = follower_has_role,
     .close = follower_close,
 };
 

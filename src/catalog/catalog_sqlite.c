@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "base/buf.h"
+#include "catalog/catalog_rows.h"
 #include "catalog/catalog_sqlite.h"
 #include "world/disk.h"
 #include "world/world.h"
@@ -225,8 +226,7 @@ void catalog_read_tenant(sqlite3_stmt *statement, struct tenant *out)
     copy_text(tier, sizeof tier, statement, 3);
     if (!tenant_read_tier(slice_from(tier), &out->tier))
         assert(!"a tier that the table's CHECK lets through");
-    int64_t quota = sqlite3_column_int64(statement, 4);
-    out->quota_per_minute = quota < 0 ? UINT64_MAX : (uint64_t)quota;
+    out->quota_per_minute = tenant_quota_of_stored(sqlite3_column_int64(statement, 4));
     out->retention_days = sqlite3_column_int(statement, 5);
     out->open = sqlite3_column_int(statement, 6) != 0;
     out->created_ms = sqlite3_column_int64(statement, 7);
@@ -305,11 +305,6 @@ static enum status add_tenant_audit(struct sqlite_catalog *self, const char *act
     return catalog_add_audit(self, actor, "tenant", now->id, action, buf_slice(&old_json), buf_slice(&new_json), err);
 }
 
-static int64_t stored_quota(const struct tenant *tenant)
-{
-    return tenant->quota_per_minute > INT64_MAX ? -1 : (int64_t)tenant->quota_per_minute;
-}
-
 static enum status insert_tenant(struct sqlite_catalog *self, struct tenant *tenant, struct error *err)
 {
     AUTO(stmt) sqlite3_stmt *statement = NULL;
@@ -324,7 +319,7 @@ static enum status insert_tenant(struct sqlite_catalog *self, struct tenant *ten
     catalog_sql_bind(statement, 1, tenant->id);
     catalog_sql_bind(statement, 2, tenant->placement);
     catalog_sql_bind(statement, 3, tenant_tier_name(tenant->tier));
-    sqlite3_bind_int64(statement, 4, stored_quota(tenant));
+    sqlite3_bind_int64(statement, 4, tenant_stored_quota(tenant));
     sqlite3_bind_int(statement, 5, tenant->retention_days);
     sqlite3_bind_int(statement, 6, tenant->open);
     sqlite3_bind_int64(statement, 7, tenant->created_ms);
@@ -407,7 +402,7 @@ static enum status update_locked(struct sqlite_catalog *self, const struct tenan
     if (s != OK)
         return s;
     catalog_sql_bind(statement, 1, tenant_tier_name(tenant->tier));
-    sqlite3_bind_int64(statement, 2, stored_quota(tenant));
+    sqlite3_bind_int64(statement, 2, tenant_stored_quota(tenant));
     sqlite3_bind_int(statement, 3, tenant->retention_days);
     sqlite3_bind_int(statement, 4, tenant->open);
     catalog_sql_bind(statement, 5, tenant->id);
@@ -439,6 +434,13 @@ static enum status sqlite_audit(struct catalog *catalog, const char *actor, cons
     return s;
 }
 
+/* A weir that runs has the directory's lock: nobody else changes this file. */
+static bool sqlite_role(struct catalog *catalog, struct role *out)
+{
+    (void)catalog, (void)out;
+    return false;
+}
+
 const struct catalog_backend catalog_sqlite = {
     .name = "sqlite",
     .open = sqlite_open,
@@ -453,5 +455,6 @@ const struct catalog_backend catalog_sqlite = {
     .audit_read = sqlite_audit_read,
     .deploy = sqlite_deploy,
     .items = sqlite_items,
+    .role = sqlite_role,
     .close = sqlite_close,
 };

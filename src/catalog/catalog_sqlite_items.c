@@ -8,10 +8,9 @@
 #include <stdlib.h>
 
 #include "base/buf.h"
+#include "catalog/catalog_rows.h"
 #include "catalog/catalog_sqlite.h"
 #include "world/world.h"
-
-#define VALUE_BYTES_MAX (4u << 20)
 
 /* ?1 name ?2 domain ?3 type ?4 event type ?5 source ?6 description ?7 body ?8 now ?9 id. The order of columns: id,
  * name, domain, type, event type, source, description, body, version, active, changed_ms. */
@@ -91,30 +90,15 @@ static void bind_item(sqlite3_stmt *statement, const struct catalog_item *item, 
         sqlite3_bind_int64(statement, 9, id);
 }
 
-/* Of a rule, whose name is one of its event type, or of its domain. */
-static void add_entity_id(struct buf *out, const struct catalog_item *item)
-{
-    if (item->kind == CATALOG_RULE)
-        buf_add_format(out, "%.*s.", SLICE_ARG(item->event_type.n ? item->event_type : item->domain));
-    buf_add_slice(out, item->name);
-}
-
 static enum status add_audit(struct deploying *deploying, const char *action, const struct catalog_item *old,
                              const struct catalog_item *now, struct error *err)
 {
-    AUTO(buf) struct buf id, old_json, new_json;
-    buf_init(&id, 1024);
-    buf_init(&old_json, VALUE_BYTES_MAX);
-    buf_init(&new_json, VALUE_BYTES_MAX);
-    add_entity_id(&id, now);
-    if (old)
-        catalog_item_add_json(&old_json, old);
-    catalog_item_add_json(&new_json, now);
-    if (old_json.full || new_json.full || id.full)
-        return error_set(err, ERR_INVALID, "the %s %s is larger than %u MiB", catalog_kind_name(now->kind),
-                         buf_text(&id), VALUE_BYTES_MAX >> 20);
-    return catalog_add_audit(deploying->self, deploying->actor, catalog_kind_name(now->kind), buf_text(&id), action,
-                             buf_slice(&old_json), buf_slice(&new_json), err);
+    AUTO(item_change) struct item_change change;
+    enum status s = item_change_init(&change, old, now, err);
+    return s == OK ? catalog_add_audit(deploying->self, deploying->actor, catalog_kind_name(now->kind),
+                                       buf_text(&change.id), action, buf_slice(&change.old_json),
+                                       buf_slice(&change.new_json), err)
+                   : s;
 }
 
 static enum status write_item(struct deploying *deploying, const char *sql, const struct catalog_item *item, int64_t id,
@@ -127,12 +111,6 @@ static enum status write_item(struct deploying *deploying, const char *sql, cons
     bind_item(statement, item, deploying->now_ms, id);
     deploying->changes++;
     return catalog_sql_done(deploying->self, statement, "deploy", err);
-}
-
-static bool is_same(const struct catalog_item *a, const struct catalog_item *b)
-{
-    return slice_equal(a->domain, b->domain) && slice_equal(a->type, b->type) && slice_equal(a->source, b->source) &&
-           slice_equal(a->description, b->description) && slice_equal(a->body, b->body);
 }
 
 static enum status deploy_item(struct deploying *deploying, const struct catalog_item *item, struct error *err)
@@ -157,24 +135,11 @@ static enum status deploy_item(struct deploying *deploying, const struct catalog
     if (step != SQLITE_ROW)
         return catalog_sql_failed(deploying->self, "read what is deployed", err);
     old = item_of(item->kind, row);
-    if (old.active && is_same(&old, item))
+    if (old.active && item_is_same(&old, item))
         return OK;
     now.version = old.version + 1;
     s = write_item(deploying, TABLES[item->kind].update, item, sqlite3_column_int64(row, 0), err);
     return s == OK ? add_audit(deploying, old.active ? "update" : "restore", &old, &now, err) : s;
-}
-
-static bool is_named(const struct deploying *deploying, const struct catalog_item *item)
-{
-    for (size_t i = 0; i < deploying->count; i++) {
-        const struct catalog_item *named = &deploying->items[i];
-        if (named->kind == item->kind && slice_equal(named->name, item->name) &&
-            (item->kind != CATALOG_RULE ||
-             (slice_equal(named->domain, item->domain) && slice_equal(named->type, item->type) &&
-              slice_equal(named->event_type, item->event_type))))
-            return true;
-    }
-    return false;
 }
 
 /* The row that is read is the row that changes, and what follows it is read by its id: so none comes twice. */
@@ -188,7 +153,7 @@ static enum status retire_others(struct deploying *deploying, enum catalog_kind 
     int step = SQLITE_DONE;
     while (s == OK && (step = sqlite3_step(rows)) == SQLITE_ROW) {
         struct catalog_item old = item_of(kind, rows), now = old;
-        if (!old.active || is_named(deploying, &old))
+        if (!old.active || item_is_among(deploying->items, deploying->count, &old))
             continue;
         now.active = false;
         now.changed_ms = deploying->now_ms;

@@ -6,16 +6,11 @@
 #include <stdio.h>
 
 #include "base/buf.h"
-#include "base/json_text.h"
+#include "catalog/catalog_rows.h"
 #include "catalog/catalog_sqlite.h"
 #include "world/world.h"
 
 #define LIVE_KEYS " FROM keys WHERE revoked_ms IS NULL OR revoked_ms > ?1"
-
-static const char *kind_name(enum key_kind kind)
-{
-    return kind == KEY_WRITE ? "write" : "read";
-}
 
 /* The one row of two numbers that sql gives with ?1 = now_ms; NULL counts as INT64_MAX. */
 static enum status read_numbers(struct sqlite_catalog *self, const char *sql, int64_t now_ms, int64_t out[2],
@@ -116,12 +111,12 @@ enum status catalog_insert_key(struct sqlite_catalog *self, const char *tenant_i
         return s;
     sqlite3_bind_blob(statement, 1, hash, sizeof hash, SQLITE_STATIC);
     catalog_sql_bind(statement, 2, tenant_id);
-    catalog_sql_bind(statement, 3, kind_name(kind));
+    catalog_sql_bind(statement, 3, key_kind_name(kind));
     catalog_sql_bind(statement, 4, prefix);
     sqlite3_bind_int64(statement, 5, world_wall_ms(self->world));
     s = catalog_sql_done(self, statement, "add a key", err);
     return s == ERR_INVALID ? error_set(err, ERR_FULL, "the %s key of '%s' belongs to somebody already: choose another",
-                                        kind_name(kind), tenant_id)
+                                        key_kind_name(kind), tenant_id)
                             : s;
 }
 
@@ -138,7 +133,7 @@ static enum status end_keys(struct sqlite_catalog *self, const char *tenant_id, 
         return s;
     sqlite3_bind_int64(statement, 1, end_ms);
     catalog_sql_bind(statement, 2, tenant_id);
-    catalog_sql_bind(statement, 3, kind_name(kind));
+    catalog_sql_bind(statement, 3, key_kind_name(kind));
     sqlite3_bind_int(statement, 4, replaced_only);
     s = catalog_sql_done(self, statement, "end keys", err);
     if (s == OK)
@@ -151,8 +146,7 @@ static enum status add_key_audit(struct sqlite_catalog *self, const char *actor,
 {
     AUTO(buf) struct buf now;
     buf_init(&now, 512);
-    buf_add_format(&now, "{\"write\":%s,\"read\":%s,\"old_keys_end_ms\":%lld}", choice->write ? "true" : "false",
-                   choice->read ? "true" : "false", (long long)end_ms);
+    key_change_add_json(&now, choice, end_ms);
     return catalog_add_audit(self, actor, "tenant", tenant_id, action, SLICE(""), buf_slice(&now), err);
 }
 

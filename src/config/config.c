@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "config/catalog_check.h"
 #include "config/engine_check.h"
 #include "config/yaml.h"
 
@@ -415,6 +416,8 @@ enum status config_load(const struct config_request *request, struct world *worl
         free(layers[i].text);
     if (s == OK)
         engine_check(out, problems);
+    if (s == OK)
+        catalog_check(out, problems);
     size_t count = problems->count - before;
     if (s == OK && count)
         return error_set(err, ERR_INVALID, "%zu mistake%s in the configuration", count, count == 1 ? "" : "s");
@@ -446,4 +449,14 @@ void config_format(const struct config_row *row, char *to, size_t n)
     option_format(row->option, row->values, to, n);
     if (to[0] && row->origin->secret)
         snprintf(to, n, "***");
+}
+
+void config_tell(const struct config *config, const char *key, const char *message, struct problems *problems)
+{
+    const struct option *option = option_find(SETTINGS, slice_from(key));
+    const struct config_origin *origin = &config->origins[option - SETTINGS.rows];
+    const struct problem problem = {
+        .file = origin->file, .line = origin->line, .column = 1, .message = message, .source = SLICE("")
+    };
+    problems_add(problems, &problem);
 }

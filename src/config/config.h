@@ -58,3 +58,5 @@ bool config_row(const struct config *config, size_t i, struct config_row *out);
 void config_row_key(const struct config_row *row, char *to, size_t n);
 /* What may be shown of a setting: *** for a secret. */
 void config_format(const struct config_row *row, char *to, size_t n);
+/* Adds a mistake that is told where the setting was set. The line is not shown: it may hold what is not to be seen. */
+void config_tell(const struct config *config, const char *key, const char *message, struct problems *problems);

@@ -5,13 +5,8 @@
 static void tell(const struct config *config, struct problems *problems, const char *why)
 {
     char message[ERROR_TEXT_MAX];
-    const struct option *option = option_find(SETTINGS, SLICE("engine.url"));
-    const struct config_origin *origin = &config->origins[option - SETTINGS.rows];
     snprintf(message, sizeof message, "engine.url is %.200s: %s", config->settings.engine_url, why);
-    const struct problem problem = {
-        .file = origin->file, .line = origin->line, .column = 1, .message = message, .source = SLICE("")
-    };
-    problems_add(problems, &problem);
+    config_tell(config, "engine.url", message, problems);
 }
 
 /* Of "host:port/": "host". Without an end of its own: "[::1". */

@@ -77,6 +77,19 @@ static const struct option ROWS[] = {
     INTEGER("api.queries_per_tenant", api_queries_per_tenant, "16", 1, 1000,
             "Queries of one tenant that run or wait; one more is answered 429."),
 
+    CHOICE("catalog.backend", catalog_backend, "sqlite", "sqlite|postgres",
+           "Where tenants, keys, what is deployed and the audit log are kept: a file of the data directory, or a "
+           "PostgreSQL server (catalog.url)."),
+    TEXT("catalog.url", catalog_url, "",
+         "Connection string of the server, postgresql://USER@HOST:PORT/DATABASE?sslmode=verify-full, with all that "
+         "libpq "
+         "knows but a password; needed when catalog.backend is postgres."),
+    SECRET("catalog.password", catalog_password, "Password of the user in catalog.url: ${secret:NAME}."),
+    DURATION("catalog.connect_timeout", catalog_connect_timeout_ms, "10s", 100, HOUR,
+             "Longest wait for the catalog's server, at a start and when a connection is made again."),
+    DURATION("catalog.statement_timeout", catalog_statement_timeout_ms, "10s", 100, HOUR,
+             "Longest run of one statement at the catalog's server."),
+
     CHOICE(
         "journal.backend", journal_backend, "file", "file|kafka|memory",
         "Where accepted events are made durable: files of the data directory, or Kafka (kafka.brokers). memory is for "

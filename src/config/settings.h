@@ -40,6 +40,9 @@ struct settings {
     int64_t api_port, api_connections_max, api_listeners_max, api_query_timeout_ms, api_queries_max,
         api_queries_per_tenant;
 
+    setting_text catalog_backend, catalog_url, catalog_password;
+    int64_t catalog_connect_timeout_ms, catalog_statement_timeout_ms;
+
     setting_text journal_backend;
     int64_t journal_partitions, journal_segment_bytes, journal_retention_bytes, journal_retention_ms;
     int64_t journal_total_bytes_max, journal_disk_reserve_bytes, journal_queue_bytes_max;

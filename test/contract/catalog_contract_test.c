@@ -1,25 +1,57 @@
-/* What every backend of the catalog promises. To add a backend: a row in BACKENDS; this file must pass for it. */
+/* What every backend of the catalog promises. To add a backend: a row in BACKENDS; this file must pass for it. That of
+ * PostgreSQL needs a server: WEIR_TEST_POSTGRES is the connection string of an empty database, WEIR_TEST_POSTGRES_OTHER
+ * that of another one which stays empty (postgres_test.py starts one and runs this). */
+#include <libpq-fe.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/role.h"
 #include "base/test.h"
 #include "catalog/catalog.h"
 #include "test/support/scratch.h"
 #include "world/world.h"
 
-static const struct catalog_backend *const BACKENDS[] = { &catalog_sqlite };
+static const struct catalog_backend *const BACKENDS[] = { &catalog_sqlite, &catalog_postgres };
 
 static const struct catalog_backend *backend;
 static char directory_path[SCRATCH_PATH_MAX];
 static struct catalog *catalog;
 static struct error err;
 
+static struct catalog_options options_of(const char *owner)
+{
+    return (struct catalog_options){ .path = directory_path,
+                                     .url = getenv("WEIR_TEST_POSTGRES"),
+                                     .password = getenv("WEIR_TEST_POSTGRES_PASSWORD"),
+                                     .owner = owner,
+                                     .connect_timeout_ms = 20000,
+                                     .statement_timeout_ms = 20000 };
+}
+
+static struct catalog *open_as(const char *owner)
+{
+    struct catalog *opened;
+    const struct catalog_options options = options_of(owner);
+    if (backend->open(&options, world_real(), &opened, &err) != OK)
+        fail_msg("%s", err.text);
+    return opened;
+}
+
 static void open_catalog(void)
 {
-    struct catalog_options options = { .path = directory_path };
-    assert_int_equal(backend->open(&options, world_real(), &catalog, &err), OK);
+    catalog = open_as("weir-1");
+}
+
+static void forget(void)
+{
+    PGconn *connection = PQconnectdb(getenv("WEIR_TEST_POSTGRES"));
+    PGresult *result = PQexec(connection, "SET client_min_messages = error; DROP SCHEMA IF EXISTS weir CASCADE");
+    if (PQresultStatus(result) != PGRES_COMMAND_OK)
+        fail_msg("%s", PQerrorMessage(connection));
+    PQclear(result);
+    PQfinish(connection);
 }
 
 static void reopen(void)
@@ -32,6 +64,8 @@ static int setup(void **state)
 {
     backend = *state;
     scratch_make("catalog", directory_path);
+    if (backend == &catalog_postgres)
+        forget();
     open_catalog();
     return 0;
 }
@@ -421,9 +455,10 @@ static void test_a_rule_of_nothing_or_a_source_of_no_kind_is_refused_and_nothing
 static void test_a_reader_sees_what_another_writes_and_changes_nothing(void **state)
 {
     (void)state;
-    const struct catalog_options options = { .path = directory_path, .read_only = true };
+    struct catalog_options options = options_of("weir-1"), nowhere = options;
     struct catalog *writer = catalog, *reader;
     uint64_t changes;
+    options.read_only = nowhere.read_only = true;
     assert_int_equal(backend->open(&options, world_real(), &reader, &err), OK);
     deploy(&HTTP, 1);
     catalog = reader;
@@ -432,9 +467,69 @@ static void test_a_reader_sees_what_another_writes_and_changes_nothing(void **st
     catalog = writer;
     backend->close(reader);
     expect_items(CATALOG_SOURCE, "http  1 {}|");
-    const struct catalog_options nowhere = { .path = "/tmp/weir-there-is-no-such", .read_only = true };
+    nowhere.path = "/tmp/weir-there-is-no-such";
+    nowhere.url = getenv("WEIR_TEST_POSTGRES_OTHER");
     assert_int_equal(backend->open(&nowhere, world_real(), &reader, &err), ERR_NOT_FOUND);
     assert_int_not_equal(access(nowhere.path, F_OK), 0);
+}
+
+/* ---- several processes on one catalog ---- */
+
+static void step_until_version_moves(struct catalog *follower, uint64_t version)
+{
+    struct role role;
+    assert_true(backend->role(follower, &role));
+    for (int i = 0; i < 200 && backend->version(follower) == version; i++) {
+        int64_t wake_us;
+        role.step(role.self, world_real(), &wake_us);
+        usleep(50000);
+    }
+    assert_true(backend->version(follower) > version);
+}
+
+static void test_what_one_changes_the_other_learns_and_both_keep_the_rules(void **state)
+{
+    (void)state;
+    struct tenant tenant = { .id = "acme" }, out;
+    struct tenant_keys none = { 0 }, made, of_other;
+    if (!backend->shared)
+        return;
+    struct catalog *first = catalog, *second = open_as("weir-2");
+    made = create("acme");
+    assert_int_equal(backend->tenant_create(second, &tenant, &none, "test", &err), ERR_FULL);
+    step_until_version_moves(second, backend->version(second));
+    catalog = second;
+    assert_true(opens(KEY_WRITE, made.write_key));
+    of_other = create("beta");
+    assert_int_equal(backend->tenant_get(second, SLICE("beta"), &out, &err), OK);
+    assert_int_equal(out.olap_slot, 2);
+    const struct key_choice now = { .write = true };
+    assert_int_equal(backend->keys_rotate(second, SLICE("acme"), &now, &none, "test", &err), OK);
+    catalog = first;
+    step_until_version_moves(first, backend->version(first));
+    assert_true(opens(KEY_READ, of_other.read_key) && opens(KEY_WRITE, none.write_key));
+    assert_false(opens(KEY_WRITE, made.write_key));
+    backend->close(second);
+}
+
+static void test_what_another_has_deployed_stays_in_use(void **state)
+{
+    (void)state;
+    const struct catalog_item ours[] = { HTTP, PURCHASE, PAID };
+    uint64_t changes;
+    if (!backend->shared)
+        return;
+    struct catalog *second = open_as("weir-2");
+    assert_int_equal(deploy(ours, 3), 3);
+    assert_int_equal(backend->deploy(second, ours, 2, "test", &changes, &err), OK);
+    assert_int_equal(changes, 0); /* the rule is still the first one's */
+    expect_items(CATALOG_RULE, "paid shop.purchase 1 {\"expect\":\"a > 0\"}|");
+    assert_int_equal(deploy(ours, 1), 1); /* and the event type is still the second one's */
+    expect_items(CATALOG_EVENT_TYPE, "purchase shop 1 {\"name\":\"purchase\"}|");
+    assert_int_equal(backend->deploy(second, ours, 1, "test", &changes, &err), OK);
+    assert_int_equal(changes, 1);
+    expect_items(CATALOG_EVENT_TYPE, "purchase shop 1 out {\"name\":\"purchase\"}|");
+    backend->close(second);
 }
 
 #define TEST(function)                                                                                                 \
@@ -446,6 +541,8 @@ int main(void)
 {
     int failed = 0;
     for (size_t i = 0; i < COUNT_OF(BACKENDS); i++) {
+        if (BACKENDS[i] == &catalog_postgres && !getenv("WEIR_TEST_POSTGRES"))
+            continue;
         print_message("backend %s\n", BACKENDS[i]->name);
         const struct CMUnitTest tests[] = {
             TEST(test_a_tenant_comes_back_as_it_was_given_also_after_reopening),
@@ -465,6 +562,8 @@ int main(void)
             TEST(test_what_is_not_named_any_more_is_out_of_use_and_comes_back_as_a_new_version),
             TEST(test_a_rule_of_nothing_or_a_source_of_no_kind_is_refused_and_nothing_changes),
             TEST(test_a_reader_sees_what_another_writes_and_changes_nothing),
+            TEST(test_what_one_changes_the_other_learns_and_both_keep_the_rules),
+            TEST(test_what_another_has_deployed_stays_in_use),
         };
         failed += cmocka_run_group_tests(tests, NULL, NULL);
     }
