@@ -90,9 +90,9 @@ int command_catalog(int argc, char **argv)
     enum status s = catalog_sqlite.open(&where, world_real(), &catalog, &err);
     if (s == OK)
         s = list(&options, catalog, &listing, &err);
-    if (s == OK)
-        catalog_listing_print(&listing);
-    else
+    if (s == OK && !catalog_listing_print(&listing))
+        s = error_set(&err, ERR_IO, "not all of it was written: ask for less with --limit or --of");
+    if (s != OK)
         fprintf(stderr, "weir catalog: %s%s\n", err.text,
                 s == ERR_NOT_FOUND ? ": is --data the directory of weir up or weir serve, and did that run once?" : "");
     catalog_listing_done(&listing);

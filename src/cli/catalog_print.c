@@ -130,12 +130,19 @@ void catalog_listing_add(struct catalog_listing *listing, const struct catalog_i
         add_cell(listing, item->description);
 }
 
+/* Text from outside, all of it. */
+static void add_harmless(struct buf *out, const char *before, struct slice text)
+{
+    buf_add_text(out, before);
+    term_add_cut(out, text, text.n);
+}
+
 static void add_value(struct buf *out, enum term_style style, const char *sign, struct slice value)
 {
     if (!value.n)
         return;
-    buf_add_format(out, "  %s%s%s ", term_style(stdout, style), sign, term_style(stdout, TERM_PLAIN));
-    term_add_cut(out, value, value.n);
+    buf_add_format(out, "  %s%s%s", term_style(stdout, style), sign, term_style(stdout, TERM_PLAIN));
+    add_harmless(out, " ", value);
     buf_add_char(out, '\n');
 }
 
@@ -144,9 +151,12 @@ static void add_whole(struct catalog_listing *listing, const struct audit_line *
     struct buf *out = &listing->text;
     char at[TIMESTAMP_TEXT_BYTES];
     timestamp_format(line->at_ms, at);
-    buf_add_format(out, "%s%.*s%s  %.*s  %.*s %.*s %.*s\n", term_style(stdout, TERM_BOLD), (int)sizeof at, at,
-                   term_style(stdout, TERM_PLAIN), SLICE_ARG(line->actor), SLICE_ARG(line->action),
-                   SLICE_ARG(line->entity_type), SLICE_ARG(line->entity_id));
+    buf_add_format(out, "%s%.*s%s", term_style(stdout, TERM_BOLD), (int)sizeof at, at, term_style(stdout, TERM_PLAIN));
+    add_harmless(out, "  ", line->actor);
+    add_harmless(out, "  ", line->action);
+    add_harmless(out, " ", line->entity_type);
+    add_harmless(out, " ", line->entity_id);
+    buf_add_char(out, '\n');
     add_value(out, TERM_RED, "-", line->old_value);
     add_value(out, TERM_GREEN, "+", line->new_value);
 }
@@ -169,7 +179,12 @@ void catalog_listing_add_audit(struct catalog_listing *listing, const struct aud
     add_cell(listing, line->entity_id);
 }
 
-static void print_json(const struct catalog_listing *listing)
+static bool print(const struct buf *text)
+{
+    return !text->full && fwrite(text->p, 1, text->n, stdout) == text->n && fflush(stdout) == 0;
+}
+
+static bool print_json(const struct catalog_listing *listing)
 {
     AUTO(buf) struct buf json, text;
     buf_init(&json, BYTES_MAX);
@@ -178,10 +193,10 @@ static void print_json(const struct catalog_listing *listing)
     buf_add_slice(&json, buf_slice(&listing->text));
     buf_add_text(&json, "]}");
     json_add_laid_out(&text, buf_slice(&json));
-    fwrite(text.p, 1, text.n, stdout);
+    return !json.full && print(&text);
 }
 
-static void print_table(const struct catalog_listing *listing)
+static bool print_table(const struct catalog_listing *listing)
 {
     const struct listed *listed = &LISTED[listing->what];
     AUTO(buf) struct buf table;
@@ -194,18 +209,19 @@ static void print_table(const struct catalog_listing *listing)
     }
     buf_init(&table, BYTES_MAX);
     term_add_table(&table, listed->columns, listed->count, cells, listing->cell_count / listed->count, term_columns());
-    fwrite(table.p, 1, table.n, stdout);
     free(cells);
+    return print(&table);
 }
 
-void catalog_listing_print(struct catalog_listing *listing)
+bool catalog_listing_print(struct catalog_listing *listing)
 {
+    if (listing->text.full)
+        return false;
     if (listing->json)
-        print_json(listing);
-    else if (!listing->text.n)
-        printf("%s\n", LISTED[listing->what].none);
-    else if (listing->whole)
-        fwrite(listing->text.p, 1, listing->text.n, stdout);
-    else
-        print_table(listing);
+        return print_json(listing);
+    if (!listing->text.n)
+        buf_add_format(&listing->text, "%s\n", LISTED[listing->what].none);
+    else if (!listing->whole)
+        return print_table(listing);
+    return print(&listing->text);
 }

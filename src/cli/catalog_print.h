@@ -1,6 +1,7 @@
 /* What `weir catalog` shows: a table, or one JSON object. What is visited is copied, and printed at the end. */
 #pragma once
 #include "base/buf.h"
+#include "base/compiler.h"
 #include "catalog/catalog_item.h"
 
 enum catalog_list { CATALOG_LIST_TYPES, CATALOG_LIST_RULES, CATALOG_LIST_SOURCES, CATALOG_LIST_AUDIT };
@@ -19,5 +20,6 @@ MUST_CHECK bool catalog_listing_init(struct catalog_listing *listing, const char
 enum catalog_kind catalog_listing_kind(const struct catalog_listing *listing); /* not of audit */
 void catalog_listing_add(struct catalog_listing *listing, const struct catalog_item *item);
 void catalog_listing_add_audit(struct catalog_listing *listing, const struct audit_line *line);
-void catalog_listing_print(struct catalog_listing *listing);
+/* False: it is larger than 256 MiB, or nobody takes it. */
+MUST_CHECK bool catalog_listing_print(struct catalog_listing *listing);
 void catalog_listing_done(struct catalog_listing *listing);

@@ -55,7 +55,7 @@ enum status check_against(const char *path, const struct domain_set *domains, st
     struct stat about;
     if (!path) {
         enum status s = against_catalog(DEFAULT_DATA, domains, problems, err);
-        if (s == ERR_IO || s == ERR_CORRUPT)
+        if (s != OK && s != ERR_INVALID && s != ERR_NOT_FOUND)
             fprintf(stderr, "not held against what is deployed: %s\n", err->text);
         return s == ERR_INVALID ? s : OK;
     }
