@@ -283,14 +283,13 @@ void domain_set_problem(const struct domain_set *set, struct slice domain, size_
 
 void domain_set_drop_rows(struct domain_set *set)
 {
-    static const uint32_t NOBODY[1];
     struct owned_set *owned = (struct owned_set *)(void *)set;
     for (size_t i = 0; i < set->table_count; i++) {
         struct lookup_table *lookup = &owned->lookups[i];
         lookup->rows = NULL;
         lookup->row_count = 0;
-        lookup->slots = NOBODY;
-        lookup->slot_count = COUNT_OF(NOBODY);
+        lookup->slots = NULL;
+        lookup->slot_count = 0;
     }
     arena_done(&owned->tables_arena);
 }
