@@ -150,18 +150,28 @@ static bool is_nested(struct slice value)
     return value.n && (value.p[0] == '{' || value.p[0] == '[');
 }
 
-/* A map of plain values: what is a list or an object in it becomes its text (top(x, 10), say). */
-static void add_plain_map(struct buf *out, struct slice map)
+/* What is a list or an object becomes its text (top(x, 10), say). */
+static void add_plain(struct buf *out, const struct json_walk *walk)
+{
+    add_name(out, walk->name);
+    if (is_nested(walk->value))
+        json_add_string(out, walk->value);
+    else
+        buf_add_slice(out, walk->value);
+}
+
+static void add_all_plain(struct buf *out, struct slice object)
 {
     struct json_walk walk;
+    for (json_walk_begin(&walk, object); json_walk_next(&walk);)
+        add_plain(out, &walk);
+}
+
+static void add_plain_map(struct buf *out, struct slice name, struct slice map)
+{
+    add_name(out, name);
     buf_add_char(out, '{');
-    for (json_walk_begin(&walk, map); json_walk_next(&walk);) {
-        add_name(out, walk.name);
-        if (is_nested(walk.value))
-            json_add_string(out, walk.value);
-        else
-            buf_add_slice(out, walk.value);
-    }
+    add_all_plain(out, map);
     buf_add_char(out, '}');
 }
 
@@ -175,31 +185,20 @@ static void make_ready(struct buf *out, struct slice value)
 {
     struct json_walk walk;
     buf_add_char(out, '{');
-    for (json_walk_begin(&walk, value); json_walk_next(&walk);) {
-        add_name(out, walk.name);
+    for (json_walk_begin(&walk, value); json_walk_next(&walk);)
         if (is_named(&walk, "key") || is_named(&walk, "measures"))
-            add_plain_map(out, walk.value);
-        else if (is_nested(walk.value))
-            json_add_string(out, walk.value);
+            add_plain_map(out, walk.name, walk.value);
         else
-            buf_add_slice(out, walk.value);
-    }
+            add_plain(out, &walk);
     buf_add_char(out, '}');
 }
 
 /* {"id", the event's own fields, "properties" and "context" as text} */
 static void make_event_ready(struct buf *out, struct slice id, struct slice event)
 {
-    struct json_walk walk;
     buf_add_char(out, '{');
     json_add_field(out, "id", id);
-    for (json_walk_begin(&walk, event); json_walk_next(&walk);) {
-        add_name(out, walk.name);
-        if (is_nested(walk.value))
-            json_add_string(out, walk.value);
-        else
-            buf_add_slice(out, walk.value);
-    }
+    add_all_plain(out, event);
     buf_add_char(out, '}');
 }
 
