@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "base/crc32c.h"
+#include "config/domain.h"
 #include "config/problems.h"
 #include "process/process_output.h"
 #include "process/process_restore.h"
@@ -57,17 +58,11 @@ static void expect(bool condition)
 
 static void load_domain(void)
 {
-    struct world_sim sim;
     struct problems problems;
     struct error err;
-    struct disk_sim *disk = disk_sim_new(7, &sim);
-    world_sim_init(&sim, 7, disk_sim_disk(disk));
     problems_init(&problems, false);
-    expect(disk_make_dirs(sim.world.disk, "/c/domains", &err) == OK);
-    expect(disk_replace(sim.world.disk, "/c/domains/fuzz.yaml", DOMAIN, sizeof DOMAIN - 1, &err) == OK);
-    expect(domain_set_load("/c", &sim.world, &domains, &problems, &err) == OK);
+    expect(domain_set_load_text("fuzz.yaml", slice_from(DOMAIN), world_real(), &domains, &problems, &err) == OK);
     problems_done(&problems);
-    disk_sim_free(disk);
 }
 
 static void set_up(void)

@@ -3,10 +3,10 @@
 #include <stdlib.h>
 
 #include "base/json_scan.h"
+#include "config/domain.h"
 #include "config/problems.h"
 #include "process/stage_event_type.h"
-#include "world/disk_sim.h"
-#include "world/world_sim.h"
+#include "world/world.h"
 
 static const char DOMAIN[] =
     "domain: fuzz\n"
@@ -36,17 +36,12 @@ static void expect(bool condition)
 
 static void set_up(void)
 {
-    static struct world_sim sim;
     static struct process_metrics metrics;
     struct domain_set *domains;
     struct problems problems;
     struct error err;
-    struct disk_sim *disk = disk_sim_new(7, &sim);
-    world_sim_init(&sim, 7, disk_sim_disk(disk));
     problems_init(&problems, false);
-    expect(disk_make_dirs(sim.world.disk, "/c/domains", &err) == OK);
-    expect(disk_replace(sim.world.disk, "/c/domains/fuzz.yaml", DOMAIN, sizeof DOMAIN - 1, &err) == OK);
-    expect(domain_set_load("/c", &sim.world, &domains, &problems, &err) == OK);
+    expect(domain_set_load_text("fuzz.yaml", slice_from(DOMAIN), world_real(), &domains, &problems, &err) == OK);
     process_metrics_init(&metrics, metrics_new(1000), 0);
     const struct stage_event_type_options options = { .domains = domains,
                                                       .secret = SLICE("fuzz"),
