@@ -1,5 +1,6 @@
-/* HTTP for commands: one connection kept alive, time-outs, and errors that say what to do. Owned by one thread. Bound:
- * the answer's body (options.body_bytes_max). Not for roles: they have their own clients with retries. */
+/* HTTP for commands, and for the registry's client: one connection kept alive, time-outs, and errors that say what to
+ * do. It blocks its thread, which owns it. Bound: the answer's body (options.body_bytes_max). The engine's clients are
+ * others (store/store_http.h). */
 #pragma once
 #include "base/buf.h"
 #include "base/compiler.h"

@@ -89,7 +89,7 @@ test('the quality page says what data_quality says, what failed, and where a tar
   await eventually('types and their events', async () => [
     (await rows.evaluateAll((list) => list.map((tr) => `${tr.cells[0].textContent} ${tr.cells[1].textContent.replaceAll(',', '')}`))).join(),
     (await said()).map(([type, n]) => `${type || '(none)'} ${n}`).join(),
-  ], ([a, b]) => a === b && a !== '', 10);
+  ], ([a, b]) => a === b && a !== '', 60);
   const cells = rows.filter({ hasText: /^page_view/ }).locator('td');
   assert.equal(await cells.nth(3).textContent(), '99.99 %'); // one of very many is refused: rounded down, and above the target
   assert.match(await cells.nth(5).textContent(), /^\d[\d.]* % \d+ h below$/); // history is late

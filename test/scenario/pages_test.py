@@ -47,7 +47,7 @@ def test_the_dashboard_is_served_from_here_alone_and_strictly():
                 assert headers["content-encoding"] == "gzip" and headers["vary"] == "Accept-Encoding", (address, headers)
                 assert gzip.decompress(packed) == get(weir, address)[2] == open(os.path.join(ROOT, "dashboard/dist" + address), "rb").read()
                 whole += len(packed)
-        for route in ("/domains", "/explore", "/events", "/stream", "/setup"):
+        for route in ("/domains", "/explore", "/events", "/stream", "/quality", "/sql", "/setup"):
             assert get(weir, route)[2] == html, route
         assert whole <= 250000, "the bundle has %d bytes gzipped" % whole
         return "%.0f kB of script and style, gzipped" % (whole / 1000)
