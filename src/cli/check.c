@@ -41,7 +41,7 @@ static const struct args_command CHECK = {
     .summary = "check the configuration, list and explain settings",
     .description = "Reads the YAML files as `weir up` would and prints every mistake at once: file:line:column, the "
                    "line, and what was\n"
-                   "probably meant. Exit code 78 when there is one.",
+                   "probably meant. Exit code 78 when there is one, 66 when there is nothing at --against.",
     .examples = "  weir check\n  weir check --against /var/lib/weir\n  weir check --env prod --without-secrets\n  weir "
                 "check --explain "
                 "journal.segment_size\n  weir check --list\n  weir check --schema domain > domain.schema.json\n",
@@ -115,9 +115,17 @@ static enum status read_all(const struct check_options *options, struct checked 
     return s == OK ? sinks_check(&checked->config, checked->domains, &checked->problems, &checked->err) : s;
 }
 
+/* The domains were read, so it is what they are held against that is not there. */
+static int exit_code_of(const struct checked *checked, enum status s)
+{
+    if (s == ERR_NOT_FOUND && checked->domains)
+        return EX_NOINPUT;
+    return s == OK ? EX_OK : EX_CONFIG;
+}
+
 static int print_all(const struct check_options *options, struct checked *checked, enum status s)
 {
-    int exit_code = s == OK ? EX_OK : EX_CONFIG;
+    int exit_code = exit_code_of(checked, s);
     bool readable = s == OK || checked->problems.count;
     fputs(problems_text(&checked->problems), stderr);
     if (options->explain && readable)
@@ -160,7 +168,7 @@ int command_check(int argc, char **argv)
         return print_schema(options.schema);
     problems_init(&checked.problems, !options.json && term_style(stderr, TERM_BOLD)[0] != '\0');
     enum status s = read_all(&options, &checked);
-    exit_code = s == OK ? EX_OK : EX_CONFIG;
+    exit_code = exit_code_of(&checked, s);
     if (options.json)
         print_json(&checked, s);
     else

@@ -2,7 +2,7 @@
 with the place, the reason and the way out, at SIGHUP, at start and by `weir check`; the catalog says what is deployed and who changed what."""
 import json, os, shutil, signal, tempfile, threading
 
-from cli_test import CONFIG, USAGE, weir as command
+from cli_test import CONFIG, NO_INPUT, USAGE, weir as command
 from weir import Weir
 
 SHOP = """domain: shop
@@ -231,5 +231,11 @@ def test_check_compares_with_another_configuration_or_file():
         assert command("check", "--config", paths[0], "--against", paths[0]).returncode == 0
         put(paths[1], shop=SHOP.replace("  - name: purchase", "  - name: purchase\n    compatibility: forward").replace("type: integer}", "type: integer, required: true}"))
         assert command("check", "--config", paths[1], "--against", paths[0]).returncode == 0
-        done = command("check", "--config", paths[0], "--against", os.path.join(directory, "nowhere"))
-        assert done.returncode != 0 and "there is no" in done.stderr, done
+        nowhere = os.path.join(directory, "nowhere")
+        done = command("check", "--config", paths[0], "--against", nowhere)
+        assert done.returncode == NO_INPUT and "--against: there is no %s\n" % nowhere in done.stderr, done
+        done = command("check", "--config", paths[0], "--against", nowhere, "--json")
+        assert done.returncode == NO_INPUT and json.loads(done.stdout)["error"] == "--against: there is no " + nowhere, done
+        done = command("check", "--config", paths[0], "--against", os.path.join(paths[0], "environments"))
+        assert done.returncode == NO_INPUT and "is no data directory of a weir" in done.stderr, done
+        assert command("check", "--config", nowhere, "--against", paths[0]).returncode == CONFIG
