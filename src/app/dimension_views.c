@@ -106,6 +106,17 @@ static enum status drop_all_others(const struct schema_runner *runner, const str
                        buf_slice(&tables), "DROP TABLE IF EXISTS weir.", err);
 }
 
+static enum status make_list(const struct schema_runner *runner, const struct domain_set *domains, struct error *err)
+{
+    static const struct domain_set NONE;
+    AUTO(buf) struct buf sql;
+    buf_init(&sql, STATEMENT_BYTES_MAX);
+    ddl_add_dimension_list(&sql, domains ? domains : &NONE);
+    assert(!sql.full);
+    enum status s = runner->run(runner->self, buf_slice(&sql), NULL, err);
+    return s == OK ? OK : error_wrap(err, s, "make the list of dimension tables");
+}
+
 enum status dimension_views_make(const struct schema_runner *runner, const struct domain_set *domains,
                                  struct error *err)
 {
@@ -119,5 +130,7 @@ enum status dimension_views_make(const struct schema_runner *runner, const struc
     for (size_t i = 0; s == OK && domains && i < domains->table_count; i++)
         if (!is_shown(buf_slice(&shown), &domains->tables[i]))
             s = make_table(runner, &domains->tables[i], err);
+    if (s == OK)
+        s = make_list(runner, domains, err);
     return s == OK ? drop_all_others(runner, domains, err) : s;
 }

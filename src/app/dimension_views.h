@@ -3,7 +3,8 @@
 #include "config/domain.h"
 #include "store/schema.h"
 
-/* Makes a table and a view of each dimension table that is new or has changed, and removes those that are gone. May be
+/* Makes a table and a view of each dimension table that is new or has changed, and the list `dimension_tables`, and
+ * removes those that are gone. May be
  * run again at any time; whoever asks meanwhile sees all of the old rows or all of the new ones. domains may be NULL:
  * there are none. */
 MUST_CHECK enum status dimension_views_make(const struct schema_runner *runner, const struct domain_set *domains,

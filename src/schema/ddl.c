@@ -105,23 +105,14 @@ static void add_row(struct buf *out, const struct event_type *type)
         buf_add_format(&columns, "%s%s", i ? ", " : "", kept.items[i].name);
     const struct slice cells[] = { type->name,          type->domain,      buf_slice(&name),
                                    buf_slice(&columns), type->description, type->deprecated };
-    for (size_t i = 0; i < COUNT_OF(cells); i++) {
-        buf_add_text(out, i ? ", " : "(");
-        schema_add_literal(out, cells[i]);
-    }
-    buf_add_char(out, ')');
+    schema_add_list_row(out, cells, COUNT_OF(cells));
 }
 
 void ddl_add_list(struct buf *out, const struct domain_set *domains)
 {
     static const char *const NAMES[] = { "event_type", "domain", "view", "columns", "description", "deprecated" };
-    buf_add_text(out, "CREATE OR REPLACE VIEW pub.event_types DEFINER = writer SQL SECURITY DEFINER AS SELECT ");
-    for (size_t i = 0; i < COUNT_OF(NAMES); i++)
-        buf_add_format(out, "%st.%zu AS %s", i ? ", " : "", i + 1, NAMES[i]);
-    buf_add_text(out, " FROM (SELECT arrayJoin(CAST([");
-    for (size_t i = 0; i < domains->event_type_count; i++) {
-        buf_add_text(out, i ? ",\n" : "\n");
+    schema_begin_list(out, "event_types", NAMES, COUNT_OF(NAMES));
+    for (size_t i = 0; i < domains->event_type_count; i++)
         add_row(out, &domains->event_types[i]);
-    }
-    buf_add_text(out, "], 'Array(Tuple(String, String, String, String, String, String))')) AS t)");
+    schema_end_list(out, COUNT_OF(NAMES));
 }

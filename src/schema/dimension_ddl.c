@@ -149,3 +149,30 @@ void ddl_add_dimension_view(struct buf *out, const struct dimension_table *table
                                             buf_slice(&comment) };
     schema_add_table_view(out, &view, table->lookup->by_tenant);
 }
+
+static void add_row(struct buf *out, const struct dimension_table *table)
+{
+    AUTO(buf) struct buf name, columns, key;
+    const struct lookup_table *lookup = table->lookup;
+    buf_init(&name, NAME_BYTES_MAX);
+    buf_init(&columns, COLUMNS_BYTES_MAX);
+    buf_init(&key, COLUMNS_BYTES_MAX);
+    ddl_add_dimension_view_name(&name, table);
+    for (size_t i = 0; i < lookup->column_count; i++)
+        buf_add_format(&columns, "%s%.*s", i ? ", " : "", SLICE_ARG(lookup->columns[i].name));
+    buf_add_text(&columns, table->has_validity ? ", valid_from, valid_to" : "");
+    for (size_t i = 0; i < lookup->key_count; i++)
+        buf_add_format(&key, "%s%.*s", i ? ", " : "", SLICE_ARG(lookup->columns[lookup->keys[i]].name));
+    const struct slice cells[] = { table->name,         table->domain,   buf_slice(&name),
+                                   buf_slice(&columns), buf_slice(&key), table->description };
+    schema_add_list_row(out, cells, COUNT_OF(cells));
+}
+
+void ddl_add_dimension_list(struct buf *out, const struct domain_set *domains)
+{
+    static const char *const NAMES[] = { "dimension_table", "domain", "view", "columns", "key", "description" };
+    schema_begin_list(out, "dimension_tables", NAMES, COUNT_OF(NAMES));
+    for (size_t i = 0; i < domains->table_count; i++)
+        add_row(out, &domains->tables[i]);
+    schema_end_list(out, COUNT_OF(NAMES));
+}

@@ -36,6 +36,8 @@ void ddl_add_dimension_table(struct buf *out, const struct dimension_table *tabl
 void ddl_add_dimension_rows(struct buf *out, const struct dimension_table *table);
 void ddl_add_dimension_view_name(struct buf *out, const struct dimension_table *table); /* in pub */
 void ddl_add_dimension_view(struct buf *out, const struct dimension_table *table);
+/* The view `dimension_tables`, which says what there is: one row for each. */
+void ddl_add_dimension_list(struct buf *out, const struct domain_set *domains);
 void ddl_add_dimension_view_comment(struct buf *out, const struct dimension_table *table);
 
 /* JSON Schema (draft 2020-12) of an event as it is sent to POST /track: what it takes has no fault but of `rules`. */

@@ -270,20 +270,24 @@ static const char *const *const VERSIONS[] = { V1, V2, V3, V4, V5, V6 };
 // clang-format on
 /* Of the hour's sums the share of what is as it should be; NULL: there is nothing to judge. */
 // clang-format off
-#define QUALITY_VIEW                                                                                                   \
-    "CREATE OR REPLACE VIEW pub.data_quality DEFINER = writer SQL SECURITY DEFINER AS SELECT customer_id,"             \
-    " toDateTime(s.hour, 'UTC') AS hour, event_type, events, events - invalid - duplicates AS accepted, invalid,"      \
-    " duplicates, tagged, late, required_values, required_missing, optional_values, optional_missing, stored,"         \
+#define QUALITY_RATIOS                                                                                                 \
     " 1 - required_missing / nullIf(required_values, 0) AS completeness,"                                              \
     " 1 - (invalid + tagged) / nullIf(events - duplicates, 0) AS validity,"                                            \
     " 1 - duplicates / nullIf(events - invalid, 0) AS uniqueness,"                                                     \
     " 1 - late / nullIf(events - invalid - duplicates, 0) AS timeliness,"                                              \
     " least(stored, events - invalid - duplicates) / nullIf(greatest(stored, events - invalid - duplicates), 0)"       \
-    " AS consistency FROM (SELECT customer_id, hour, event_type, sum(q.events) AS events, sum(q.invalid) AS invalid,"  \
+    " AS consistency"
+#define QUALITY_SUMS(where)                                                                                            \
+    " FROM (SELECT customer_id, hour, event_type, sum(q.events) AS events, sum(q.invalid) AS invalid,"                 \
     " sum(q.duplicates) AS duplicates, sum(q.tagged) AS tagged, sum(q.late) AS late,"                                  \
     " sum(q.required_values) AS required_values, sum(q.required_missing) AS required_missing,"                         \
     " sum(q.optional_values) AS optional_values, sum(q.optional_missing) AS optional_missing, sum(q.stored) AS stored" \
-    " FROM weir.data_quality AS q" OWN " GROUP BY customer_id, hour, event_type) AS s"
+    " FROM weir.data_quality AS q" where " GROUP BY customer_id, hour, event_type) AS s"
+#define QUALITY_VIEW                                                                                                   \
+    "CREATE OR REPLACE VIEW pub.data_quality DEFINER = writer SQL SECURITY DEFINER AS SELECT customer_id,"             \
+    " toDateTime(s.hour, 'UTC') AS hour, event_type, events, events - invalid - duplicates AS accepted, invalid,"      \
+    " duplicates, tagged, late, required_values, required_missing, optional_values, optional_missing, stored,"         \
+    QUALITY_RATIOS QUALITY_SUMS(OWN)
 // clang-format on
 #define VIEW(name, columns)                                                                                            \
     "CREATE OR REPLACE VIEW pub." name " DEFINER = writer SQL SECURITY DEFINER AS SELECT " columns                     \
@@ -429,4 +433,39 @@ void schema_assign_readers(const struct schema_reader *readers, size_t count, st
         schema_add_literal(out_sql, readers[i].tenant);
         buf_add_char(out_sql, ')');
     }
+}
+
+void schema_add_quality_of(struct buf *out, int64_t hour_ms)
+{
+    buf_add_format(out,
+                   "SELECT customer_id, event_type," QUALITY_RATIOS QUALITY_SUMS(
+                       " WHERE hour = fromUnixTimestamp64Milli(toInt64(%lld), 'UTC')"),
+                   (long long)hour_ms);
+}
+
+void schema_begin_list(struct buf *out, const char *name, const char *const *columns, size_t count)
+{
+    buf_add_format(out, "CREATE OR REPLACE VIEW pub.%s DEFINER = writer SQL SECURITY DEFINER AS SELECT ", name);
+    for (size_t i = 0; i < count; i++)
+        buf_add_format(out, "%st.%zu AS %s", i ? ", " : "", i + 1, columns[i]);
+    buf_add_text(out, " FROM (SELECT arrayJoin(CAST([");
+}
+
+void schema_add_list_row(struct buf *out, const struct slice *cells, size_t count)
+{
+    assert(out->n);
+    buf_add_text(out, out->p[out->n - 1] == ')' ? ",\n" : "\n");
+    for (size_t i = 0; i < count; i++) {
+        buf_add_text(out, i ? ", " : "(");
+        schema_add_literal(out, cells[i]);
+    }
+    buf_add_char(out, ')');
+}
+
+void schema_end_list(struct buf *out, size_t count)
+{
+    buf_add_text(out, "], 'Array(Tuple(");
+    for (size_t i = 0; i < count; i++)
+        buf_add_text(out, i ? ", String" : "String");
+    buf_add_text(out, "))')) AS t)");
 }

@@ -34,8 +34,16 @@ struct schema_table_view {
     struct slice name, columns, table, comment;
 };
 void schema_add_table_view(struct buf *out, const struct schema_table_view *view, bool of_tenants);
+/* The statement of a view in database pub with rows that are said here, the same for everybody: begun with the names of
+ * its columns, all of them texts, then row by row, then ended. */
+void schema_begin_list(struct buf *out, const char *name, const char *const *columns, size_t count);
+void schema_add_list_row(struct buf *out, const struct slice *cells, size_t count);
+void schema_end_list(struct buf *out, size_t count);
 /* A condition on rows of windows_replayed: sessions that a newer generation replaced, so that nobody sees them. */
 void schema_add_hidden_sessions(struct buf *out, struct slice tenant);
+/* The question for customer_id, event_type and the five ratios of data_quality (NULL: nothing to judge) of an hour, of
+ * all tenants. */
+void schema_add_quality_of(struct buf *out, int64_t hour_ms);
 /* 'text', with quotes and backslashes escaped. */
 void schema_add_literal(struct buf *out, struct slice text);
 

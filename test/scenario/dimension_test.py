@@ -104,7 +104,7 @@ def test_a_table_is_joined_and_counted_by_and_its_file_is_replaced_while_it_runs
 
         assert weir.sql("SELECT event_id, JSONExtractString(properties, 'plan') FROM events_raw ORDER BY event_id")[:3] == [["e1", "gold"], ["e2", "gold"], ["e3", ""]]
         assert weir.sql("SELECT * FROM dim_plans ORDER BY tier") == [["demo_tenant", "boots", 1, "gold"], ["demo_tenant", "boots", 2, "iron"]]
-
+        assert weir.sql("SELECT view, columns, key FROM dimension_tables WHERE dimension_table = 'products'") == [["dim_products", "product, category, cost_cents, rating, sale, made, shelf, valid_from, valid_to", "product"]], weir.sql("SELECT * FROM dimension_tables")
         other = weir.tenant("other")  # the same rows for everybody, and the tables behind the views for nobody
         assert weir.one("SELECT count() FROM dim_products", key=other["read_key"]) == 3
         assert weir.sql("SELECT customer_id, plan FROM dim_plans", key=other["read_key"]) == [[other["tenant"], "none of yours"]]

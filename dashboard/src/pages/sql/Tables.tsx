@@ -7,10 +7,13 @@ import { TABLES } from './examples';
 
 type Table = (typeof TABLES)[number];
 
-/* The views of the event types that domains declare: another weir, other ones. */
-const VIEWS_SQL = `SELECT view, if(description = '', concat('events of type ', event_type), description), columns
+/* The views of the event types and dimension tables that domains declare: another weir, other ones. */
+const VIEWS_SQL = `SELECT view, if(description = '', concat('events of type ', event_type), description) AS what, columns
 FROM event_types
-ORDER BY view`;
+UNION ALL
+SELECT view, if(description = '', concat('what is known of each ', key), description) AS what, columns
+FROM dimension_tables
+ORDER BY startsWith(view, 'dim_'), view`;
 
 function useViews(): readonly Table[] {
   const { tenant } = useSession();
