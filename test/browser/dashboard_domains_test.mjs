@@ -34,6 +34,7 @@ before(async () => {
   config = mkdtempSync(`${tmpdir()}/weir-config-`);
   cpSync(`${ROOT}/config`, config, { recursive: true });
   writeFileSync(`${config}/domains/game.yaml`, GAME);
+  writeFileSync(`${config}/domains/first.yaml`, 'domain: first_one\nevent_types: [{name: never_sent}]\n');
   browser = await launch();
   weir = await startWeir('--config', config);
   const amounts = { EUR: ['19.99', '0.01', '1234567.89'], JPY: ['100'] };
@@ -94,6 +95,17 @@ test('a type that nobody sends, another tenant and a range without events are to
   await page.getByLabel('Read key').fill(acme.read_key);
   await page.getByRole('button', { name: 'Add', exact: true }).click();
   await page.getByText('No player_action in this time').waitFor();
+  await close();
+});
+
+test('the page opens the first domain that has data, and says so of one that has none', async () => {
+  const { page, close } = await openPage(browser, `${weir.api}/domains?range=24h`);
+  const select = page.getByRole('combobox', { name: 'Domain' });
+  await select.waitFor();
+  assert.equal(await select.inputValue(), 'game');
+  assert.equal(await page.getByText('Nothing of the domain').count(), 0);
+  await select.selectOption('first_one');
+  await page.getByText('Nothing of the domain first_one came in this time').waitFor();
   await close();
 });
 

@@ -59,6 +59,28 @@ export interface Dashboard {
   panels: Panel[];
 }
 
+/** What has results in the range: ('event', a type) and ('window', a definition). */
+export function aliveSql(range: Range): string {
+  return `SELECT 'event' AS kind, event_type AS name
+FROM events_hourly${where(rangeWhere('hour', range))}
+GROUP BY name
+UNION ALL
+SELECT 'window' AS kind, definition AS name
+FROM windows${where(rangeWhere('window_start', range))}
+GROUP BY name`;
+}
+
+/** alive: rows of aliveSql. */
+export function isAlive({ panels }: Dashboard, alive: readonly unknown[][]): boolean {
+  return panels.some((p) =>
+    alive.some(([kind, name]) =>
+      p.kind === 'window'
+        ? kind === 'window' && name === p.definition
+        : 'event_type' in p && kind === 'event' && name === p.event_type,
+    ),
+  );
+}
+
 export const TOP_MAX = 8;
 export const KEYS_MAX = 10;
 export const CURRENCIES_MAX = 4;

@@ -1,10 +1,10 @@
 import { useEffect, useState } from 'react';
 import type { ReactNode } from 'react';
 import { RangePicker, useRange } from '../app/RangePicker';
-import { useSession } from '../app/session';
-import { setParams, useUrl } from '../app/url';
+import { useSession, useSqlKeeping } from '../app/session';
+import { followLink, href, setParams, useUrl } from '../app/url';
 import { ApiError, fetchDashboards } from '../data/api';
-import type { Dashboard } from '../data/dashboard_sql';
+import { aliveSql, isAlive, type Dashboard } from '../data/dashboard_sql';
 import type { Range } from '../data/range';
 import { Select } from '../ui/controls';
 import { Card, PageHead } from '../ui/layout';
@@ -44,11 +44,24 @@ function useDashboards(): { dashboards: Dashboard[] | undefined; error: ApiError
   return { dashboards: known.dashboards, error: known.error };
 }
 
+/** The domain of the URL, else the first that has anything to show; that one stays while the range changes. */
+function useShown(dashboards: readonly Dashboard[] | undefined, alive: unknown[][] | undefined): Dashboard | undefined {
+  const wanted = useUrl().params.get('domain');
+  const [chosen, setChosen] = useState<string>();
+  const named = dashboards?.find((d) => d.domain === wanted) ?? dashboards?.find((d) => d.domain === chosen);
+  if (named || !dashboards || !alive) return named;
+  const first = dashboards.find((d) => isAlive(d, alive));
+  if (first) setChosen(first.domain);
+  return first ?? dashboards[0];
+}
+
 export function DomainsPage(): ReactNode {
   const { dashboards, error } = useDashboards();
   const range = useRange('24h');
-  const wanted = useUrl().params.get('domain');
-  const shown = dashboards?.find((d) => d.domain === wanted) ?? dashboards?.[0];
+  const view = useSqlKeeping(aliveSql(range), { everyMs: EVERY_MS });
+  const alive = view.answer?.rows ?? (view.error ? [] : undefined);
+  const shown = useShown(dashboards, alive);
+  const isEmpty = shown && view.answer && !view.isOld && !isAlive(shown, view.answer.rows);
   return (
     <>
       <PageHead title="Domains" {...(shown?.description ? { lead: shown.description } : {})}>
@@ -63,12 +76,35 @@ export function DomainsPage(): ReactNode {
         )}
         <RangePicker range={range} />
       </PageHead>
+      {isEmpty && shown.panels.length > 0 && <NothingCame domain={shown.domain} />}
       {shown ? (
         <Board key={shown.domain} dashboard={shown} range={range} />
       ) : (
-        <Card>{error ? <ErrorNote error={error} /> : dashboards ? <NoDomains /> : <SkeletonBlock height={240} />}</Card>
+        <Card>
+          {error ? (
+            <ErrorNote error={error} />
+          ) : dashboards?.length === 0 ? (
+            <NoDomains />
+          ) : (
+            <SkeletonBlock height={240} />
+          )}
+        </Card>
       )}
     </>
+  );
+}
+
+function NothingCame({ domain }: { domain: string }): ReactNode {
+  return (
+    <Card>
+      <Note compact icon="empty" title={`Nothing of the domain ${domain} came in this time`}>
+        A longer range may have some, or another domain;{' '}
+        <a href={href('setup')} onClick={followLink}>
+          Setup
+        </a>{' '}
+        says how to send events.
+      </Note>
+    </Card>
   );
 }
 
