@@ -23,6 +23,7 @@ ALLOWED = {
     "store": {"base", "world", "event", "journal"},
     "deliver": {"base", "world", "avro", "event", "journal", "kafka", "registry"},
     "replay": {"base", "world", "config", "event", "catalog", "process", "store"},  # the process folder's stage, run over the past
+    "quality": {"base", "world", "config", "store"},
     "retention": {"base", "world", "catalog", "store"},
     "serve": {"base", "world", "event", "http", "journal", "catalog", "process", "store", "replay"},
     "trial": {"base", "world", "config", "event", "journal", "process"},  # the real stream in virtual time, for `weir test`
@@ -30,7 +31,7 @@ ALLOWED = {
     "evolve": {"base", "world", "config", "expr", "schema", "catalog"},  # what is declared against what is deployed
     "generate": {"base", "config", "event", "expr"},  # events of a domain's types, for `weir generate`
     "cli": {"base", "world", "config", "event", "expr", "catalog", "trial", "schema", "avro", "http", "registry", "generate", "kafka", "evolve"},
-    "app": {"base", "world", "config", "event", "expr", "http", "journal", "catalog", "olap", "ingest", "process", "store", "deliver", "replay", "retention", "schema", "evolve", "serve", "cli"},
+    "app": {"base", "world", "config", "event", "expr", "http", "journal", "catalog", "olap", "ingest", "process", "store", "deliver", "replay", "retention", "quality", "schema", "evolve", "serve", "cli"},
 }
 # Of another stage only these headers may be used.
 PORTS = {"journal": {"journal/journal.h", "journal/lost_mark.h"}, "catalog": {"catalog/catalog.h"}, "process": {"process/live.h"},

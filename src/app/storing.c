@@ -15,6 +15,8 @@
 #include "base/log.h"
 #include "cli/commands.h"
 #include "deliver/selection.h"
+#include "quality/quality_targets.h"
+#include "quality/quality_watch.h"
 #include "replay/replay.h"
 #include "retention/retention.h"
 #include "schema/schema.h"
@@ -39,6 +41,8 @@ struct storing {
     struct role_thread *replay_thread;
     struct retention *retention;
     struct role_thread *retention_thread;
+    struct quality_watch *quality;
+    struct role_thread *quality_thread;
     struct serve *serve;
     struct give_way give_way;
     const struct domain_set *_Atomic drawn; /* options.domains, for the API's loop */
@@ -92,6 +96,13 @@ static void hook_dashboards(void *self, const char *tenant_id, struct buf *out)
     dashboard_add(out, domains ? domains : &NONE, SLICE(""), slice_from(tenant_id));
 }
 
+static void hook_quality(void *self, const char *tenant_id, struct buf *out)
+{
+    struct storing *storing = self;
+    (void)tenant_id;
+    quality_targets_add_json(out, storing->options.settings, atomic_load(&storing->drawn));
+}
+
 /* Behind everything that is live: it has all the time. */
 static enum status start_replayer(struct storing *storing, int *exit_code, struct error *err)
 {
@@ -141,6 +152,23 @@ static enum status start_retention(struct storing *storing, int *exit_code, stru
     return role_start(&role, storing->world, &storing->retention_thread, err);
 }
 
+static enum status start_quality(struct storing *storing, int *exit_code, struct error *err)
+{
+    struct olap_user writer;
+    engine_writer(storing->engine, &writer);
+    const struct quality_watch_options options = { .settings = storing->options.settings,
+                                                   .domains = storing->options.domains,
+                                                   .engine_url = engine_url(storing->engine),
+                                                   .user = writer.name,
+                                                   .password = writer.password,
+                                                   .engine_tls_ca = storing->options.settings->engine_tls_ca };
+    storing->quality = quality_watch_new(&options, storing->metrics, storing->world);
+    struct role role = quality_watch_role(storing->quality);
+    role.nice = REPLAY_NICE;
+    *exit_code = EX_OSERR;
+    return role_start(&role, storing->world, &storing->quality_thread, err);
+}
+
 static enum status open_serve(struct storing *storing, int *exit_code, struct error *err)
 {
     struct serve_options options;
@@ -153,6 +181,7 @@ static enum status open_serve(struct storing *storing, int *exit_code, struct er
     options.reader = hook_reader;
     options.map_tenant = hook_map_tenant;
     options.dashboards = hook_dashboards;
+    options.quality = hook_quality;
     options.quota_used = ingest ? hook_quota_used : NULL;
     options.sink_carries = hook_sink_carries;
     options.hook_self = storing;
@@ -186,6 +215,8 @@ enum status storing_open(const struct storing_options *options, struct journal *
         s = start_replayer(storing, out_exit_code, err);
     if (s == OK)
         s = start_retention(storing, out_exit_code, err);
+    if (s == OK)
+        s = start_quality(storing, out_exit_code, err);
     if (s == OK)
         s = open_serve(storing, out_exit_code, err);
     if (s == OK) {
@@ -313,6 +344,7 @@ enum status storing_use_domains(struct storing *storing, const struct domain_set
     storing->options.domains = domains;
     atomic_store(&storing->drawn, domains);
     engine_use_domains(storing->engine, domains);
+    quality_watch_use(storing->quality, domains);
     retention_set_spare(storing->retention, retention_spare_ms(domains));
     return OK;
 }
@@ -351,6 +383,10 @@ void storing_stop_api(struct storing *storing)
         retention_stop(storing->retention);
     role_stop(storing->retention_thread);
     storing->retention_thread = NULL;
+    if (storing->quality)
+        quality_watch_stop(storing->quality);
+    role_stop(storing->quality_thread);
+    storing->quality_thread = NULL;
     if (storing->serve)
         serve_stop(storing->serve);
 }
@@ -365,6 +401,8 @@ void storing_close_sinks(struct storing *storing)
     storing->replayer = NULL;
     retention_free(storing->retention);
     storing->retention = NULL;
+    quality_watch_free(storing->quality);
+    storing->quality = NULL;
     for (uint16_t i = 0; i < storing->lane_count; i++)
         live_tap_free(storing->lanes[i].tap);
 }
@@ -376,6 +414,7 @@ void storing_free(struct storing *storing)
     serve_free(storing->serve);
     replayer_free(storing->replayer);
     retention_free(storing->retention);
+    quality_watch_free(storing->quality);
     for (uint16_t i = 0; i < storing->lane_count && storing->lanes[i].store; i++)
         store_close(storing->lanes[i].store);
     engine_stop(storing->engine);

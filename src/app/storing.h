@@ -26,8 +26,8 @@ struct storing_options {
     bool has_tasks;        /* they tell the live feed; else the sinks do */
 };
 
-/* Starts the engine's child, the replayer, what removes old rows, and the API (which does not take requests before
- * storing_start). */
+/* Starts the engine's child, the replayer, what removes old rows and what judges hours, and the API (which does not
+ * take requests before storing_start). */
 MUST_CHECK enum status storing_open(const struct storing_options *options, struct journal *journal,
                                     struct catalog *catalog, struct metrics *metrics, struct world *world,
                                     struct storing **out, int *out_exit_code, struct error *err);

@@ -109,6 +109,43 @@ static enum status set_number(const struct option *option, void *field, struct s
     return OK;
 }
 
+/* "99.99 %" → 999900. No more digits than a millionth has; false also beyond the whole. */
+static bool parse_share(struct slice text, int64_t *out_value)
+{
+    const bool percent = text.n && text.p[text.n - 1] == '%';
+    if (percent)
+        text = slice_trim(slice_of(text.p, text.n - 1));
+    int64_t value = 0, unit = percent ? OPTION_WHOLE / 100 : OPTION_WHOLE;
+    bool is_fraction = false, has_digit = false;
+    for (size_t i = 0; i < text.n; i++) {
+        const char c = text.p[i];
+        if (c == '.' && !is_fraction && has_digit) {
+            is_fraction = true;
+            continue;
+        }
+        if (c < '0' || c > '9' || (is_fraction && unit < 10) || value > OPTION_WHOLE)
+            return false;
+        has_digit = true;
+        unit /= is_fraction ? 10 : 1;
+        value = is_fraction ? value + (c - '0') * unit : value * 10 + (c - '0') * unit;
+    }
+    if (!has_digit || value > OPTION_WHOLE)
+        return false;
+    *out_value = value;
+    return true;
+}
+
+static enum status set_share(const struct option *option, void *field, struct slice text, struct error *err)
+{
+    int64_t value;
+    if (!parse_share(text, &value))
+        return error_set(err, ERR_INVALID,
+                         "%s: '%.*s' is not a share of 0 to 1 with at most 6 decimals, like 0.9999 or 99.99 %%",
+                         option->key, SLICE_ARG(text));
+    memcpy(field, &value, sizeof value);
+    return OK;
+}
+
 static bool choice_has(const char *choices, struct slice text)
 {
     while (*choices) {
@@ -160,6 +197,8 @@ enum status option_set(const struct option *option, void *settings, struct slice
     case OPTION_BYTES:
     case OPTION_DURATION:
         return set_number(option, field, text, err);
+    case OPTION_SHARE:
+        return set_share(option, field, text, err);
     case OPTION_BOOLEAN:
         if (!yes && !slice_equal(text, SLICE("false")))
             return error_set(err, ERR_INVALID, "%s: '%.*s' is neither true nor false", option->key, SLICE_ARG(text));
@@ -202,6 +241,18 @@ static void format_with_unit(int64_t value, const struct unit *units, size_t uni
     snprintf(to, n, best->name[0] ? "%ld %s" : "%ld%s", value / best->factor, best->name);
 }
 
+/* 999900 → "0.9999" */
+static void format_share(int64_t value, char *to, size_t n)
+{
+    char digits[32];
+    int length = snprintf(digits, sizeof digits, "%lld.%06lld", (long long)value / OPTION_WHOLE,
+                          (long long)value % OPTION_WHOLE);
+    while (digits[length - 1] == '0')
+        length--;
+    length -= digits[length - 1] == '.';
+    snprintf(to, n, "%.*s", length, digits);
+}
+
 void option_format(const struct option *option, const void *settings, char *to, size_t n)
 {
     const char *field = (const char *)settings + option->offset;
@@ -224,6 +275,10 @@ void option_format(const struct option *option, const void *settings, char *to, 
         memcpy(&value, field, sizeof value);
         format_with_unit(value, TIME_OUT, COUNT_OF(TIME_OUT), to, n);
         return;
+    case OPTION_SHARE:
+        memcpy(&value, field, sizeof value);
+        format_share(value, to, n);
+        return;
     case OPTION_BOOLEAN:
         memcpy(&yes, field, sizeof yes);
         snprintf(to, n, "%s", yes ? "true" : "false");
@@ -244,6 +299,7 @@ static size_t field_bytes(enum option_kind kind)
     case OPTION_INTEGER:
     case OPTION_BYTES:
     case OPTION_DURATION:
+    case OPTION_SHARE:
         return sizeof(int64_t);
     case OPTION_BOOLEAN:
         return sizeof(bool);

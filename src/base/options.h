@@ -6,11 +6,13 @@
 #include "base/slice.h"
 
 #define OPTION_TEXT_MAX 255
+#define OPTION_WHOLE 1000000 /* of OPTION_SHARE */
 
 enum option_kind {
     OPTION_INTEGER,  /* int64_t */
     OPTION_BYTES,    /* int64_t; "64 MiB", "512k", "1073741824" */
     OPTION_DURATION, /* int64_t in milliseconds; "250ms", "10 s", "5m", "24h", "7d"; a bare number is refused */
+    OPTION_SHARE,    /* int64_t in millionths of the whole; "0.9999" or "99.99 %" */
     OPTION_BOOLEAN,  /* bool; true or false */
     OPTION_TEXT,     /* char[OPTION_TEXT_MAX + 1] */
     OPTION_SECRET,   /* as OPTION_TEXT; never printed */

@@ -1,5 +1,7 @@
 #include "config/config.h"
 
+#include <stdio.h>
+
 #include "base/test.h"
 
 static struct config config;
@@ -33,6 +35,35 @@ static void test_values_reach_their_fields_in_base_units(void **state)
     assert_string_equal(config.settings.ingest_tls_key, "/k.pem");
     assert_true(config.settings.open_demo_tenant);
     assert_int_equal(config.settings.api_port, 8001);
+}
+
+static void test_a_share_is_a_fraction_or_in_percent_and_reads_back_as_it_prints(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text, *shown;
+        int64_t millionths;
+    } SHARES[] = { { "0.9999", "0.9999", 999900 }, { "99.99 %", "0.9999", 999900 }, { "100%", "1", 1000000 },
+                   { "1", "1", 1000000 },          { "1.000000", "1", 1000000 },    { "0", "0", 0 },
+                   { "0.000001", "0.000001", 1 },  { "0.0001 %", "0.000001", 1 },   { "0.30", "0.3", 300000 } };
+    static const char *const WRONG[] = { "99.99", "1.000001", "100.1 %", "-0.1",  "0.0000001", "0.00001 %",     ".5",
+                                         "'%'",   "''",       "1e-3",    "0.1.2", "x",         "99999999999999" };
+    const struct option *option = option_find(SETTINGS, SLICE("quality.validity"));
+    char yaml[64], shown[32];
+    for (size_t i = 0; i < COUNT_OF(SHARES); i++) {
+        snprintf(yaml, sizeof yaml, "quality: {validity: %s}\n", SHARES[i].text);
+        assert_int_equal(apply(yaml), 0);
+        assert_int_equal(config.settings.quality_targets[QUALITY_VALIDITY], SHARES[i].millionths);
+        option_format(option, &config.settings, shown, sizeof shown);
+        assert_string_equal(shown, SHARES[i].shown);
+    }
+    for (size_t i = 0; i < COUNT_OF(WRONG); i++) {
+        snprintf(yaml, sizeof yaml, "quality: {validity: %s}\n", WRONG[i]);
+        if (apply(yaml) != 1)
+            fail_msg("passed: %s", WRONG[i]);
+        expect_text(": quality.validity: ");
+        expect_text("is not a share of 0 to 1");
+    }
 }
 
 static void test_a_misspelt_key_is_named_with_its_place_and_the_right_one(void **state)
@@ -104,6 +135,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_values_reach_their_fields_in_base_units),
+        cmocka_unit_test(test_a_share_is_a_fraction_or_in_percent_and_reads_back_as_it_prints),
         cmocka_unit_test(test_a_misspelt_key_is_named_with_its_place_and_the_right_one),
         cmocka_unit_test(test_every_mistake_is_told_in_one_go),
         cmocka_unit_test(test_broken_yaml_and_repeated_keys_are_errors_with_their_place),

@@ -6,6 +6,7 @@
 #include "base/error.h"
 #include "config/dimension_table.h"
 #include "config/event_type.h"
+#include "config/quality_ratio.h"
 #include "expr/expr.h"
 
 struct problems;
@@ -96,6 +97,7 @@ struct domain {
     struct slice name, description, file;
     struct slice text;                      /* of the file: to show what a mistake is about that is found later */
     enum event_compatibility compatibility; /* of its event types, unless they say otherwise */
+    int64_t quality[QUALITY_RATIOS];        /* targets of its event types, in millionths; -1: as the platform's */
     struct lookup_set lookups;              /* its dimension tables, for its expressions */
     const struct generate_domain *generate; /* for `weir generate`; NULL: nothing was said */
 };

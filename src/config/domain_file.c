@@ -82,6 +82,11 @@ static void read_time(struct domain_reader *reader, void *object, struct fy_node
     domain_read_level(reader, &DOMAIN_TIME, value, key, object, NULL);
 }
 
+static void read_quality(struct domain_reader *reader, void *object, struct fy_node *key, struct fy_node *value)
+{
+    domain_read_level(reader, &DOMAIN_QUALITY, value, key, object, NULL);
+}
+
 static void read_list(struct domain_reader *reader, struct fy_node *key, struct fy_node *value, const char *of_what,
                       void (*read)(struct domain_reader *reader, struct fy_node *item))
 {
@@ -136,6 +141,9 @@ static const struct domain_key TOP_KEYS[] = {
       &DOMAIN_SESSIONS },
     { "time", "{out_of_orderness: 10m}", "How late events usually are; holds for all domains.", read_time, SHAPE_LEVEL,
       &DOMAIN_TIME },
+    { "quality", "{completeness: 0.99}",
+      "How good its events should be: shares of an hour, in place of the platform's settings of these names.",
+      read_quality, SHAPE_LEVEL, &DOMAIN_QUALITY },
     { "windows", "[…]", "What is counted, by which key, over which time.", read_windows, SHAPE_LEVELS, &DOMAIN_WINDOW },
     { "transforms", "[…]", "What is changed in events before anything is counted, in this order.", read_transforms,
       SHAPE_LEVELS, &DOMAIN_TRANSFORM },
@@ -214,9 +222,9 @@ void domain_read_file(struct domain_reader *reader)
 bool domain_key_at(size_t index, struct domain_key_help *out)
 {
     static const struct domain_level *const LEVELS[] = {
-        &DOMAIN_TOP,           &DOMAIN_SESSIONS,       &DOMAIN_TIME,       &DOMAIN_WINDOW,    &DOMAIN_TRANSFORM,
-        &DOMAIN_EVENT_TYPE,    &DOMAIN_EVENT_FIELD,    &DOMAIN_EVENT_RULE, &DOMAIN_GENERATE,  &DOMAIN_GENERATE_STEP,
-        &DOMAIN_GENERATE_TYPE, &DOMAIN_GENERATE_FIELD, &DOMAIN_TABLE,      &DOMAIN_TABLE_FROM
+        &DOMAIN_TOP,           &DOMAIN_SESSIONS,      &DOMAIN_TIME,           &DOMAIN_QUALITY,    &DOMAIN_WINDOW,
+        &DOMAIN_TRANSFORM,     &DOMAIN_EVENT_TYPE,    &DOMAIN_EVENT_FIELD,    &DOMAIN_EVENT_RULE, &DOMAIN_GENERATE,
+        &DOMAIN_GENERATE_STEP, &DOMAIN_GENERATE_TYPE, &DOMAIN_GENERATE_FIELD, &DOMAIN_TABLE,      &DOMAIN_TABLE_FROM
     };
     static _Thread_local char path[64];
     for (size_t i = 0; i < COUNT_OF(LEVELS); i++) {

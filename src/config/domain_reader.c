@@ -127,22 +127,38 @@ bool domain_name(struct domain_reader *reader, struct fy_node *key, struct fy_no
     return domain_copy(reader, value, text, out);
 }
 
-bool domain_duration(struct domain_reader *reader, struct fy_node *key, struct fy_node *value, int64_t min_ms,
-                     int64_t max_ms, int64_t *out_ms)
+/* What settings of the kind take is taken here, too, and refused with the same words. */
+static bool read_as_option(struct domain_reader *reader, struct fy_node *key, struct fy_node *value,
+                           const struct option *option, char key_text[64], int64_t *out)
 {
     struct slice text, name;
-    char key_text[64] = "";
-    struct option option = { .key = key_text, .kind = OPTION_DURATION };
     struct error err;
-    int64_t ms;
     if (!scalar_of(reader, key, value, &text))
         return false;
     if (yaml_scalar(key, &name))
-        snprintf(key_text, sizeof key_text, "%.*s", SLICE_ARG(name));
-    if (option_set(&option, &ms, text, &err) != OK) {
-        yaml_problem_at(&reader->file, value, "%s", err.text);
+        snprintf(key_text, 64, "%.*s", SLICE_ARG(name));
+    if (option_set(option, out, text, &err) == OK)
+        return true;
+    yaml_problem_at(&reader->file, value, "%s", err.text);
+    return false;
+}
+
+bool domain_share(struct domain_reader *reader, struct fy_node *key, struct fy_node *value, int64_t *out_millionths)
+{
+    char key_text[64] = "";
+    const struct option option = { .key = key_text, .kind = OPTION_SHARE };
+    return read_as_option(reader, key, value, &option, key_text, out_millionths);
+}
+
+bool domain_duration(struct domain_reader *reader, struct fy_node *key, struct fy_node *value, int64_t min_ms,
+                     int64_t max_ms, int64_t *out_ms)
+{
+    struct slice text;
+    char key_text[64] = "";
+    const struct option option = { .key = key_text, .kind = OPTION_DURATION };
+    int64_t ms;
+    if (!read_as_option(reader, key, value, &option, key_text, &ms) || !yaml_scalar(value, &text))
         return false;
-    }
     if (ms < min_ms || ms > max_ms) {
         char least[32], most[32];
         option_format(&option, &min_ms, least, sizeof least);

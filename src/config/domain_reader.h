@@ -39,6 +39,7 @@ enum domain_shape {
     SHAPE_TEXT,
     SHAPE_NAME,
     SHAPE_DURATION,
+    SHAPE_SHARE,
     SHAPE_BOOLEAN,
     SHAPE_CHOICE,      /* one of the words of `form` */
     SHAPE_EXPRESSION,  /* any scalar */
@@ -70,8 +71,8 @@ struct domain_level {
 
 #define DOMAIN_KEYS_MAX 24 /* of a level */
 
-extern const struct domain_level DOMAIN_TOP, DOMAIN_SESSIONS, DOMAIN_TIME, DOMAIN_WINDOW, DOMAIN_TRANSFORM,
-    DOMAIN_EVENT_TYPE, DOMAIN_EVENT_FIELD, DOMAIN_EVENT_RULE, DOMAIN_GENERATE, DOMAIN_GENERATE_STEP,
+extern const struct domain_level DOMAIN_TOP, DOMAIN_SESSIONS, DOMAIN_TIME, DOMAIN_QUALITY, DOMAIN_WINDOW,
+    DOMAIN_TRANSFORM, DOMAIN_EVENT_TYPE, DOMAIN_EVENT_FIELD, DOMAIN_EVENT_RULE, DOMAIN_GENERATE, DOMAIN_GENERATE_STEP,
     DOMAIN_GENERATE_TYPE, DOMAIN_GENERATE_FIELD, DOMAIN_TABLE, DOMAIN_TABLE_FROM;
 
 /* Reads a group of keys. seen (NULL or DOMAIN_KEYS_MAX places) gets the node of each key that is there, by its row. */
@@ -88,6 +89,9 @@ MUST_CHECK bool domain_name(struct domain_reader *reader, struct fy_node *key, s
                             struct slice *out);
 MUST_CHECK bool domain_duration(struct domain_reader *reader, struct fy_node *key, struct fy_node *value,
                                 int64_t min_ms, int64_t max_ms, int64_t *out_ms);
+/* In millionths. */
+MUST_CHECK bool domain_share(struct domain_reader *reader, struct fy_node *key, struct fy_node *value,
+                             int64_t *out_millionths);
 MUST_CHECK bool domain_choice(struct domain_reader *reader, struct fy_node *key, struct fy_node *value,
                               const char *const *choices, size_t count, size_t *out);
 MUST_CHECK bool domain_expr(struct domain_reader *reader, struct fy_node *key, struct fy_node *value, unsigned types,

@@ -283,6 +283,23 @@ static void test_hostile_files_give_mistakes(void **state)
     }
 }
 
+static void test_targets_of_quality_are_shares_and_what_is_none_is_told_where_it_stands(void **state)
+{
+    (void)state;
+    assert_int_equal(
+        domain_files_load_text("domain: web\nquality: {completeness: 0.99, validity: 99.5 %, uniqueness: 0}\n"), OK);
+    const int64_t *targets = domain_files.set->domains[0].quality;
+    assert_int_equal(targets[QUALITY_COMPLETENESS], 990000);
+    assert_int_equal(targets[QUALITY_VALIDITY], 995000);
+    assert_int_equal(targets[QUALITY_UNIQUENESS], 0);
+    assert_int_equal(targets[QUALITY_TIMELINESS], -1);
+    assert_int_equal(domain_files_load_text("domain: web\nquality:\n  validity: 99\n  completness: 1\n"), ERR_INVALID);
+    domain_files_expect_problem(
+        "web.yaml:3:13: validity: '99' is not a share of 0 to 1 with at most 6 decimals, like 0.9999 or 99.99 %\n");
+    domain_files_expect_problem("web.yaml:4:3: ");
+    domain_files_expect_problem("did you mean completeness?");
+}
+
 static void test_every_key_and_measure_is_in_the_documentation(void **state)
 {
     (void)state;
@@ -292,7 +309,7 @@ static void test_every_key_and_measure_is_in_the_documentation(void **state)
         assert_true(help.form[0] && help.help[0]);
     for (; domain_measure_at(measures, &help); measures++)
         assert_true(help.path[0] && help.help[0]);
-    assert_int_equal(keys, 81);
+    assert_int_equal(keys, 87);
     assert_int_equal(measures, MEASURE_KINDS - 1);
 }
 
@@ -310,6 +327,7 @@ int main(void)
         DOMAIN_TEST(test_transforms_say_what_they_cannot_do),
         DOMAIN_TEST(test_a_mistake_in_a_script_is_told_at_its_line),
         DOMAIN_TEST(test_hostile_files_give_mistakes),
+        DOMAIN_TEST(test_targets_of_quality_are_shares_and_what_is_none_is_told_where_it_stands),
         DOMAIN_TEST(test_every_key_and_measure_is_in_the_documentation),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

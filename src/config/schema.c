@@ -9,6 +9,7 @@
 #define DRAFT "https://json-schema.org/draft/2020-12/schema"
 #define DURATION_PATTERN "^-?[0-9]+ *(ms|s|m|min|h|d|days)$"
 #define BYTES_PATTERN "^[0-9]+ *(B|k|KiB|kB|M|MiB|MB|G|GiB|GB|TiB|T|TB)?$"
+#define SHARE_PATTERN "^[0-9]+(\\\\.[0-9]+)? *%?$"
 #define SECRET_PATTERN "\\\\$\\\\{secret:[A-Za-z0-9_./#-]+\\\\}"
 #define SCALAR "[\"string\",\"number\",\"boolean\"]"
 
@@ -34,6 +35,12 @@ static void add_choices(struct buf *out, const char *choices)
     buf_add_text(out, "]");
 }
 
+static void add_share(struct buf *out)
+{
+    buf_add_text(out,
+                 ",\"type\":[\"number\",\"string\"],\"minimum\":0,\"maximum\":1,\"pattern\":\"" SHARE_PATTERN "\"");
+}
+
 /* ---- settings ---- */
 
 static void add_type(struct buf *out, const struct option *option)
@@ -48,6 +55,9 @@ static void add_type(struct buf *out, const struct option *option)
         return;
     case OPTION_DURATION:
         buf_add_text(out, ",\"type\":\"string\",\"pattern\":\"" DURATION_PATTERN "\"");
+        return;
+    case OPTION_SHARE:
+        add_share(out);
         return;
     case OPTION_BOOLEAN:
         buf_add_text(out, ",\"type\":\"boolean\"");
@@ -75,7 +85,7 @@ static void add_setting(struct buf *out, const struct option *option)
     buf_add_text(out, "{");
     json_add_field(out, "description", slice_from(option->help));
     add_type(out, option);
-    if (option->kind == OPTION_INTEGER || option->kind == OPTION_BOOLEAN) {
+    if (option->kind == OPTION_INTEGER || option->kind == OPTION_SHARE || option->kind == OPTION_BOOLEAN) {
         json_add_key(out, "default");
         buf_add_text(out, option->default_text);
     } else if (option->default_text[0]) {
@@ -170,6 +180,9 @@ static void add_shape(struct buf *out, const struct domain_key *key)
         return;
     case SHAPE_DURATION:
         buf_add_text(out, ",\"type\":\"string\",\"pattern\":\"" DURATION_PATTERN "\"");
+        return;
+    case SHAPE_SHARE:
+        add_share(out);
         return;
     case SHAPE_BOOLEAN:
         buf_add_text(out, ",\"type\":\"boolean\"");

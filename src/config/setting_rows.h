@@ -22,6 +22,7 @@
 #define INTEGER(key, ...) NUMBER(key, OPTION_INTEGER, __VA_ARGS__)
 #define BYTES(key, ...) NUMBER(key, OPTION_BYTES, __VA_ARGS__)
 #define DURATION(key, ...) NUMBER(key, OPTION_DURATION, __VA_ARGS__)
+#define SHARE(key, field, text, ...) WORD(key, OPTION_SHARE, field, text, NULL, __VA_ARGS__)
 #define TEXT(key, field, text, ...) WORD(key, OPTION_TEXT, field, text, NULL, __VA_ARGS__)
 #define SECRET(key, field, ...) WORD(key, OPTION_SECRET, field, "", NULL, __VA_ARGS__)
 #define CHOICE(key, ...) WORD(key, OPTION_CHOICE, __VA_ARGS__)

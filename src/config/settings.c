@@ -63,6 +63,16 @@ static const struct option ROWS[] = {
 
     DURATION("quality.late_after", quality_late_after_ms, "10m", SECOND, 365 * DAY,
              "An event that is received so long after it happened counts as late in data_quality."),
+    SHARE("quality.completeness", quality_targets[QUALITY_COMPLETENESS], "0.9999",
+          "Target: the share of required values that are there in an hour's events. Domains may say another."),
+    SHARE("quality.validity", quality_targets[QUALITY_VALIDITY], "0.9997",
+          "Target: the share of events of an hour without faults. Domains may say another."),
+    SHARE("quality.uniqueness", quality_targets[QUALITY_UNIQUENESS], "1",
+          "Target: the share of an hour's valid events that came for the first time. Domains may say another."),
+    SHARE("quality.timeliness", quality_targets[QUALITY_TIMELINESS], "0.998",
+          "Target: the share of an hour's accepted events that are not late. Domains may say another."),
+    SHARE("quality.consistency", quality_targets[QUALITY_CONSISTENCY], "1",
+          "Target: the share of an hour's accepted events that have their row. Domains may say another."),
 
     TEXT("api.host", api_host, "127.0.0.1", "Address of queries, the live feed and the dashboard."),
     INTEGER("api.port", api_port, "8001", 0, 65535, "Port of queries, the live feed and the dashboard."),

@@ -2,6 +2,7 @@
  * Read once at start by config_load, then const. app/ hands each module its own part. */
 #pragma once
 #include "base/options.h"
+#include "config/quality_ratio.h"
 
 typedef char setting_text[OPTION_TEXT_MAX + 1];
 
@@ -35,6 +36,7 @@ struct settings {
     int64_t quota_standard, quota_enterprise, quota_processes, retention_days, retention_every_ms;
 
     int64_t quality_late_after_ms;
+    int64_t quality_targets[QUALITY_RATIOS]; /* in millionths */
 
     setting_text api_host, api_tls_certificate, api_tls_key;
     int64_t api_port, api_connections_max, api_listeners_max, api_query_timeout_ms, api_queries_max,

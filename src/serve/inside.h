@@ -118,8 +118,9 @@ void replays_list(struct serve *serve, struct http_exchange *exchange);
 
 /* stream_health.c: GET /v1/stream */
 void stream_health(struct serve *serve, struct http_exchange *exchange);
-/* dashboards.c: GET /v1/dashboards */
+/* dashboards.c: GET /v1/dashboards, GET /v1/quality */
 void dashboards_list(struct serve *serve, struct http_exchange *exchange);
+void quality_targets(struct serve *serve, struct http_exchange *exchange);
 /* Events a minute that the tenant may send; UINT64_MAX: unlimited. */
 uint64_t about_quota(const struct serve *serve, const struct tenant *tenant);
 /* The address of ingestion as the client of this request would write it, e.g. "http://127.0.0.1:8000"; false when its

@@ -55,6 +55,7 @@ static const struct route {
     { "/v1/live", HTTP_METHOD_GET, feed_open, ROUTE_CORS },
     { "/v1/stream", HTTP_METHOD_GET, stream_health, ROUTE_CORS },
     { "/v1/dashboards", HTTP_METHOD_GET, dashboards_list, ROUTE_CORS },
+    { "/v1/quality", HTTP_METHOD_GET, quality_targets, ROUTE_CORS },
     { "/v1/replays", HTTP_METHOD_GET, replays_list, 0 },
     { "/v1/replays", HTTP_METHOD_POST, replays_begin, 0 },
     { "/v1/tenants", HTTP_METHOD_GET, tenants_list, 0 },
@@ -148,8 +149,8 @@ void route_request(void *self, struct http_exchange *exchange)
     else if (!(method == HTTP_METHOD_GET && site_answer(serve, exchange, path)))
         answer_error(
             serve, exchange, 404, "not_found",
-            "there is nothing here; the paths are /, /v1/sql, /v1/live, /v1/stream, /v1/dashboards, /v1/config, "
-            "/v1/whoami, /v1/tenants, /v1/replays, /health, /ready, /metrics",
+            "there is nothing here; the paths are /, /v1/sql, /v1/live, /v1/stream, /v1/dashboards, /v1/quality, "
+            "/v1/config, /v1/whoami, /v1/tenants, /v1/replays, /health, /ready, /metrics",
             &ANSWER_PRIVATE);
 }
 

@@ -65,6 +65,8 @@ struct serve_options {
     bool (*sink_carries)(void *self, struct slice sink, struct slice tenant_id);
     /* Appends the dashboards of the domains as the tenant sees them, a JSON list. From the loop. */
     void (*dashboards)(void *self, const char *tenant_id, struct buf *out);
+    /* Appends the targets of data_quality as a JSON object. From the loop. */
+    void (*quality)(void *self, const char *tenant_id, struct buf *out);
     void *hook_self;
     struct replayer *replayer; /* history again (replay/replay.h); outlives the API; NULL: /v1/replays answers 503 */
 };

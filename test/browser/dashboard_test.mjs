@@ -190,15 +190,23 @@ test('SQL runs on Ctrl-Enter, keeps every digit, shows where an error is, and le
   await bad.close({ whileCut: true }); // the browser itself notes an answer 400
 });
 
-test('the SQL page lists the views of the event types that the domains declare', async () => {
+test('the SQL page lists the views of the event types and dimension tables that the domains declare, quality their targets', async () => {
   const config = mkdtempSync(`${tmpdir()}/weir-config-`);
   cpSync(`${ROOT}/config`, config, { recursive: true });
-  writeFileSync(`${config}/domains/game.yaml`, 'domain: game\nevent_types:\n  - {name: match_ended, description: a match is over, metrics: [{name: prize, type: money}]}\n');
+  writeFileSync(`${config}/domains/game.yaml`, 'domain: game\nevent_types:\n  - {name: match_ended, description: a match is over, metrics: [{name: prize, type: money}]}\nquality: {completeness: 0.9}\ndimension_tables:\n  - {name: arenas, from: {csv: arenas.csv}, key: arena, columns: {arena: text, seats: integer}}\n');
+  writeFileSync(`${config}/domains/arenas.csv`, 'arena,seats\nwest,7\n');
   const game = await startWeir('--config', config);
   const { page, close } = await openPage(browser, `${game.api}/sql`);
   const view = page.locator('.tables dl > div', { hasText: 'events_match_ended' });
   await view.waitFor();
   assert.match(await view.textContent(), /a match is over.*event_id, .*prize_cents/);
+  assert.match(await page.locator('.tables dl > div', { hasText: 'dim_arenas' }).textContent(), /what is known of each arena.*arena, seats/);
+  await post(game, [event('m', { event_type: 'match_ended' }), event('p')]);
+  await game.settle('SELECT sum(stored) FROM data_quality', [[2]]);
+  await page.getByRole('link', { name: 'Quality', exact: true }).click();
+  const quality = page.getByRole('region', { name: 'Quality by type' });
+  await quality.getByRole('columnheader', { name: 'Completeness ≥ 99.99 %' }).waitFor();
+  assert.match(await quality.locator('tbody tr', { hasText: 'match_ended' }).locator('td').nth(2).textContent(), /≥ 90 %$/);
   await close();
   await game.close();
   rmSync(config, { recursive: true });

@@ -1,5 +1,5 @@
 """Data quality: a stream with known faults, whose five ratios SQL gives exactly, whatever is killed on the way and however often it is sent."""
-import itertools, os, random, time
+import datetime, itertools, json, os, random, time
 
 from by_seed import by_seed
 from weir import Weir
@@ -118,6 +118,64 @@ def test_what_ingestion_refuses_counts_under_the_type_it_named():
         weir.settle("SELECT sum(events) FROM data_quality", 4, keys["read_key"])
         rows = weir.sql("SELECT event_type, sum(invalid) FROM data_quality GROUP BY event_type HAVING sum(invalid) > 0 ORDER BY event_type", keys["read_key"])
         assert [[t, int(n)] for t, n in rows] == [["", 2], ["order", 1]], rows
+
+
+def targets(weir, key):
+    status, body, _ = weir.request("GET", weir.api("/v1/quality"), headers={"Authorization": "Bearer " + key})
+    assert status == 200, body
+    return json.loads(body)
+
+
+def told_of(weir, tenant, after, seconds=60):
+    end = time.time() + seconds
+    while time.time() < end:
+        for line in weir.log_text()[after:].splitlines():
+            if "quality.target_missed tenant=%s " % tenant in line:
+                return line
+        time.sleep(0.05)
+    raise AssertionError("%s is not told of: %s" % (tenant, weir.log_text()[-2000:]))
+
+
+def below(weir, tenant, ratio):
+    """How many event types: None is no such series."""
+    series = 'data_quality_below_target{customer_id="%s",ratio="%s"} ' % (tenant, ratio)
+    for line in weir.request("GET", weir.api("/metrics"))[1].decode().splitlines():
+        if line.startswith(series):
+            return float(line[len(series):])
+
+
+def test_an_hour_that_missed_a_target_is_told_once_for_each_tenant():
+    """Both hours that can be the last judged one have the same faults, so the test does not depend on when it runs; the start after it judges one of them."""
+    now = datetime.datetime.now(datetime.timezone.utc)
+    hours = [(now - datetime.timedelta(hours=n)).strftime("%Y-%m-%dT%H") for n in (1, 2)]
+    weir = Weir(domain=DOMAIN + "quality: {validity: 0.5, uniqueness: 25 %}\n", yaml="quality: {timeliness: 0.9, validity: 0.4}\n").start()
+    try:
+        acme, fine = weir.tenant("acme"), weir.tenant("fine")
+        told = targets(weir, acme["read_key"])
+        assert told["targets"] == {"completeness": 0.9999, "validity": 0.4, "uniqueness": 1, "timeliness": 0.9, "consistency": 1}, told
+        assert told["domains"] == [{"domain": "shop", "targets": {**told["targets"], "validity": 0.5, "uniqueness": 0.25}, "event_types": ["order"]}], told
+        assert weir.request("GET", weir.api("/v1/quality"))[0] == 401
+        for hour in hours:
+            at = {"received_at": hour + ":30:00Z", "timestamp": hour + ":29:00Z"}
+            name = hour[-2:]
+            # One of two is refused: the domain's validity is reached, completeness is not.
+            send(weir, acme["write_key"], [{**order("a" + name, **GOOD), **at}, {**order("b" + name, country="DE", amount=1), **at}])
+            # Late, of a type of nobody's: the platform's target.
+            send(weir, acme["write_key"], [{**order("c" + name, type="visit"), **at, "timestamp": hour + ":00:00Z"}])
+            send(weir, fine["write_key"], [{**order("d" + name, **GOOD), **at}] * 2)  # one is a duplicate: the domain's target allows it
+        weir.settle("SELECT concat(sum(events), ' ', sum(stored)) FROM data_quality", "6 4", acme["read_key"])
+        weir.settle("SELECT concat(sum(events), ' ', sum(stored)) FROM data_quality", "4 2", fine["read_key"])
+        weir.stop()
+        before = len(weir.log_text())  # of a slow machine, the first life may have told of it, too
+        weir.start()
+        line = told_of(weir, "acme", before)
+        assert line.endswith("completeness 0.75 < 0.9999 (order), timeliness 0 < 0.9 (visit)"), line
+        assert [below(weir, "acme", ratio) for ratio in RATIOS.split(", ")] == [1, 0, 0, 1, 0]
+        assert below(weir, "fine", "uniqueness") is None, "its domain's target is reached"
+        log = weir.log_text()[before:]
+        assert log.count("quality.target_missed tenant=acme") == 1 and "tenant=fine" not in log, log
+    finally:
+        weir.close()
 
 
 @by_seed

@@ -1,6 +1,7 @@
 /* The API of this weir: the same address that the page came from. */
 import type { Dashboard } from './dashboard_sql';
 import { parseExact } from './json';
+import type { Targets } from './quality_sql';
 
 export interface Column {
   name: string;
@@ -145,6 +146,11 @@ export interface StreamHealth {
 
 export async function fetchStream(key: string, signal: AbortSignal): Promise<StreamHealth> {
   return (await request('/v1/stream', { headers: bearer(key), signal })) as StreamHealth;
+}
+
+/** What data_quality is held against (docs/quality.md). */
+export async function fetchTargets(key: string, signal: AbortSignal): Promise<Targets> {
+  return (await request('/v1/quality', { headers: bearer(key), signal })) as Targets;
 }
 
 /** A dashboard for each domain, as the tenant of the key sees them. */

@@ -1,14 +1,15 @@
-import { useMemo } from 'react';
+import { useEffect, useMemo, useState } from 'react';
 import type { ReactNode } from 'react';
 import { RangePicker, useRange } from '../app/RangePicker';
-import { useSqlKeeping } from '../app/session';
+import { useSession, useSqlKeeping } from '../app/session';
 import { followLink, href } from '../app/url';
+import { ApiError, fetchTargets } from '../data/api';
 import { bucket, count, EMPTY } from '../data/format';
-import { courseSql, failuresSql, MEASURES, qualitySql } from '../data/quality_sql';
+import { courseSql, failuresSql, MEASURES, qualitySql, targetOf, type Targets } from '../data/quality_sql';
 import { bucketsOf, formatRange, parseUtc, stepsOf, type Range, type Step } from '../data/range';
 import { Chart, Legend, type Series } from '../ui/Chart';
 import { Card, PageHead } from '../ui/layout';
-import { Loaded, Note, SkeletonBlock, SkeletonRows } from '../ui/states';
+import { ErrorNote, Loaded, Note, SkeletonBlock, SkeletonRows } from '../ui/states';
 
 const HEIGHT = 200;
 const COURSES: readonly [string, Series['color']][] = [
@@ -21,6 +22,42 @@ const COURSES: readonly [string, Series['color']][] = [
 /** Rounded down: 100 % is shown only where nothing is amiss. */
 function share(ratio: number): string {
   return `${Math.floor(ratio * 10_000 + 1e-9) / 100} %`;
+}
+
+const EVERY_MS = 15_000;
+const RETRY_MS = 2000;
+
+/** Domains may change them while weir runs. */
+function useTargets(): { targets: Targets | undefined; error: ApiError | undefined } {
+  const { readKey } = useSession().tenant;
+  const [known, setKnown] = useState<{ targets?: Targets; error?: ApiError }>({});
+  useEffect(() => {
+    const abort = new AbortController();
+    let timer = 0;
+    const ask = async (): Promise<void> => {
+      let pause = EVERY_MS;
+      try {
+        const targets = await fetchTargets(readKey, abort.signal);
+        // The same again keeps its place, so that nothing is asked anew.
+        setKnown((was) => (JSON.stringify(was.targets) === JSON.stringify(targets) ? was : { targets }));
+      } catch (e) {
+        pause = RETRY_MS;
+        if (e instanceof ApiError) setKnown((was) => (was.targets ? was : { error: e }));
+      }
+      if (!abort.signal.aborted) timer = window.setTimeout(() => void ask(), pause);
+    };
+    void ask();
+    return () => {
+      abort.abort();
+      clearTimeout(timer);
+    };
+  }, [readKey]);
+  return { targets: known.targets, error: known.error };
+}
+
+/** 0.9999 → "99.99 %" */
+function percent(target: number): string {
+  return `${Number((target * 100).toFixed(4))} %`;
 }
 
 export function QualityPage(): ReactNode {
@@ -63,38 +100,50 @@ const SKELETON = (
 );
 
 function Types({ range }: { range: Range }): ReactNode {
-  const view = useSqlKeeping(qualitySql(range), { everyMs: 5000 });
+  const { targets, error } = useTargets();
   return (
     <Card title="By type" hint="against the targets, by the hour in which events came" flush>
-      <Loaded
-        of={view}
-        skeleton={SKELETON}
-        empty={
-          <Note compact icon="quality" title="No events in this time">
-            Each event that comes is counted here, also one that is refused.
-          </Note>
-        }
-      >
-        {(rows) => (
-          <Rows
-            label="Quality by type"
-            head={['Type', 'Events', ...MEASURES.map((m) => `${m.name} ≥ ${(m.target * 100).toFixed(2)} %`)]}
-          >
-            {rows.map((row) => (
-              <tr key={String(row[0])}>
-                <td>{row[0] ? <strong>{String(row[0])}</strong> : <span className="dim">(none)</span>}</td>
-                <td className="number">{count(Number(row[1]))}</td>
-                {MEASURES.map((m, i) => (
-                  <td key={m.name}>
-                    <Ratio value={row[2 + 2 * i]} target={m.target} hours={Number(row[3 + 2 * i])} />
-                  </td>
-                ))}
-              </tr>
-            ))}
-          </Rows>
-        )}
-      </Loaded>
+      {targets ? <TypeRows range={range} targets={targets} /> : error ? <ErrorNote error={error} /> : SKELETON}
     </Card>
+  );
+}
+
+function TypeRows({ range, targets }: { range: Range; targets: Targets }): ReactNode {
+  const view = useSqlKeeping(qualitySql(range, targets), { everyMs: 5000 });
+  return (
+    <Loaded
+      of={view}
+      skeleton={SKELETON}
+      empty={
+        <Note compact icon="quality" title="No events in this time">
+          Each event that comes is counted here, also one that is refused.
+        </Note>
+      }
+    >
+      {(rows) => (
+        <Rows
+          label="Quality by type"
+          head={['Type', 'Events', ...MEASURES.map((m) => `${m.title} ≥ ${percent(targets.targets[m.name])}`)]}
+        >
+          {rows.map((row) => (
+            <tr key={String(row[0])}>
+              <td>{row[0] ? <strong>{String(row[0])}</strong> : <span className="dim">(none)</span>}</td>
+              <td className="number">{count(Number(row[1]))}</td>
+              {MEASURES.map((m, i) => {
+                const target = targetOf(targets, String(row[0]), m.name);
+                const own = target === targets.targets[m.name] ? undefined : target;
+                return (
+                  <td key={m.name}>
+                    <Ratio value={row[2 + 2 * i]} target={target} hours={Number(row[3 + 2 * i])} />
+                    {own !== undefined && <small className="dim"> ≥ {percent(own)}</small>}
+                  </td>
+                );
+              })}
+            </tr>
+          ))}
+        </Rows>
+      )}
+    </Loaded>
   );
 }
 

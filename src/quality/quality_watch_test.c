@@ -1,0 +1,111 @@
+/* What is asked and what is told. That it is true of the engine's tables: test/scenario/quality_test.py. */
+#include "quality/quality_watch.h"
+
+#include <stdlib.h>
+
+#include "base/test.h"
+#include "config/problems.h"
+#include "quality/quality_targets.h"
+#include "world/world.h"
+
+#define HOUR ((int64_t)3600000)
+#define MINUTE ((int64_t)60000)
+
+static const char SHOP[] = "domain: shop\n"
+                           "quality: {completeness: 0.99, timeliness: 95 %}\n"
+                           "event_types: [{name: order}, {name: refund}]\n";
+
+static struct domain_set *load(const char *text)
+{
+    struct domain_set *domains = NULL;
+    struct problems problems;
+    struct error err;
+    problems_init(&problems, false);
+    enum status s = domain_set_load_text("shop.yaml", slice_from(text), world_real(), &domains, &problems, &err);
+    if (s != OK)
+        fail_msg("%s", problems_text(&problems));
+    problems_done(&problems);
+    return domains;
+}
+
+static void test_an_hour_is_judged_five_minutes_after_it_ended(void **state)
+{
+    (void)state;
+    assert_int_equal(quality_watch_hour_ms(12 * HOUR + 5 * MINUTE - 1), 10 * HOUR);
+    assert_int_equal(quality_watch_hour_ms(12 * HOUR + 5 * MINUTE), 11 * HOUR);
+    assert_int_equal(quality_watch_hour_ms(13 * HOUR + 4 * MINUTE), 11 * HOUR);
+}
+
+static void test_targets_of_a_domain_stand_in_place_of_the_platforms_for_its_types(void **state)
+{
+    (void)state;
+    static struct settings settings;
+    AUTO(buf) struct buf out;
+    options_set_defaults(SETTINGS, &settings);
+    struct domain_set *domains = load(SHOP);
+    buf_init(&out, 1 << 16);
+    quality_targets_add_json(&out, &settings, domains);
+    assert_string_equal(buf_text(&out),
+                        "{\"targets\":{\"completeness\":0.9999,\"validity\":0.9997,\"uniqueness\":1,"
+                        "\"timeliness\":0.998,\"consistency\":1},\"domains\":[{\"domain\":\"shop\",\"targets\":"
+                        "{\"completeness\":0.99,\"validity\":0.9997,\"uniqueness\":1,\"timeliness\":0.95,"
+                        "\"consistency\":1},\"event_types\":[\"order\",\"refund\"]}]}");
+    buf_reset(&out);
+    quality_targets_add_sql(&out, &settings, domains, QUALITY_TIMELINESS);
+    assert_string_equal(buf_text(&out), "transform(toString(event_type), ['order','refund'], [toFloat64(0.95),"
+                                        "toFloat64(0.95)], toFloat64(0.998))");
+    buf_reset(&out);
+    quality_targets_add_sql(&out, &settings, domains, QUALITY_VALIDITY);
+    assert_string_equal(buf_text(&out), "toFloat64(0.9997)");
+    domain_set_free(domains);
+}
+
+static void test_without_domains_there_are_the_platforms_targets_alone(void **state)
+{
+    (void)state;
+    static struct settings settings;
+    AUTO(buf) struct buf out;
+    options_set_defaults(SETTINGS, &settings);
+    buf_init(&out, 1 << 16);
+    quality_targets_add_json(&out, &settings, NULL);
+    assert_non_null(strstr(buf_text(&out), "\"consistency\":1},\"domains\":[]}"));
+}
+
+static void test_a_tenant_that_missed_targets_is_one_line(void **state)
+{
+    (void)state;
+    struct quality_missed missed;
+    AUTO(buf) struct buf text;
+    buf_init(&text, 4096);
+    const char line[] =
+        "acme\t2\torder\t0.5\t0.9999\t0\t\\N\t\\N\t\\N\t0\t\\N\t\\N\t\\N\t0\t\\N\t\\N\t\\N\t1\tvisit\t0.25\t1";
+    assert_true(quality_missed_parse(slice_from(line), &missed, &text));
+    assert_true(slice_equal(missed.customer_id, SLICE("acme")));
+    assert_true(missed.types[QUALITY_COMPLETENESS] == 2 && missed.types[QUALITY_CONSISTENCY] == 1);
+    assert_string_equal(buf_text(&text), "completeness 0.5 < 0.9999 (order and 1 more), consistency 0.25 < 1 (visit)");
+}
+
+static void test_what_is_no_such_line_is_refused(void **state)
+{
+    (void)state;
+    static const char *const LINES[] = { "", "acme", "Code: 60. DB::Exception", "acme\t0\t\t\t\t0\t\t\t\t0\t\t\t\t0",
+                                         "acme\t0\t\t\t\t0\t\t\t\t0\t\t\t\t0\t\t\t\t0\t\t\t\tmore" };
+    for (size_t i = 0; i < COUNT_OF(LINES); i++) {
+        struct quality_missed missed;
+        AUTO(buf) struct buf text;
+        buf_init(&text, 4096);
+        assert_false(quality_missed_parse(slice_from(LINES[i]), &missed, &text));
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_an_hour_is_judged_five_minutes_after_it_ended),
+        cmocka_unit_test(test_targets_of_a_domain_stand_in_place_of_the_platforms_for_its_types),
+        cmocka_unit_test(test_without_domains_there_are_the_platforms_targets_alone),
+        cmocka_unit_test(test_a_tenant_that_missed_targets_is_one_line),
+        cmocka_unit_test(test_what_is_no_such_line_is_refused),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
