@@ -49,9 +49,8 @@ enum status postgres_read_begin(struct postgres_catalog *self, struct error *err
     return link_begin(self->link, "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY", err);
 }
 
-enum status postgres_read_end(struct postgres_catalog *self, enum status s, struct error *err)
+enum status postgres_read_end(struct postgres_catalog *self, enum status s)
 {
-    (void)err;
     link_roll_back(self->link); /* it only read */
     pthread_mutex_unlock(&self->mutex);
     return s;
@@ -98,7 +97,7 @@ static enum status postgres_tenant_get(struct catalog *catalog, struct slice id,
     enum status s = postgres_read_begin(self, err);
     if (s == OK)
         s = postgres_get_tenant(self, id, out, err);
-    return postgres_read_end(self, s, err);
+    return postgres_read_end(self, s);
 }
 
 /* --- changing --- */

@@ -51,7 +51,7 @@ MUST_CHECK enum status postgres_schema_make(struct postgres_link *link, bool rea
 MUST_CHECK enum status postgres_change_begin(struct postgres_catalog *self, struct error *err);
 MUST_CHECK enum status postgres_change_end(struct postgres_catalog *self, enum status s, struct error *err);
 MUST_CHECK enum status postgres_read_begin(struct postgres_catalog *self, struct error *err);
-MUST_CHECK enum status postgres_read_end(struct postgres_catalog *self, enum status s, struct error *err);
+MUST_CHECK enum status postgres_read_end(struct postgres_catalog *self, enum status s); /* s */
 
 #define TENANT_COLUMNS "olap_slot, id, placement, tier, quota_per_minute, retention_days, open, created_ms"
 void postgres_read_tenant(const PGresult *rows, int row, struct tenant *out);

@@ -239,7 +239,7 @@ enum status postgres_items(struct catalog *catalog, enum catalog_kind kind,
     enum status s = postgres_read_begin(self, err);
     if (s == OK)
         s = read_rows(self, kind, &rows, err);
-    s = postgres_read_end(self, s, err);
+    s = postgres_read_end(self, s);
     for (int row = 0; s == OK && row < PQntuples(rows); row++) {
         struct catalog_item item = item_of(kind, rows, row);
         visit(visitor, &item);
@@ -271,7 +271,7 @@ enum status postgres_audit_read(struct catalog *catalog, const struct audit_quer
     enum status s = postgres_read_begin(self, err);
     if (s == OK)
         s = read_audit(self, query, &rows, err);
-    s = postgres_read_end(self, s, err);
+    s = postgres_read_end(self, s);
     for (int row = 0; s == OK && row < PQntuples(rows); row++)
         visit(visitor, &(struct audit_line){ .id = link_read_number(rows, row, 0),
                                              .at_ms = link_read_number(rows, row, 1),

@@ -94,7 +94,7 @@ enum status postgres_known_refresh(struct postgres_catalog *self, struct error *
         s = read_change(self, &change, err);
     if (s == OK && change != self->known_change && (s = postgres_known_read(self, err)) == OK)
         postgres_known_take(self);
-    return postgres_read_end(self, s, err);
+    return postgres_read_end(self, s);
 }
 
 enum status postgres_directory(struct catalog *catalog, struct directory **out, struct error *err)

@@ -1,5 +1,6 @@
-/* `weir catalog`: what is deployed, and who changed what. It reads the catalog's file, also while a weir runs on it:
- * what is written there is whole at every moment, and nothing is changed here. */
+/* `weir catalog`: what is deployed, and who changed what. It reads the catalog's file, or asks its server where the
+ * environment's settings name one, also while a weir runs on it: what is there is whole at every moment, and nothing is
+ * changed here. */
 #include <stdio.h>
 #include <sysexits.h>
 
@@ -7,10 +8,11 @@
 #include "cli/args.h"
 #include "cli/catalog_print.h"
 #include "cli/commands.h"
+#include "cli/settings_there.h"
 #include "world/world.h"
 
 struct show_options {
-    const char *data, *of;
+    const char *data, *config, *env, *of;
     int64_t limit;
     bool json, all;
     struct args_rest what;
@@ -18,6 +20,9 @@ struct show_options {
 
 static const struct arg ARGS[] = {
     ARG_TEXT(struct show_options, data, "data", 'd', "DIR", "data", "the data directory of weir up or weir serve"),
+    ARG_TEXT(struct show_options, env, "env", 'e', "NAME", NULL,
+             "the catalog of this environment: at its server, where catalog.backend is postgres"),
+    ARG_TEXT(struct show_options, config, "config", 'c', "DIR", "config", "with --env: directory with platform.yaml"),
     ARG_FLAG(struct show_options, all, "all", 'a', "also what is out of use"),
     ARG_TEXT(struct show_options, of, "of", 0, "WHAT", NULL,
              "audit: only of a kind (event_type, rule, source, tenant), or of one of these: event_type/purchase"),
@@ -29,11 +34,14 @@ static const struct arg ARGS[] = {
 static const struct args_command CATALOG = {
     .name = "catalog",
     .summary = "what is deployed, and who changed what",
-    .description = "types: the event types that are in force, each with its version. rules: validation, windows and "
-                   "transforms.\n"
-                   "sources: where events come from. audit: every change with the value before and after.\n"
-                   "Reads the data directory of weir up or weir serve on this machine, also while that runs.",
-    .examples = "  weir catalog types\n  weir catalog audit --of event_type/purchase --json\n",
+    .description =
+        "types: the event types that are in force, each with its version. rules: validation, windows and "
+        "transforms.\n"
+        "sources: where events come from. audit: every change with the value before and after.\n"
+        "Reads the data directory of weir up or weir serve on this machine, or (--env) the PostgreSQL server that "
+        "the settings name, also while weir runs.",
+    .examples =
+        "  weir catalog types\n  weir catalog types --env prod\n  weir catalog audit --of event_type/purchase --json\n",
     .args = ARGS,
     .arg_count = COUNT_OF(ARGS),
 };
@@ -69,14 +77,30 @@ static enum status list(const struct show_options *options, struct catalog *cata
     return catalog->backend->items(catalog, catalog_listing_kind(listing), on_item, listing, err);
 }
 
+static enum status open_catalog(const struct show_options *options, const struct settings *settings,
+                                struct catalog **out, struct error *err)
+{
+    const struct catalog_options where = { .path = options->data,
+                                           .read_only = true,
+                                           .url = settings->catalog_url,
+                                           .password = settings->catalog_password,
+                                           .connect_timeout_ms = settings->catalog_connect_timeout_ms,
+                                           .statement_timeout_ms = settings->catalog_statement_timeout_ms };
+    const bool at_server = options->env && strcmp(settings->catalog_backend, catalog_postgres.name) == 0;
+    return (at_server ? &catalog_postgres : &catalog_sqlite)->open(&where, world_real(), out, err);
+}
+
 int command_catalog(int argc, char **argv)
 {
+    static struct config config;
     struct show_options options;
     struct catalog_listing listing;
     struct catalog *catalog = NULL;
     struct error err;
     int exit_code;
     if (!args_parse(&CATALOG, argc, argv, &options, &exit_code))
+        return exit_code;
+    if (options.env && (exit_code = settings_load("catalog", options.config, options.env, &config)) != EX_OK)
         return exit_code;
     if (!catalog_listing_init(&listing, options.what.items[0])) {
         fprintf(stderr, "weir catalog: %s is none of types, rules, sources, audit\n", options.what.items[0]);
@@ -86,17 +110,22 @@ int command_catalog(int argc, char **argv)
     listing.all = options.all;
     listing.json = options.json;
     listing.whole = listing.what == CATALOG_LIST_AUDIT && options.of && strchr(options.of, '/');
-    const struct catalog_options where = { .path = options.data, .read_only = true };
-    enum status s = catalog_sqlite.open(&where, world_real(), &catalog, &err);
+    enum status s = open_catalog(&options, &config.settings, &catalog, &err);
     if (s == OK)
         s = list(&options, catalog, &listing, &err);
     if (s == OK && !catalog_listing_print(&listing))
         s = error_set(&err, ERR_IO, "not all of it was written: ask for less with --limit or --of");
     if (s != OK)
         fprintf(stderr, "weir catalog: %s%s\n", err.text,
-                s == ERR_NOT_FOUND ? ": is --data the directory of weir up or weir serve, and did that run once?" : "");
+                s == ERR_NOT_FOUND && !options.env
+                    ? ": is --data the directory of weir up or weir serve, and did that run once?"
+                    : "");
     catalog_listing_done(&listing);
     if (catalog)
         catalog->backend->close(catalog);
-    return s == OK ? EX_OK : s == ERR_NOT_FOUND ? EX_NOINPUT : EX_IOERR;
+    return s == OK              ? EX_OK
+           : s == ERR_NOT_FOUND ? EX_NOINPUT
+           : s == ERR_RETRY     ? EX_UNAVAILABLE
+           : s == ERR_INVALID   ? EX_CONFIG
+                                : EX_IOERR;
 }

@@ -148,6 +148,9 @@ def test_what_is_deployed_is_written_there_with_its_history():
         assert types == ["2"], types
         rules = json.loads(server.sql("SELECT json_build_array(count(*), count(source_id)) FROM weir.processing_rules", "deployed")[0])
         assert rules[0] == rules[1] > 0, rules
+        shown = subprocess.run([weir.binary, "catalog", "types", "--env", weir.env, "--config", weir.config, "--json"], capture_output=True, text=True, timeout=60,
+                               env={**os.environ, **weir.environment})
+        assert shown.returncode == 0 and '"purchase"' in shown.stdout and '"refund"' in shown.stdout, shown.stdout + shown.stderr
         before = server.sql("SELECT count(*) FROM weir.audit", "deployed")
         weir.start()
         assert weir.stop() == 0
