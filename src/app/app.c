@@ -169,10 +169,19 @@ static void process_options(const struct app *app, struct process_options *out)
     out->snapshots = app->journal->backend->shared; /* else the changelog is lost with the directory anyway */
 }
 
+static void between_tasks(void *self)
+{
+    struct app *app = self;
+    if (app->storing)
+        storing_take_rows(app->storing);
+}
+
 static enum status open_tasks(struct app *app, int *exit_code, struct error *err)
 {
     struct tasks_options options = { .member = app->house.instance,
-                                     .live = app->storing ? storing_live_queue(app->storing) : NULL };
+                                     .live = app->storing ? storing_live_queue(app->storing) : NULL,
+                                     .between = between_tasks,
+                                     .hook_self = app };
     *exit_code = EX_IOERR;
     enum status s = pii_key_open(app->world, app->house.path, app->pii_key, err);
     process_options(app, &options.process);
@@ -268,6 +277,13 @@ static enum status step_tasks(struct app *app, bool *out_ready, int64_t *out_wai
     return s;
 }
 
+/* New rows of dimension tables are taken as a change of the domains is, between two commits. */
+static void follow_rows(struct app *app)
+{
+    if (app->storing && app->tasks && !app_is_changing(app) && storing_hold_rows(app->storing))
+        app_restart_processing(app);
+}
+
 enum status app_step(struct app *app, bool *out_ready, int64_t *out_wait_ms, int *out_exit_code, struct error *err)
 {
     bool stores = true, processes = true;
@@ -278,6 +294,7 @@ enum status app_step(struct app *app, bool *out_ready, int64_t *out_wait_ms, int
         s = step_tasks(app, &processes, out_wait_ms, out_exit_code, err);
     if (s != OK)
         return s;
+    follow_rows(app);
     if (stores && processes)
         atomic_store(&app->ready, true);
     if ((!(stores && processes) || app_is_changing(app)) && *out_wait_ms > 20)

@@ -3,14 +3,17 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "app/dimensions.h"
 #include "base/log.h"
 #include "config/sink_check.h"
 #include "world/world.h"
 
-void reload_init(struct reload *reload, const struct config_request *request, struct config *live,
-                 struct domain_set *domains)
+void reload_init(struct reload *reload, const struct config_request *request, const char *data_path,
+                 struct config *live, struct domain_set *domains)
 {
-    *reload = (struct reload){ .request = *request, .live = live, .sets = { domains }, .set_count = 1 };
+    *reload = (struct reload){
+        .request = *request, .data_path = data_path, .live = live, .sets = { domains }, .set_count = 1
+    };
     reload->files = malloc(sizeof *reload->files);
     reload->fresh = malloc(sizeof *reload->fresh);
     if (!reload->files || !reload->fresh)
@@ -53,6 +56,8 @@ static bool read_files(struct reload *reload, struct app *app, struct domain_set
     if (s == OK && domains == OK)
         domains =
             event_types_check_key(*out_domains, &reload->fresh->settings, app_is_one_of_several(app), &of_domains);
+    if (s == OK && domains == OK)
+        domains = dimensions_check(*out_domains, app_is_one_of_several(app), &of_domains);
     if (s == OK && domains == OK)
         domains = app_check_domains(app, *out_domains, &problems, &of_domains);
     if (s == OK && domains == OK)
@@ -114,8 +119,10 @@ static bool apply_domains(struct reload *reload, struct app *app, struct domain_
     if (reload->set_count == COUNT_OF(reload->sets))
         s = error_set(&err, ERR_FULL, "the domains have changed %d times since the start: this change needs a restart",
                       RELOAD_DOMAINS_MAX);
-    if (s == OK)
+    if (s == OK) {
+        dimensions_restore(domains, reload->data_path, world_real());
         s = app_use_domains(app, domains, &err);
+    }
     if (s != OK) {
         log_warn("config.domains_stay", "%s", err.text);
         domain_set_free(domains);

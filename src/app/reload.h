@@ -11,6 +11,7 @@
 
 struct reload {
     struct config_request request;
+    const char *data_path;
     struct config *live;                             /* what the parts look at; has the command line's ports */
     struct config *files;                            /* what the files said, as far as it is in use */
     struct config *fresh;                            /* what they say now */
@@ -18,9 +19,9 @@ struct reload {
     size_t set_count;
 };
 
-/* Takes the domains. live is borrowed, before the command line changes anything in it. */
-void reload_init(struct reload *reload, const struct config_request *request, struct config *live,
-                 struct domain_set *domains);
+/* Takes the domains. live is borrowed, before the command line changes anything in it; data_path is borrowed. */
+void reload_init(struct reload *reload, const struct config_request *request, const char *data_path,
+                 struct config *live, struct domain_set *domains);
 void reload_done(struct reload *reload); /* after app_stop */
 const struct domain_set *reload_domains(const struct reload *reload);
 /* While no change is under way (app_is_changing). Never fails: what cannot be is logged. */

@@ -8,6 +8,7 @@
 #include <sysexits.h>
 #include <unistd.h>
 
+#include "app/dimensions.h"
 #include "app/engine.h"
 #include "app/give_way.h"
 #include "app/live_tap.h"
@@ -43,6 +44,9 @@ struct storing {
     struct role_thread *retention_thread;
     struct quality_watch *quality;
     struct role_thread *quality_thread;
+    struct dimensions *dimensions;
+    struct role_thread *dimensions_thread;
+    bool rows_are_held;
     struct serve *serve;
     struct give_way give_way;
     const struct domain_set *_Atomic drawn; /* options.domains, for the API's loop */
@@ -193,6 +197,24 @@ static enum status open_serve(struct storing *storing, int *exit_code, struct er
     return serve_new(&options, storing->catalog, storing->metrics, storing->world, &storing->serve, err);
 }
 
+static enum status start_dimensions(struct storing *storing, int *exit_code, struct error *err)
+{
+    struct olap_user writer;
+    engine_writer(storing->engine, &writer);
+    const struct dimensions_options options = { .engine_url = engine_url(storing->engine),
+                                                .user = writer.name,
+                                                .password = writer.password,
+                                                .engine_tls_ca = storing->options.settings->engine_tls_ca,
+                                                .data_path = storing->options.data_path,
+                                                .engine_is_ready = hook_engine_is_ready,
+                                                .hook_self = storing };
+    storing->dimensions = dimensions_new(&options, storing->options.domains, storing->metrics, storing->world);
+    struct role role = dimensions_role(storing->dimensions);
+    role.nice = LATER_NICE;
+    *exit_code = EX_OSERR;
+    return role_start(&role, storing->world, &storing->dimensions_thread, err);
+}
+
 enum status storing_open(const struct storing_options *options, struct journal *journal, struct catalog *catalog,
                          struct metrics *metrics, struct world *world, struct storing **out, int *out_exit_code,
                          struct error *err)
@@ -217,6 +239,8 @@ enum status storing_open(const struct storing_options *options, struct journal *
         s = start_retention(storing, out_exit_code, err);
     if (s == OK)
         s = start_quality(storing, out_exit_code, err);
+    if (s == OK)
+        s = start_dimensions(storing, out_exit_code, err);
     if (s == OK)
         s = open_serve(storing, out_exit_code, err);
     if (s == OK) {
@@ -346,7 +370,25 @@ enum status storing_use_domains(struct storing *storing, const struct domain_set
     engine_use_domains(storing->engine, domains);
     quality_watch_use(storing->quality, domains);
     retention_set_spare(storing->retention, retention_spare_ms(domains));
+    dimensions_use(storing->dimensions, domains);
     return OK;
+}
+
+bool storing_hold_rows(struct storing *storing)
+{
+    if (!storing->rows_are_held)
+        storing->rows_are_held = dimensions_are_waiting(storing->dimensions) && replayer_hold(storing->replayer);
+    return storing->rows_are_held;
+}
+
+void storing_take_rows(struct storing *storing)
+{
+    if (!storing->rows_are_held)
+        return;
+    dimensions_take(storing->dimensions);
+    engine_use_domains(storing->engine, storing->options.domains);
+    storing->rows_are_held = false;
+    replayer_release(storing->replayer);
 }
 
 struct queue *storing_live_queue(struct storing *storing)
@@ -387,6 +429,10 @@ void storing_stop_api(struct storing *storing)
         quality_watch_stop(storing->quality);
     role_stop(storing->quality_thread);
     storing->quality_thread = NULL;
+    if (storing->dimensions)
+        dimensions_stop(storing->dimensions);
+    role_stop(storing->dimensions_thread);
+    storing->dimensions_thread = NULL;
     if (storing->serve)
         serve_stop(storing->serve);
 }
@@ -403,6 +449,8 @@ void storing_close_sinks(struct storing *storing)
     storing->retention = NULL;
     quality_watch_free(storing->quality);
     storing->quality = NULL;
+    dimensions_free(storing->dimensions);
+    storing->dimensions = NULL;
     for (uint16_t i = 0; i < storing->lane_count; i++)
         live_tap_free(storing->lanes[i].tap);
 }
@@ -415,6 +463,7 @@ void storing_free(struct storing *storing)
     replayer_free(storing->replayer);
     retention_free(storing->retention);
     quality_watch_free(storing->quality);
+    dimensions_free(storing->dimensions);
     for (uint16_t i = 0; i < storing->lane_count && storing->lanes[i].store; i++)
         store_close(storing->lanes[i].store);
     engine_stop(storing->engine);

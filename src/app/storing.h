@@ -38,6 +38,10 @@ MUST_CHECK enum status storing_step(struct storing *storing, bool *out_ready, in
 /* What replays count into, and whose event types have views, from now on. ERR_RETRY: a replay is under way. */
 MUST_CHECK enum status storing_use_domains(struct storing *storing, const struct domain_set *domains,
                                            struct error *err);
+/* Dimension tables have new rows, and no replay is under way; none begins until storing_take_rows. */
+MUST_CHECK bool storing_hold_rows(struct storing *storing);
+/* Puts the rows in place, in SQL, too. No task runs meanwhile. Does nothing when they are not held. */
+void storing_take_rows(struct storing *storing);
 struct queue *storing_live_queue(struct storing *storing);
 uint16_t storing_api_port(const struct storing *storing);
 void storing_stop_sinks(struct storing *storing); /* gives them a few seconds to be through */

@@ -124,6 +124,7 @@ static void finish_change(struct tasks *tasks)
     for (uint16_t i = 0; i < tasks->count; i++)
         if (tasks->slots[i].task)
             return;
+    tasks->options.between(tasks->options.hook_self);
     tasks->options.process = tasks->next;
     tasks->changing = false;
     const struct domain_set *domains = tasks->next.domains;

@@ -14,6 +14,9 @@ struct tasks_options {
     struct process_options process; /* the texts in it are borrowed */
     const char *member;             /* who this process is to the others */
     struct queue *live;             /* or NULL */
+    /* Of a change, when no task runs any more and none yet: what they look at may be replaced. Not NULL. */
+    void (*between)(void *self);
+    void *hook_self;
 };
 
 MUST_CHECK enum status tasks_open(const struct tasks_options *options, struct journal *journal, struct metrics *metrics,

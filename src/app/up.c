@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "app/asked.h"
+#include "app/dimensions.h"
 #include "app/reload.h"
 #include "base/log.h"
 #include "cli/args.h"
@@ -105,6 +106,8 @@ static bool load(const struct role_command *what, const struct config_request *r
     if (s == OK && domains == OK && (what->roles & APP_PROCESS))
         domains = event_types_check_key(*out_domains, &config->settings, what->roles != APP_ALL, &of_domains);
     if (s == OK && domains == OK)
+        domains = dimensions_check(*out_domains, what->roles != APP_ALL, &of_domains);
+    if (s == OK && domains == OK)
         s = sinks_check(config, *out_domains, &problems, &err);
     if (s != OK || domains != OK)
         fprintf(stderr, "%s", problems_text(&problems));
@@ -201,7 +204,8 @@ static int run(const struct role_command *what, int argc, char **argv)
         return EX_CONFIG;
     }
     struct reload reload;
-    reload_init(&reload, &request, &config, domains);
+    dimensions_restore(domains, options.data, world_real());
+    reload_init(&reload, &request, options.data, &config, domains);
     take_ports(&options, &config.settings);
     log_set(config.settings.log_level, config.settings.log_format);
     raise_file_limit();

@@ -48,8 +48,12 @@ static void print_table(const struct dimension_table *table)
 {
     size_t rows = table->lookup->row_count;
     const struct lookup_table *lookup = table->lookup;
-    printf("  %s%.*s%s: dimension table, %zu row%s, by ", term_style(stdout, TERM_BOLD), SLICE_ARG(table->name),
-           term_style(stdout, TERM_PLAIN), rows, rows == 1 ? "" : "s");
+    printf("  %s%.*s%s: dimension table, ", term_style(stdout, TERM_BOLD), SLICE_ARG(table->name),
+           term_style(stdout, TERM_PLAIN));
+    if (table->sql.n)
+        printf("rows of a query every %lld s, by ", (long long)(table->every_ms / 1000));
+    else
+        printf("%zu row%s, by ", rows, rows == 1 ? "" : "s");
     for (size_t i = 0; i < lookup->key_count; i++)
         printf("%s%.*s", i ? ", " : "", SLICE_ARG(lookup->columns[lookup->keys[i]].name));
     printf("%s%s\n", lookup->by_tenant ? ", of each tenant" : "", table->has_validity ? ", valid for a time" : "");
@@ -98,8 +102,12 @@ static void add_tables(const struct domain_set *set, struct slice domain, struct
             continue;
         buf_add_text(out, first ? "{" : ",{");
         json_add_field(out, "name", set->tables[i].name);
-        json_add_field(out, "file", set->tables[i].file);
-        json_add_field_u64(out, "rows", set->tables[i].lookup->row_count);
+        if (set->tables[i].sql.n) {
+            json_add_field(out, "sql", set->tables[i].sql);
+        } else {
+            json_add_field(out, "file", set->tables[i].file);
+            json_add_field_u64(out, "rows", set->tables[i].lookup->row_count);
+        }
         buf_add_text(out, "}");
         first = false;
     }

@@ -23,11 +23,11 @@ struct row {
 };
 
 struct rows {
-    struct yaml_file file;
+    struct yaml_file *file;
     struct csv csv;
     struct arena *arena;
     const struct dimension_source *source;
-    struct dimension_table *table;
+    const struct dimension_table *table;
     struct lookup_table *lookup;
     struct csv_cell cells[FILE_COLUMNS_MAX];
     size_t cell_count; /* of the header */
@@ -68,10 +68,10 @@ static void no_column(struct rows *rows, struct slice name)
         }
     }
     if (closest)
-        yaml_problem(&rows->file, closest->at, closest->width, "there is no column %.*s; is it %.*s?", SLICE_ARG(name),
+        yaml_problem(rows->file, closest->at, closest->width, "there is no column %.*s; is it %.*s?", SLICE_ARG(name),
                      SLICE_ARG(closest->text));
     else
-        yaml_problem(&rows->file, rows->cells[0].at, end - rows->cells[0].at, "there is no column %.*s",
+        yaml_problem(rows->file, rows->cells[0].at, end - rows->cells[0].at, "there is no column %.*s",
                      SLICE_ARG(name));
 }
 
@@ -82,7 +82,7 @@ static size_t place_of(struct rows *rows, struct slice name)
         if (!slice_equal(rows->cells[i].text, name))
             continue;
         if (place != NOWHERE)
-            yaml_problem(&rows->file, rows->cells[i].at, rows->cells[i].width, "there are two columns %.*s",
+            yaml_problem(rows->file, rows->cells[i].at, rows->cells[i].width, "there are two columns %.*s",
                          SLICE_ARG(name));
         place = i;
     }
@@ -94,7 +94,7 @@ static size_t place_of(struct rows *rows, struct slice name)
 static bool told(struct rows *rows, enum csv_result result)
 {
     if (result == CSV_WRONG)
-        yaml_problem(&rows->file, rows->csv.problem_at, 1, "%s", rows->csv.problem);
+        yaml_problem(rows->file, rows->csv.problem_at, 1, "%s", rows->csv.problem);
     return result == CSV_WRONG;
 }
 
@@ -103,7 +103,7 @@ static void tell_tenant(struct rows *rows)
 {
     for (size_t i = 0; i < rows->cell_count; i++)
         if (slice_equal_nocase(rows->cells[i].text, SLICE(DIMENSION_TENANT)))
-            yaml_problem(&rows->file, rows->cells[i].at, rows->cells[i].width,
+            yaml_problem(rows->file, rows->cells[i].at, rows->cells[i].width,
                          "each tenant would see the rows of all: declare `" DIMENSION_TENANT
                          ": text` in `columns`, and each sees its own");
 }
@@ -115,11 +115,11 @@ static bool read_header(struct rows *rows)
     if (told(rows, result))
         return false;
     if (result == CSV_END || rows->cell_count > FILE_COLUMNS_MAX) {
-        yaml_problem(&rows->file, 0, 1, "the first line has the names of the columns, at most %d", FILE_COLUMNS_MAX);
+        yaml_problem(rows->file, 0, 1, "the first line has the names of the columns, at most %d", FILE_COLUMNS_MAX);
         return false;
     }
     if (rows->cell_count == 1 && memchr(rows->cells[0].text.p, ';', rows->cells[0].text.n)) {
-        yaml_problem(&rows->file, rows->cells[0].at, rows->cells[0].width,
+        yaml_problem(rows->file, rows->cells[0].at, rows->cells[0].width,
                      "cells are separated by commas; here are semicolons");
         return false;
     }
@@ -129,7 +129,7 @@ static bool read_header(struct rows *rows)
         tell_tenant(rows);
     rows->from_place = source->valid_from.n ? place_of(rows, source->valid_from) : NOWHERE;
     rows->to_place = source->valid_to.n ? place_of(rows, source->valid_to) : NOWHERE;
-    return rows->file.count == 0;
+    return rows->file->count == 0;
 }
 
 /* ---- cells ---- */
@@ -179,9 +179,9 @@ static struct value read_cell(struct rows *rows, enum event_kind kind, struct sl
         return value_null(REASON_MISSING);
     struct value value = parse(kind, text);
     if (text.n > DIMENSION_CELL_BYTES_MAX)
-        yaml_problem(&rows->file, cell->at, 1, "a cell has at most %d bytes", DIMENSION_CELL_BYTES_MAX);
+        yaml_problem(rows->file, cell->at, 1, "a cell has at most %d bytes", DIMENSION_CELL_BYTES_MAX);
     else if (value_is_null(value))
-        yaml_problem(&rows->file, cell->at, cell->width, "%.*s is %s; '%.*s' is not", SLICE_ARG(name), WANTED[kind],
+        yaml_problem(rows->file, cell->at, cell->width, "%.*s is %s; '%.*s' is not", SLICE_ARG(name), WANTED[kind],
                      (int)(text.n < 40 ? text.n : 40), text.p);
     return value;
 }
@@ -202,7 +202,7 @@ static void look_at_key(struct rows *rows, const struct value *cells, struct row
         row->at = cell->at;
         row->width = cell->width ? cell->width : 1;
         if (value_is_null(cells[lookup->keys[i]]) && !slice_trim(cell->text).n)
-            yaml_problem(&rows->file, cell->at, 1, "the key is empty here");
+            yaml_problem(rows->file, cell->at, 1, "the key is empty here");
     }
 }
 
@@ -221,7 +221,7 @@ static void add_key(const struct rows *rows, const struct row *row, struct buf *
 
 static bool too_large(struct rows *rows, size_t at)
 {
-    yaml_problem(&rows->file, at, 1, TOO_LARGE, DIMENSION_BYTES_MAX >> 20,
+    yaml_problem(rows->file, at, 1, TOO_LARGE, DIMENSION_BYTES_MAX >> 20,
                  sizeof(struct lookup_row) + rows->source->column_count * sizeof(struct value));
     return false;
 }
@@ -243,7 +243,7 @@ static bool add_row(struct rows *rows)
     const struct dimension_source *source = rows->source;
     size_t at = rows->cells[0].at;
     if (rows->count == DIMENSION_ROWS_MAX) {
-        yaml_problem(&rows->file, at, 1, "a dimension table has at most %u rows", DIMENSION_ROWS_MAX);
+        yaml_problem(rows->file, at, 1, "a dimension table has at most %u rows", DIMENSION_ROWS_MAX);
         return false;
     }
     struct value *cells = arena_take(rows->arena, source->column_count * sizeof *cells);
@@ -257,9 +257,9 @@ static bool add_row(struct rows *rows)
     row->row.from_ms = read_time(rows, rows->from_place, source->valid_from, LOOKUP_BEGIN_MS);
     row->row.to_ms = read_time(rows, rows->to_place, source->valid_to, LOOKUP_END_MS);
     if (row->row.to_ms <= row->row.from_ms)
-        yaml_problem(&rows->file, rows->cells[rows->to_place].at, rows->cells[rows->to_place].width,
+        yaml_problem(rows->file, rows->cells[rows->to_place].at, rows->cells[rows->to_place].width,
                      "this row ends before it begins");
-    return rows->file.count < MISTAKES_MAX;
+    return rows->file->count < MISTAKES_MAX;
 }
 
 static void read_rows(struct rows *rows)
@@ -272,9 +272,9 @@ static void read_rows(struct rows *rows)
                 return;
             continue;
         }
-        yaml_problem(&rows->file, rows->cells[0].at, 1, "this row has %zu cell%s, the first line has %zu", count,
+        yaml_problem(rows->file, rows->cells[0].at, 1, "this row has %zu cell%s, the first line has %zu", count,
                      count == 1 ? "" : "s", rows->cell_count);
-        if (rows->file.count >= MISTAKES_MAX)
+        if (rows->file->count >= MISTAKES_MAX)
             return;
     }
     told(rows, result);
@@ -292,22 +292,24 @@ static int compare_rows(const void *a, const void *b, void *lookup)
 static void tell_overlap(struct rows *rows, const struct row *earlier, const struct row *row)
 {
     AUTO(buf) struct buf key;
-    int line = yaml_line(&rows->file, earlier->at) + 1;
+    int line = yaml_line(rows->file, earlier->at) + 1;
     buf_init(&key, LOOKUP_KEYS_MAX * (KEY_SHOWN_BYTES + 2) + 1);
     add_key(rows, row, &key);
     if (!rows->table->has_validity)
-        yaml_problem(&rows->file, row->at, row->width,
+        yaml_problem(rows->file, row->at, row->width,
                      "%s is in line %d already; rows of one key need valid_from, to be told apart", buf_text(&key),
                      line);
     else
-        yaml_problem(&rows->file, row->at, row->width, "this row of %s and the one of line %d are valid at one time",
+        yaml_problem(rows->file, row->at, row->width, "this row of %s and the one of line %d are valid at one time",
                      buf_text(&key), line);
 }
 
 static void order_rows(struct rows *rows)
 {
+    if (!rows->count)
+        return;
     qsort_r(rows->items, rows->count, sizeof *rows->items, compare_rows, rows->lookup);
-    for (size_t i = 1; i < rows->count && rows->file.count < MISTAKES_MAX; i++) {
+    for (size_t i = 1; i < rows->count && rows->file->count < MISTAKES_MAX; i++) {
         struct row *earlier = &rows->items[i - 1], *row = &rows->items[i];
         if (lookup_compare_keys(rows->lookup, &earlier->row, &row->row))
             continue;
@@ -339,59 +341,59 @@ static void keep_rows(struct rows *rows)
     lookup->slot_count = slot_count;
 }
 
-static uint64_t digest_of(const struct rows *rows)
+uint64_t dimension_rows_digest(const struct dimension_table *table, const struct lookup_table *lookup,
+                               struct slice text)
 {
     AUTO(buf) struct buf declared;
-    const struct dimension_source *source = rows->source;
+    const struct dimension_source *source = table->source;
     buf_init(&declared, 64u << 10);
-    buf_add_format(&declared, "%.*s", SLICE_ARG(rows->table->name));
-    for (size_t i = 0; i < rows->lookup->key_count; i++)
-        buf_add_format(&declared, " %u", rows->lookup->keys[i]);
+    buf_add_format(&declared, "%.*s", SLICE_ARG(table->name));
+    for (size_t i = 0; i < lookup->key_count; i++)
+        buf_add_format(&declared, " %u", lookup->keys[i]);
     buf_add_format(&declared, " %.*s %.*s", SLICE_ARG(source->valid_from), SLICE_ARG(source->valid_to));
     for (size_t i = 0; i < source->column_count; i++)
         buf_add_format(&declared, " %.*s %s", SLICE_ARG(source->names[i]), event_kind_name(source->kinds[i]));
     assert(!declared.full);
-    return XXH3_64bits_withSeed(rows->file.text.p, rows->file.text.n, XXH3_64bits(declared.p, declared.n));
+    return XXH3_64bits_withSeed(text.p, text.n, XXH3_64bits(declared.p, declared.n));
 }
 
-static void read_text(struct rows *rows)
+void dimension_rows_parse(struct yaml_file *file, struct arena *arena, const struct dimension_table *table,
+                          struct lookup_table *lookup, uint64_t *out_digest)
 {
-    csv_init(&rows->csv, rows->file.text, rows->arena);
-    rows->table->digest = digest_of(rows);
-    if (!read_header(rows))
-        return;
-    read_rows(rows);
-    if (rows->file.count == 0)
-        order_rows(rows);
-    if (rows->file.count == 0)
-        keep_rows(rows);
+    struct rows *rows = calloc(1, sizeof *rows);
+    if (!rows)
+        abort();
+    *rows = (struct rows){ .file = file, .arena = arena, .source = table->source, .table = table, .lookup = lookup };
+    csv_init(&rows->csv, file->text, arena);
+    *out_digest = dimension_rows_digest(table, lookup, file->text);
+    if (read_header(rows)) {
+        read_rows(rows);
+        if (file->count == 0)
+            order_rows(rows);
+        if (file->count == 0)
+            keep_rows(rows);
+    }
     free(rows->items);
+    free(rows);
 }
 
-void dimension_rows_read(struct domain_reader *reader, struct fy_node *csv, const struct dimension_source *source,
-                         struct dimension_table *table, struct lookup_table *lookup)
+void dimension_rows_read(struct domain_reader *reader, struct fy_node *csv, struct dimension_table *table,
+                         struct lookup_table *lookup)
 {
     char path[DISK_PATH_MAX], *text;
     size_t n;
     if (!domain_file_beside(reader, csv, DIMENSION_FILE_BYTES_MAX, path, &text, &n))
         return;
-    struct rows *rows = calloc(1, sizeof *rows);
-    struct slice kept = arena_copy(reader->build->tables_arena, slice_of(text, n));
-    if (!rows)
-        abort();
+    struct arena *arena = reader->build->tables_arena;
+    struct yaml_file file = { .name = path,
+                              .text = arena_copy(arena, slice_of(text, n)),
+                              .problems = reader->file.problems,
+                              .hides = reader->file.hides };
     free(text);
-    *rows = (struct rows){
-        .file = { .name = path, .text = kept, .problems = reader->file.problems, .hides = reader->file.hides },
-        .arena = reader->build->tables_arena,
-        .source = source,
-        .table = table,
-        .lookup = lookup
-    };
-    if (!kept.p)
+    if (!file.text.p)
         yaml_problem_at(&reader->file, csv, "all dimension tables together take more than %u MiB",
                         DIMENSION_BYTES_MAX >> 20);
     else if (domain_copy(reader, csv, slice_from(path), &table->file))
-        read_text(rows);
-    reader->file.count += rows->file.count;
-    free(rows);
+        dimension_rows_parse(&file, arena, table, lookup, &table->digest);
+    reader->file.count += file.count;
 }

@@ -3,17 +3,16 @@
 #include "config/dimension_table.h"
 #include "config/domain_reader.h"
 
-/* What the file's columns are called, and what they are. */
-struct dimension_source {
-    struct slice names[DIMENSION_COLUMNS_MAX];
-    enum event_kind kinds[DIMENSION_COLUMNS_MAX];
-    size_t column_count;
-    struct slice valid_from, valid_to; /* empty: none */
-};
-
 /* TYPE_… of what a cell of this kind is for expressions; null, since any cell may be empty. */
 unsigned dimension_types(enum event_kind kind);
-/* Reads the file that csv names into table->file, table->digest and the rows of lookup, whose keys are set. What is
- * wrong is told at its place in that file, or at csv when it cannot be read. */
-void dimension_rows_read(struct domain_reader *reader, struct fy_node *csv, const struct dimension_source *source,
-                         struct dimension_table *table, struct lookup_table *lookup);
+/* The rows of the text, which the arena keeps beside them, into lookup, whose columns and keys are set; *out_digest is
+ * of what is declared and of the text. file->count says how much is wrong; then lookup has no rows. */
+void dimension_rows_parse(struct yaml_file *file, struct arena *arena, const struct dimension_table *table,
+                          struct lookup_table *lookup, uint64_t *out_digest);
+/* Of what is declared and the text: another one, another table. */
+uint64_t dimension_rows_digest(const struct dimension_table *table, const struct lookup_table *lookup,
+                               struct slice text);
+/* Reads the file that csv names into table->file, table->digest and the rows of lookup. What is wrong is told at its
+ * place in that file, or at csv when it cannot be read. */
+void dimension_rows_read(struct domain_reader *reader, struct fy_node *csv, struct dimension_table *table,
+                         struct lookup_table *lookup);

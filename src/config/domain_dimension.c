@@ -13,8 +13,14 @@ struct reading {
     struct slice keys[DIMENSION_KEYS_MAX];
     struct fy_node *key_nodes[DIMENSION_KEYS_MAX], *csv;
     size_t key_count;
+    struct fy_node *item, *sql, *every;
     struct fy_node *column_nodes[DIMENSION_COLUMNS_MAX];
 };
+
+static bool is_of_name(char c)
+{
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_';
+}
 
 /* ---- keys ---- */
 
@@ -35,6 +41,17 @@ static void read_description(struct domain_reader *reader, void *object, struct 
     (void)!domain_text(reader, key, value, &((struct reading *)object)->table.description);
 }
 
+static bool begins_as_query(struct slice sql)
+{
+    static const char *const WORDS[] = { "select", "with" };
+    for (size_t i = 0; i < COUNT_OF(WORDS); i++) {
+        size_t n = strlen(WORDS[i]);
+        if (sql.n > n && slice_equal_nocase(slice_of(sql.p, n), slice_from(WORDS[i])) && !is_of_name(sql.p[n]))
+            return true;
+    }
+    return false;
+}
+
 static void read_csv(struct domain_reader *reader, void *object, struct fy_node *key, struct fy_node *value)
 {
     struct slice name;
@@ -42,12 +59,46 @@ static void read_csv(struct domain_reader *reader, void *object, struct fy_node 
         ((struct reading *)object)->csv = value;
 }
 
+static void read_sql(struct domain_reader *reader, void *object, struct fy_node *key, struct fy_node *value)
+{
+    struct reading *reading = object;
+    struct slice sql;
+    if (!domain_text(reader, key, value, &sql))
+        return;
+    sql = slice_trim(sql);
+    reading->sql = value;
+    reading->table.sql = sql;
+    if (sql.n > DIMENSION_SQL_BYTES_MAX)
+        yaml_problem_at(&reader->file, value, "a query has at most %u bytes", DIMENSION_SQL_BYTES_MAX);
+    else if (!begins_as_query(sql))
+        yaml_problem_at(&reader->file, value, "rows come from a query that begins with SELECT or WITH");
+    else if (memchr(sql.p, ';', sql.n))
+        yaml_problem_at(&reader->file, value, "it is one query: leave ; out");
+}
+
+static void read_every(struct domain_reader *reader, void *object, struct fy_node *key, struct fy_node *value)
+{
+    struct reading *reading = object;
+    reading->every = value ? value : key;
+    (void)!domain_duration(reader, key, value, DIMENSION_EVERY_MS_MIN, DIMENSION_EVERY_MS_MAX,
+                           &reading->table.every_ms);
+}
+
 static void read_from(struct domain_reader *reader, void *object, struct fy_node *key, struct fy_node *value)
 {
-    struct fy_node *seen[DOMAIN_KEYS_MAX] = { 0 };
-    domain_read_level(reader, &DOMAIN_TABLE_FROM, value, key, object, seen);
-    if (value && fy_node_is_mapping(value) && !seen[0])
-        yaml_problem_at(&reader->file, key, "say where the rows are: `from: {csv: products.csv}`");
+    struct reading *reading = object;
+    size_t before = reader->file.count;
+    reading->table.every_ms = DIMENSION_EVERY_MS;
+    domain_read_level(reader, &DOMAIN_TABLE_FROM, value, key, object, NULL);
+    if (!value || !fy_node_is_mapping(value) || reader->file.count > before)
+        return;
+    if (!reading->csv && !reading->sql)
+        yaml_problem_at(&reader->file, key,
+                        "say where the rows are: `from: {csv: products.csv}` or `from: {sql: SELECT …, every: 10m}`");
+    if (reading->csv && reading->sql)
+        yaml_problem_at(&reader->file, reading->sql, "rows come from a file or from a query: csv or sql, not both");
+    if (reading->csv && reading->every)
+        yaml_problem_at(&reader->file, reading->every, "every is of sql; a file is read with SIGHUP");
 }
 
 static void read_one_key(struct domain_reader *reader, struct reading *reading, struct fy_node *key,
@@ -145,7 +196,11 @@ static const struct domain_key TABLE_KEYS[] = {
 };
 static const struct domain_key FROM_KEYS[] = {
     { "csv", "products.csv", "A file beside this one: commas, UTF-8, the first line has the columns' names.", read_csv,
-      SHAPE_TEXT, .required = true },
+      SHAPE_TEXT },
+    { "sql", "SELECT id, price FROM shop.prices",
+      "Or a query to the engine, asked at start and every so often; its columns are named as in `columns`.", read_sql,
+      SHAPE_TEXT },
+    { "every", "10m", "How often the query is asked, 1s to 7d; default 10m.", read_every, SHAPE_DURATION },
 };
 const struct domain_level DOMAIN_TABLE = { "dimension_tables[]", TABLE_KEYS, COUNT_OF(TABLE_KEYS) };
 const struct domain_level DOMAIN_TABLE_FROM = { "dimension_tables[].from", FROM_KEYS, COUNT_OF(FROM_KEYS) };
@@ -225,6 +280,40 @@ static void check_whole(struct domain_reader *reader, struct reading *reading, s
         yaml_problem_at(&reader->file, seen[KEY_VALID_TO], "valid_to needs valid_from: from when is a row valid?");
 }
 
+/* The engine's tables with rows of all tenants are in `weir` and, seen by whoever asks, in `pub`. A guard against
+ * mistakes: who writes domains may have a query name them in ways that this does not see. */
+static bool asks_tenants(struct slice sql)
+{
+    for (size_t i = 0; i < sql.n; i++) {
+        static const char *const DATABASES[] = { "weir", "pub" };
+        for (size_t k = 0; k < COUNT_OF(DATABASES); k++) {
+            struct slice name = slice_from(DATABASES[k]), rest = slice_after(sql, i);
+            bool begins = i == 0 || !is_of_name(sql.p[i - 1]);
+            if (begins && slice_starts(rest, name) && (rest.n == name.n || !is_of_name(rest.p[name.n])))
+                return true;
+        }
+    }
+    return false;
+}
+
+static void add_query(struct domain_reader *reader, struct reading *reading, struct lookup_table *lookup)
+{
+    struct domain_build *build = reader->build;
+    struct dimension_place *place = arena_take(build->arena, sizeof *place);
+    if (!place) {
+        yaml_problem_at(&reader->file, reading->sql, "all domains together are too large");
+        return;
+    }
+    if (!lookup->by_tenant && asks_tenants(reading->table.sql))
+        yaml_problem_at(
+            &reader->file, reading->sql,
+            "this reads rows of tenants, and every tenant would see what comes of them: select customer_id, "
+            "too, and declare `" DIMENSION_TENANT ": text` in `columns`, then each sees its own");
+    *place = (struct dimension_place){ .table = &build->tables[build->table_count], .lookup = lookup };
+    reading->table.place = place;
+    reading->table.digest = dimension_rows_digest(&reading->table, lookup, SLICE(""));
+}
+
 /* Its rows are read only when nothing is wrong with what is declared: each mistake there would be many here. */
 static void add_table(struct domain_reader *reader, struct reading *reading, size_t problems_before)
 {
@@ -232,21 +321,24 @@ static void add_table(struct domain_reader *reader, struct reading *reading, siz
     const struct dimension_source *source = &reading->source;
     size_t at = build->table_count;
     struct lookup_column *columns = arena_take(build->arena, (source->column_count + 1) * sizeof *columns);
-    enum event_kind *kinds = arena_take(build->arena, (source->column_count + 1) * sizeof *kinds);
-    if (!columns || !kinds) {
-        yaml_problem_at(&reader->file, reading->csv, "all domains together are too large");
+    struct dimension_source *kept = arena_take(build->arena, sizeof *kept);
+    if (!columns || !kept) {
+        yaml_problem_at(&reader->file, reading->item, "all domains together are too large");
         return;
     }
-    memcpy(kinds, source->kinds, source->column_count * sizeof *kinds);
+    *kept = *source;
     name_columns(reader, reading, columns);
     build->lookups[at] =
         (struct lookup_table){ .name = reading->table.name, .columns = columns, .column_count = source->column_count };
     find_keys(reader, reading, &build->lookups[at]);
-    reading->table.kinds = kinds;
+    reading->table.source = kept;
+    reading->table.kinds = kept->kinds;
     reading->table.has_validity = source->valid_from.n > 0;
     reading->table.lookup = &build->lookups[at];
-    if (reader->file.count == problems_before)
-        dimension_rows_read(reader, reading->csv, source, &reading->table, &build->lookups[at]);
+    if (reading->sql)
+        add_query(reader, reading, &build->lookups[at]);
+    else if (reader->file.count == problems_before)
+        dimension_rows_read(reader, reading->csv, &reading->table, &build->lookups[at]);
     build->tables[at] = reading->table;
     build->table_count++;
     reader->domain->lookups.count++;
@@ -268,7 +360,8 @@ void domain_read_table(struct domain_reader *reader, struct fy_node *item)
     domain_read_level(reader, &DOMAIN_TABLE, item, item, reading, seen);
     if (fy_node_is_mapping(item))
         check_whole(reader, reading, item, seen);
-    if (reading->table.name.n && reading->source.column_count && reading->csv)
+    reading->item = item;
+    if (reading->table.name.n && reading->source.column_count && (reading->csv || reading->sql))
         add_table(reader, reading, before);
     free(reading);
 }

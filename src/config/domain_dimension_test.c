@@ -2,6 +2,8 @@
 
 #include <stdio.h>
 
+#include "config/dimension_fill.h"
+
 #include "test/support/domain_files.h"
 
 static const char SHOP[] = "domain: shop\n"
@@ -117,6 +119,61 @@ static void test_what_is_wrong_in_the_file_is_told_at_its_place(void **state)
     }
 }
 
+static const char ASKED[] =
+    "domain: shop\n"
+    "windows: [{name: w, size: 1h, by: [\"lookup('plans', properties.p, 'plan')\"],"
+    " measures: {n: count()}}]\n"
+    "dimension_tables: [{name: plans, from: {sql: SELECT * FROM shop.weirs, every: 30s}, key: id,"
+    " columns: {id: text, plan: text}}]\n";
+
+static struct dimension_fill *fill_with(const char *text)
+{
+    problems_done(&domain_files.problems);
+    problems_init(&domain_files.problems, false);
+    return dimension_fill_read(&domain_files.set->tables[0], "answer", slice_from(text), &domain_files.problems);
+}
+
+static void test_rows_of_a_query_come_later_and_are_replaced_as_a_whole(void **state)
+{
+    (void)state;
+    const struct domain_set *set = domain_files_expect_fine(ASKED);
+    const struct dimension_table *table = &set->tables[0];
+    uint64_t empty = table->digest, window = set->windows[0].id;
+    assert_int_equal(table->every_ms, 30000);
+    assert_true(slice_equal(table->sql, SLICE("SELECT * FROM shop.weirs")));
+    assert_true(value_is_null(find("a", "plan", 0)));
+    dimension_fill_use(fill_with("plan,id\ngold,a\niron,b\n"));
+    uint64_t first = table->digest;
+    assert_true(slice_equal(value_slice(find("b", "plan", 0)), SLICE("iron")) && first != empty);
+    dimension_fill_use(fill_with("id,plan\nb,lead\n"));
+    assert_true(slice_equal(value_slice(find("b", "plan", 0)), SLICE("lead")) && table->digest != first);
+    assert_true(value_is_null(find("a", "plan", 0)));
+    dimension_fill_use(fill_with("id,plan\n"));
+    assert_true(value_is_null(find("b", "plan", 0)));
+    assert_int_equal(set->windows[0].id, window);
+}
+
+static void test_an_answer_that_is_no_table_changes_nothing(void **state)
+{
+    (void)state;
+    domain_files_expect_fine(ASKED);
+    dimension_fill_use(fill_with("id,plan\na,gold\n"));
+    static const struct {
+        const char *text, *problem;
+    } CASES[] = {
+        { "", "answer:1:1: the first line has the names" },
+        { "plan\ngold\n", "answer:1:1: there is no column id" },
+        { "id,plan\na,gold\na,iron\n", "answer:3:1: a is in line 2 already" },
+        { "id,plan\na,\"gold\n", "answer:2:3: this quote is never closed" },
+        { "id,plan,customer_id\na,gold,ann\n", "answer:1:9: each tenant would see the rows of all" },
+    };
+    for (size_t i = 0; i < COUNT_OF(CASES); i++) {
+        assert_null(fill_with(CASES[i].text));
+        domain_files_expect_problem(CASES[i].problem);
+        assert_true(slice_equal(value_slice(find("a", "plan", 0)), SLICE("gold")));
+    }
+}
+
 static void test_after_some_mistakes_reading_stops(void **state)
 {
     (void)state;
@@ -151,7 +208,16 @@ static void test_what_is_wrong_with_what_is_declared_is_told(void **state)
         { "{name: t, from: {csv: t.csv}, key: a, columns: {a: text}, valid_to: x}", "valid_to needs valid_from" },
         { "{name: t, from: {csv: none.csv}, key: a, columns: {a: text}}", "none.csv" },
         { "{name: t, from: {csv: ../t.csv}, key: a, columns: {a: text}}", "a name without /" },
-        { "{name: t, from: {sql: t}, key: a, columns: {a: text}}", "dimension_tables[].from has no key sql" },
+        { "{name: t, from: {sql: t}, key: a, columns: {a: text}}", "begins with SELECT or WITH" },
+        { "{name: t, from: {sql: selector, csv: t.csv}, key: a, columns: {a: text}}", "begins with SELECT or WITH" },
+        { "{name: t, from: {sql: SELECT 1, csv: t.csv}, key: a, columns: {a: text}}", "csv or sql, not both" },
+        { "{name: t, from: {csv: t.csv, every: 1m}, key: a, columns: {a: text}}", "every is of sql" },
+        { "{name: t, from: {sql: SELECT 1, every: 10ms}, key: a, columns: {a: text}}", "every" },
+        { "{name: t, from: {sql: SELECT 1; DROP TABLE x}, key: a, columns: {a: text}}", "leave ; out" },
+        { "{name: t, from: {sql: SELECT a FROM weir.events_raw}, key: a, columns: {a: text}}",
+          "this reads rows of tenants" },
+        { "{name: t, from: {sql: 'SELECT a FROM `pub`.events_raw'}, key: a, columns: {a: text}}",
+          "this reads rows of tenants" },
         { "{name: t, from: t.csv, key: a, columns: {a: text}}", "dimension_tables[].from is written as `key: value`" },
         { "{name: t, from: {}, key: a, columns: {a: text}}", "say where the rows are" },
         { "{nam: t}", "dimension_tables[] has no key nam; did you mean name?" },
@@ -254,6 +320,8 @@ int main(void)
         DOMAIN_TEST(test_what_is_wrong_in_the_file_is_told_at_its_place),
         DOMAIN_TEST(test_a_key_of_two_columns_finds_the_row_of_both_and_its_time),
         DOMAIN_TEST(test_with_customer_id_each_tenant_has_rows_of_its_own),
+        DOMAIN_TEST(test_rows_of_a_query_come_later_and_are_replaced_as_a_whole),
+        DOMAIN_TEST(test_an_answer_that_is_no_table_changes_nothing),
         DOMAIN_TEST(test_after_some_mistakes_reading_stops),
         DOMAIN_TEST(test_what_is_wrong_with_what_is_declared_is_told),
     };

@@ -6,6 +6,7 @@
 #include <xxhash.h>
 
 #include "config/config.h"
+#include "config/dimension_fill.h"
 #include "config/domain_reader.h"
 #include "world/disk.h"
 
@@ -300,6 +301,8 @@ void domain_set_free(struct domain_set *set)
     if (!set)
         return;
     struct owned_set *owned = (struct owned_set *)(void *)set;
+    for (size_t i = 0; i < COUNT_OF(owned->tables); i++)
+        dimension_fill_free(owned->tables[i].place ? owned->tables[i].place->fill : NULL);
     arena_done(&owned->arena);
     arena_done(&owned->tables_arena);
     free(owned);

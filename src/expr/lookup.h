@@ -1,7 +1,8 @@
 /* A table of values by key and time, as `lookup` in expressions asks it: what is true of a product, a plan, a country,
- * and since when. Made at load by one thread (config/domain_dimension.c), then const; any thread may ask. It owns
- * nothing: names, rows, cells and slots lie in the arena of whoever made it. Finding takes one hash, and as many steps
- * as the logarithm of a key's versions; no memory, no lock. */
+ * and since when. Made at load by one thread (config/domain_dimension.c), then const, unless its rows are replaced as a
+ * whole while nobody asks; any thread may ask. It owns nothing: names, rows, cells and slots lie in the arena of
+ * whoever made it. Finding takes one hash for each value of the key, and as many steps as the logarithm of a key's
+ * versions; no memory, no lock. */
 #pragma once
 #include "base/compiler.h"
 #include "expr/value.h"

@@ -208,15 +208,36 @@ enum status replayer_begin(struct replayer *replayer, const struct replay_reques
     return s;
 }
 
-enum status replayer_use(struct replayer *replayer, const struct domain_set *domains, struct error *err)
+static bool is_idle(struct replayer *replayer)
 {
-    bool running = atomic_exchange(&replayer->busy, true);
-    if (running)
-        return error_set(err, ERR_RETRY, "a replay is being started: send SIGHUP again when it has ended");
     for (size_t i = 0; i < REPLAY_JOBS_MAX; i++) {
         const uint32_t state = atomic_load(&replayer->jobs[i].state);
-        running |= state == REPLAY_WAITING || state == REPLAY_RUNNING;
+        if (state == REPLAY_WAITING || state == REPLAY_RUNNING)
+            return false;
     }
+    return true;
+}
+
+bool replayer_hold(struct replayer *replayer)
+{
+    if (atomic_exchange(&replayer->busy, true))
+        return false;
+    if (is_idle(replayer))
+        return true;
+    atomic_store(&replayer->busy, false);
+    return false;
+}
+
+void replayer_release(struct replayer *replayer)
+{
+    atomic_store(&replayer->busy, false);
+}
+
+enum status replayer_use(struct replayer *replayer, const struct domain_set *domains, struct error *err)
+{
+    if (atomic_exchange(&replayer->busy, true))
+        return error_set(err, ERR_RETRY, "a replay is being started: send SIGHUP again when it has ended");
+    bool running = !is_idle(replayer);
     if (!running)
         replayer->options.domains = domains;
     atomic_store(&replayer->busy, false);

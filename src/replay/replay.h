@@ -60,6 +60,9 @@ void replayer_stop(struct replayer *replayer);
 /* From now on these are the windows that are declared; those before must live as long as the replayer. Any thread.
  * ERR_RETRY: a job waits or runs, and would not know which. */
 MUST_CHECK enum status replayer_use(struct replayer *replayer, const struct domain_set *domains, struct error *err);
+/* True: no job waits or runs, and none is begun until replayer_release. Any thread. */
+MUST_CHECK bool replayer_hold(struct replayer *replayer);
+void replayer_release(struct replayer *replayer);
 void replayer_free(struct replayer *replayer); /* after its role ended; NULL is fine */
 
 /* ERR_INVALID: the request makes no sense. ERR_NOT_FOUND: no such window. ERR_RETRY: one of the tenant runs. ERR_FULL:
