@@ -7,17 +7,12 @@
  * RESUME reads the mark in the journal and asks the target where it stands: a target that keeps its place with the
  * records may be a write ahead of the mark. So the mark need not be waited for before the next write; only the first
  * one of a new sink is, so that a file's length is known before anything is in it. */
-#include "deliver/deliver.h"
-
 #include <stdio.h>
 #include <stdlib.h>
 
 #include "base/log.h"
 #include "base/metrics.h"
-#include "base/retry.h"
-#include "deliver/batch.h"
-#include "deliver/figures.h"
-#include "deliver/place.h"
+#include "deliver/deliver_inside.h"
 #include "journal/journal.h"
 #include "world/world.h"
 
@@ -29,39 +24,6 @@
 #define DRAIN_LOOK_US 10000 /* between two looks whether what was durable has come */
 #define LOG_INTERVAL_US 10000000
 
-enum phase { RESUME, FIRST_MARK, GATHER, WRITE, PASS_OVER };
-
-/* Owner: the sink's role. */
-struct delivery {
-    struct delivery_options options;
-    uint32_t topics;
-    struct journal *journal;
-    struct world *world;
-    struct target *target;
-    struct bell *bell;
-    struct journal_reader *reader;
-    struct figures figures;
-    enum phase phase;
-    struct delivery_batch batch;
-    char note[TARGET_NOTE_MAX]; /* of the last write */
-    uint64_t marked;            /* position of the last mark that was submitted, or read */
-    int64_t marked_us;          /* when that was; monotonic */
-    uint64_t first;             /* of a sink without a mark: where it begins, since it was opened */
-    bool has_first;
-    struct place_mark place;
-    int64_t first_us;            /* when the batch got its first record; monotonic */
-    int64_t idle_since_us;       /* INT64_MAX: not idle, or shrunk already */
-    uint64_t pass_until, passed; /* of PASS_OVER: where to, and how many results so far */
-    bool passing;                /* the reader is on its way there */
-    bool mark_due;               /* something was written behind the mark */
-    struct retry retry;
-    int64_t not_before_us;
-    struct log_limit log_retry, log_refused;
-    bool has_end; /* since it drains: */
-    uint64_t end; /* of what was durable then */
-    _Atomic bool has_mark, draining, drained, stopping;
-};
-
 void delivery_options_default(struct delivery_options *out)
 {
     *out = (struct delivery_options){ .partition = JOURNAL_ALL_PARTITIONS,
@@ -71,7 +33,7 @@ void delivery_options_default(struct delivery_options *out)
                                       .retry_most_ms = 5000 };
 }
 
-static enum status reopen(struct delivery *delivery, uint64_t position, struct error *err)
+enum status delivery_reopen(struct delivery *delivery, uint64_t position, struct error *err)
 {
     struct journal_read_options options = { .topics = delivery->topics,
                                             .partition = delivery->options.partition,
@@ -88,7 +50,7 @@ void delivery_look(struct delivery *delivery)
     figures_show(&delivery->figures, world_wall_us(delivery->world), world_mono_us(delivery->world));
 }
 
-static void note_waiting(struct delivery *delivery, int64_t since_us)
+void delivery_note_waiting(struct delivery *delivery, int64_t since_us)
 {
     atomic_store(&delivery->figures.waiting_since_us, since_us);
     delivery_look(delivery);
@@ -111,35 +73,14 @@ static void asked(struct delivery *delivery)
     atomic_store(&delivery->figures.asked_us, INT64_MAX);
 }
 
-/* Whether the sink holds back more of the journal than it may, and from where on it may. */
-static bool holds_too_much(struct delivery *delivery, uint64_t *out_until)
-{
-    const struct delivery_options *options = &delivery->options;
-    struct journal *journal = delivery->journal;
-    struct journal_status status;
-    struct journal_mark other;
-    char note[JOURNAL_NOTE_MAX];
-    if (!options->hold_bytes || journal->orders > 1)
-        return false;
-    journal->backend->status(journal, &status);
-    uint64_t from = delivery->marked > status.begin_position ? delivery->marked : status.begin_position;
-    *out_until = 0;
-    if (status.end_position - from > options->hold_bytes)
-        *out_until = status.end_position - options->hold_bytes / 4 * 3;
-    else if (status.full && options->not_behind &&
-             journal->backend->mark(journal, options->not_behind, options->partition, &other, note) == OK)
-        *out_until = other.position;
-    return *out_until > from;
-}
-
 /* A failure that time may heal: a pause, and a word in the log now and then. */
-static bool wait_after(struct delivery *delivery, const struct error *why, int64_t *wake_us)
+bool delivery_wait_after(struct delivery *delivery, const struct error *why, int64_t *wake_us)
 {
     uint64_t skipped;
     counter_add(delivery->figures.failures, 1);
     note_answer(delivery, false);
     delivery->phase = RESUME;
-    if (holds_too_much(delivery, &delivery->pass_until))
+    if (delivery_holds_too_much(delivery, &delivery->pass_until))
         delivery->phase = PASS_OVER;
     delivery->not_before_us = *wake_us = retry_next_us(&delivery->retry, delivery->world);
     if (why->status == ERR_CLOSED)
@@ -205,7 +146,7 @@ static enum status resume(struct delivery *delivery, struct error *err)
     if (s == OK && is_lost)
         s = settle_lost(delivery, &position, err);
     if (s == OK)
-        s = reopen(delivery, position, err);
+        s = delivery_reopen(delivery, position, err);
     if (s != OK)
         return s;
     atomic_store(&delivery->has_mark, !is_new);
@@ -218,7 +159,7 @@ static enum status resume(struct delivery *delivery, struct error *err)
     return OK;
 }
 
-static enum status mark(struct delivery *delivery, struct error *err)
+enum status delivery_submit_mark(struct delivery *delivery, struct error *err)
 {
     enum status s = place_submit(&delivery->place, delivery->journal, delivery->options.sink,
                                  delivery->options.partition, delivery->batch.to, delivery->note, err);
@@ -236,7 +177,7 @@ static bool step_resume(struct delivery *delivery, int64_t *wake_us)
         return false; /* its answer rings */
     if (atomic_load(&delivery->stopping))
         return false;
-    return resume(delivery, &err) == OK ? true : wait_after(delivery, &err, wake_us);
+    return resume(delivery, &err) == OK ? true : delivery_wait_after(delivery, &err, wake_us);
 }
 
 static bool step_first_mark(struct delivery *delivery, int64_t *wake_us)
@@ -244,64 +185,7 @@ static bool step_first_mark(struct delivery *delivery, int64_t *wake_us)
     struct error err;
     if (place_state(&delivery->place) == PLACE_PENDING)
         return false;
-    return mark(delivery, &err) == OK ? false : wait_after(delivery, &err, wake_us);
-}
-
-/* The mark's place was deleted, though the mark should have kept it: say so and go on with what there is. */
-static bool positions_lost(struct delivery *delivery, const struct error *why, int64_t *wake_us)
-{
-    struct journal_status status;
-    struct error err;
-    delivery->journal->backend->status(delivery->journal, &status);
-    log_error("sink.positions_lost",
-              "sink=%s from=%lu to=%lu these results were deleted before they were delivered: %s",
-              delivery->options.sink, delivery->batch.from, status.begin_position, why->text);
-    delivery_batch_reset(&delivery->batch, status.begin_position);
-    delivery->marked = status.begin_position;
-    return reopen(delivery, status.begin_position, &err) == OK ? true : wait_after(delivery, &err, wake_us);
-}
-
-static bool passed_over(struct delivery *delivery, int64_t *wake_us)
-{
-    struct error err;
-    const uint64_t from = delivery->marked;
-    if (mark(delivery, &err) != OK)
-        return wait_after(delivery, &err, wake_us);
-    log_error("sink.passed_over",
-              "sink=%s results=%lu from=%lu to=%lu the target has been away for too long: they are in the tables alone",
-              delivery->options.sink, delivery->passed, from, delivery->batch.to);
-    counter_add(delivery->figures.skipped, delivery->passed);
-    delivery->phase = RESUME;
-    note_waiting(delivery, world_wall_us(delivery->world));
-    return true;
-}
-
-/* Reads on without delivering, from the mark to where the journal may be held back from: counted, a piece a step. */
-static bool step_pass_over(struct delivery *delivery, int64_t *wake_us)
-{
-    struct journal_batch read;
-    struct error err;
-    enum status s = OK;
-    if (place_state(&delivery->place) == PLACE_PENDING)
-        return false;
-    if (!delivery->passing) { /* also again, after a read that failed on the way */
-        delivery->passed = 0;
-        s = reopen(delivery, delivery->marked, &err);
-    }
-    delivery->passing = s == OK;
-    if (s == OK)
-        s = journal_read(delivery->reader, DELIVERY_READ_BYTES, &read, &err);
-    if (s != OK) {
-        delivery->passing = false;
-        return s == ERR_NOT_FOUND ? positions_lost(delivery, &err, wake_us) : wait_after(delivery, &err, wake_us);
-    }
-    delivery_batch_reset(&delivery->batch, read.next_position);
-    delivery_batch_add(&delivery->batch, &delivery->options.selection, &read, delivery->options.record_bytes_max);
-    delivery->passed += delivery->batch.count + delivery->batch.unreadable + delivery->batch.too_large;
-    if (read.chunk_count && read.next_position < delivery->pass_until)
-        return true;
-    delivery->passing = false;
-    return passed_over(delivery, wake_us);
+    return delivery_submit_mark(delivery, &err) == OK ? false : delivery_wait_after(delivery, &err, wake_us);
 }
 
 static void tell_refused(struct delivery *delivery)
@@ -342,11 +226,11 @@ static void gather_nothing(struct delivery *delivery, bool at_end, int64_t *wake
     struct delivery_batch *batch = &delivery->batch;
     int64_t now_us = world_mono_us(delivery->world);
     bool idle = place_state(&delivery->place) == PLACE_IDLE;
-    note_waiting(delivery, INT64_MAX);
+    delivery_note_waiting(delivery, INT64_MAX);
     batch->from = batch->to;
     bool old = batch->to - delivery->marked >= MARK_LAG_MAX || now_us - delivery->marked_us >= MARK_AGAIN_US;
     if (idle && (delivery->mark_due || old))
-        delivery->mark_due = mark(delivery, &err) != OK;
+        delivery->mark_due = delivery_submit_mark(delivery, &err) != OK;
     atomic_store(&delivery->drained, at_end && has_all(delivery) && !delivery->mark_due);
     if (delivery->marked_us + MARK_AGAIN_US > now_us) /* else the answer of one that is under way rings */
         *wake_us = delivery->marked_us + MARK_AGAIN_US;
@@ -371,9 +255,9 @@ static bool step_gather(struct delivery *delivery, int64_t *wake_us)
     const size_t before = batch->count;
     enum status s = journal_read(delivery->reader, DELIVERY_READ_BYTES, &read, &err);
     if (s == ERR_NOT_FOUND)
-        return positions_lost(delivery, &err, wake_us);
+        return delivery_positions_lost(delivery, &err, wake_us);
     if (s != OK)
-        return wait_after(delivery, &err, wake_us);
+        return delivery_wait_after(delivery, &err, wake_us);
     const bool at_end = read.chunk_count == 0;
     delivery_batch_add(batch, &delivery->options.selection, &read, delivery->options.record_bytes_max);
     tell_refused(delivery);
@@ -384,7 +268,7 @@ static bool step_gather(struct delivery *delivery, int64_t *wake_us)
     int64_t now_us = world_mono_us(delivery->world);
     if (before == 0)
         delivery->first_us = now_us;
-    note_waiting(delivery, batch->oldest_written_us);
+    delivery_note_waiting(delivery, batch->oldest_written_us);
     int64_t due_us = delivery->first_us + delivery->options.linger_ms * INT64_C(1000);
     if (delivery_batch_is_full(batch) || (at_end && (now_us >= due_us || atomic_load(&delivery->draining)))) {
         delivery->phase = WRITE;
@@ -405,13 +289,13 @@ static bool step_write(struct delivery *delivery, int64_t *wake_us)
     asked(delivery);
     histogram_observe_us(delivery->figures.write_s, world_mono_us(delivery->world) - began_us, 1);
     if (s != OK)
-        return wait_after(delivery, &err, wake_us);
+        return delivery_wait_after(delivery, &err, wake_us);
     healed(delivery);
     counter_add(delivery->figures.records, batch->count);
     counter_add(delivery->figures.writes, 1);
-    delivery->mark_due = place_state(&delivery->place) != PLACE_IDLE || mark(delivery, &err) != OK;
+    delivery->mark_due = place_state(&delivery->place) != PLACE_IDLE || delivery_submit_mark(delivery, &err) != OK;
     delivery_batch_reset(batch, batch->to);
-    note_waiting(delivery, INT64_MAX);
+    delivery_note_waiting(delivery, INT64_MAX);
     delivery->idle_since_us = world_mono_us(delivery->world);
     delivery->phase = GATHER;
     return true;
@@ -456,7 +340,7 @@ static bool delivery_step(void *self, struct world *world, int64_t *wake_us)
     case WRITE:
         return step_write(delivery, wake_us);
     case PASS_OVER:
-        return step_pass_over(delivery, wake_us);
+        return delivery_pass_over(delivery, wake_us);
     }
     return false;
 }
