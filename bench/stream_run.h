@@ -231,7 +231,6 @@ static void stream_task_start(struct stream_task *of, const struct stream_option
     of->pool = kv_pool_new(&pool);
     const struct process_options process = { .state_path = path,
                                              .domains = of->domains,
-                                             .session_gap_ms = of->domains->session_gap_ms,
                                              .kv = &kv_rocksdb,
                                              .kv_pool = of->pool,
                                              .state_memory_bytes_max = options->memory_mib ? options->memory_mib << 20

@@ -203,8 +203,6 @@ static void start(struct race_tasks *of, const struct race_options *options)
     const uint64_t memory = options->memory_mib ? options->memory_mib << 20 : world_memory_bytes() / 8;
     const struct process_options process = { .state_path = path,
                                              .domains = of->domains,
-                                             .session_gap_ms = of->domains->session_gap_ms,
-                                             .disorder_ms = of->domains->out_of_orderness_ms,
                                              .kv = &kv_rocksdb,
                                              .kv_pool = of->pool,
                                              .state_memory_bytes_max = memory / options->partitions,

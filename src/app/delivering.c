@@ -134,6 +134,20 @@ static void look_at_marks(struct delivering *delivering)
     delivering->all_marked = all;
 }
 
+static void add_tenants(struct buf *text, const struct domain_set *domains, const struct domain *domain)
+{
+    for (size_t i = 0; i < domains->domain_count; i++) {
+        const struct domain *named = domain->audience == DOMAIN_FOR_OTHERS ? &domains->domains[i] : domain;
+        for (size_t t = 0; t < named->tenant_count; t++)
+            buf_add_format(text, "\n%.*s", SLICE_ARG(named->tenants[t]));
+        if (domain->audience != DOMAIN_FOR_OTHERS)
+            break;
+    }
+    if (text->n && text->p[text->n - 1] != '\0')
+        buf_add_char(text, '\n');
+    buf_add_char(text, '\0');
+}
+
 /* Texts behind one another, each with a NUL; the pointers into them follow when they no longer move. */
 static void make_schemas(struct delivering *delivering, const struct domain_set *domains)
 {
@@ -148,12 +162,17 @@ static void make_schemas(struct delivering *delivering, const struct domain_set 
         buf_add_char(text, '\0');
         avro_add_record(text, type);
         buf_add_char(text, '\0');
+        add_tenants(text, domains, &domains->domains[type->domain_place]);
     }
     delivering->schema_count = text->full ? 0 : domains->event_type_count;
     const char *at = text->p;
     for (size_t i = 0; i < delivering->schema_count; i++) {
         delivering->schemas[i].event_type = at;
         delivering->schemas[i].schema = at += strlen(at) + 1;
+        at += strlen(at) + 1;
+        delivering->schemas[i].others =
+            domains->domains[domains->event_types[i].domain_place].audience == DOMAIN_FOR_OTHERS;
+        delivering->schemas[i].tenants = *at ? at : NULL;
         at += strlen(at) + 1;
     }
 }

@@ -129,7 +129,7 @@ static enum status start_replayer(struct storing *storing, int *exit_code, struc
 /* The longest gap of sessions, and a day: what lies a gap before the retention may be part of a session within it. */
 static int64_t retention_spare_ms(const struct domain_set *domains)
 {
-    int64_t gap_ms = domains ? domains->session_gap_ms : 0;
+    int64_t gap_ms = domains ? domains->session_gap_max_ms : 0;
     for (size_t i = 0; domains && i < domains->window_count; i++)
         if (domains->windows[i].kind == WINDOW_SESSION && domains->windows[i].gap_ms > gap_ms)
             gap_ms = domains->windows[i].gap_ms;

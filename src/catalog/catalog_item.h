@@ -10,7 +10,7 @@ enum catalog_kind { CATALOG_SOURCE, CATALOG_EVENT_TYPE, CATALOG_RULE, CATALOG_KI
 
 struct catalog_item {
     enum catalog_kind kind;
-    struct slice name;        /* of a source and an event type: unique among them */
+    struct slice name;        /* of a source and an event type (its key): unique among them */
     struct slice domain;      /* "" of a source */
     struct slice type;        /* source: kafka, api or database; rule: validation, window or transform */
     struct slice event_type;  /* of a rule: whose events it holds for; "": all */

@@ -59,11 +59,37 @@ static void print_table(const struct dimension_table *table)
     printf("%s%s\n", lookup->by_tenant ? ", of each tenant" : "", table->has_validity ? ", valid for a time" : "");
 }
 
+static void print_tenants(const struct domain *domain)
+{
+    if (domain->audience == DOMAIN_FOR_OTHERS)
+        printf(", for whom no domain names");
+    for (size_t i = 0; i < domain->tenant_count; i++)
+        printf("%s%.*s", i ? ", " : ", for ", SLICE_ARG(domain->tenants[i]));
+    putchar('\n');
+}
+
+static void add_tenants(const struct domain *domain, struct buf *out)
+{
+    if (domain->audience == DOMAIN_FOR_ALL)
+        return;
+    json_add_key(out, "tenants");
+    if (domain->audience == DOMAIN_FOR_OTHERS) {
+        json_add_string(out, SLICE("others"));
+        return;
+    }
+    for (size_t i = 0; i < domain->tenant_count; i++) {
+        buf_add_char(out, i ? ',' : '[');
+        json_add_string(out, domain->tenants[i]);
+    }
+    buf_add_char(out, ']');
+}
+
 void check_domains_print(const struct domain_set *set)
 {
     for (size_t i = 0; i < set->domain_count; i++) {
         const struct domain *domain = &set->domains[i];
-        printf("domain %.*s (%.*s)\n", SLICE_ARG(domain->name), SLICE_ARG(domain->file));
+        printf("domain %.*s (%.*s)", SLICE_ARG(domain->name), SLICE_ARG(domain->file));
+        print_tenants(domain);
         for (size_t w = 0; w < set->window_count; w++)
             if (slice_equal(set->windows[w].domain, domain->name))
                 print_window(&set->windows[w]);
@@ -121,6 +147,7 @@ void check_domains_json(const struct domain_set *set, struct buf *out)
         buf_add_text(out, i ? ",{" : "{");
         json_add_field(out, "name", set->domains[i].name);
         json_add_field(out, "file", set->domains[i].file);
+        add_tenants(&set->domains[i], out);
         json_add_key(out, "windows");
         buf_add_text(out, "[");
         add_windows(set, set->domains[i].name, out);

@@ -18,6 +18,7 @@ struct form {
 
 struct generate_avro {
     const struct domain_set *domains;
+    struct slice domain;
     struct form *forms; /* by the place of the event type in the domains */
     struct buf flat, frame;
 };
@@ -44,6 +45,7 @@ enum status generate_avro_open(const struct domain_set *domains, struct slice do
     if (!avro || !(avro->forms = calloc(domains->event_type_count + 1, sizeof *avro->forms)))
         abort();
     avro->domains = domains;
+    avro->domain = domain;
     buf_init(&avro->flat, EVENT_BYTES_MAX);
     buf_init(&avro->frame, EVENT_BYTES_MAX);
     for (size_t i = 0; s == OK && i < domains->event_type_count; i++)
@@ -136,7 +138,7 @@ enum status generate_avro_write(struct generate_avro *avro, struct slice line, s
     struct slice name;
     const struct event_type *type = NULL;
     if (json_find(line, "event_type", &name))
-        type = event_type_find(avro->domains, without_quotes(name));
+        type = event_type_of_domain(avro->domains, avro->domain, without_quotes(name));
     if (!type)
         return error_set(err, ERR_INVALID, "the event has no declared type");
     const struct form *form = &avro->forms[type - avro->domains->event_types];

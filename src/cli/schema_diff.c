@@ -189,10 +189,11 @@ static void compare_one(struct report *report, const struct event_type *type, co
 static void compare_all(struct report *report, const struct domain_set *before, const struct domain_set *now)
 {
     for (size_t i = 0; i < now->event_type_count; i++)
-        compare_one(report, &now->event_types[i], event_type_find(before, now->event_types[i].name),
+        compare_one(report, &now->event_types[i],
+                    event_type_again(before, now->event_types[i].domain, now->event_types[i].key),
                     &now->event_types[i]);
     for (size_t i = 0; i < before->event_type_count; i++)
-        if (!event_type_find(now, before->event_types[i].name))
+        if (!event_type_again(now, before->event_types[i].domain, before->event_types[i].key))
             compare_one(report, &before->event_types[i], &before->event_types[i], NULL);
 }
 

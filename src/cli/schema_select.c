@@ -21,12 +21,28 @@ static int no_such_type(const struct args_command *command, const struct domain_
     return EX_DATAERR;
 }
 
+/* purchase, or shop.purchase: several domains may have one. */
+static bool is_called(const struct event_type *type, struct slice name)
+{
+    return slice_equal(type->name, name) ||
+           (name.n == type->domain.n + 1 + type->name.n && slice_starts(name, type->domain) &&
+            name.p[type->domain.n] == '.' && slice_equal(slice_after(name, type->domain.n + 1), type->name));
+}
+
+static bool is_declared(const struct domain_set *domains, const char *name)
+{
+    bool found = false;
+    for (size_t i = 0; i < domains->event_type_count && !found; i++)
+        found = is_called(&domains->event_types[i], slice_from(name));
+    return found;
+}
+
 static bool is_wanted(const char *domain, const struct args_rest *types, const struct event_type *type)
 {
     if (domain && !slice_equal(type->domain, slice_from(domain)))
         return false;
     for (int64_t i = 0; i < types->count; i++)
-        if (slice_equal(type->name, slice_from(types->items[i])))
+        if (is_called(type, slice_from(types->items[i])))
             return true;
     return types->count == 0;
 }
@@ -36,7 +52,7 @@ int schema_select(const struct args_command *command, const char *config, const 
 {
     *out = (struct schema_selection){ .domains = domains };
     for (int64_t i = 0; i < types->count; i++)
-        if (!event_type_find(domains, slice_from(types->items[i])))
+        if (!is_declared(domains, types->items[i]))
             return no_such_type(command, domains, types->items[i]);
     for (size_t i = 0; i < domains->event_type_count; i++)
         if (is_wanted(domain, types, &domains->event_types[i]))

@@ -346,13 +346,15 @@ uint64_t dimension_rows_digest(const struct dimension_table *table, const struct
 {
     AUTO(buf) struct buf declared;
     const struct dimension_source *source = table->source;
-    buf_init(&declared, 64u << 10);
+    buf_init(&declared, 1u << 20);
     buf_add_format(&declared, "%.*s", SLICE_ARG(table->name));
     for (size_t i = 0; i < lookup->key_count; i++)
         buf_add_format(&declared, " %u", lookup->keys[i]);
     buf_add_format(&declared, " %.*s %.*s", SLICE_ARG(source->valid_from), SLICE_ARG(source->valid_to));
     for (size_t i = 0; i < source->column_count; i++)
         buf_add_format(&declared, " %.*s %s", SLICE_ARG(source->names[i]), event_kind_name(source->kinds[i]));
+    for (size_t i = 0; i < table->tenant_count; i++)
+        buf_add_format(&declared, "\n%.*s", SLICE_ARG(table->tenants[i]));
     assert(!declared.full);
     return XXH3_64bits_withSeed(text.p, text.n, XXH3_64bits(declared.p, declared.n));
 }

@@ -46,5 +46,7 @@ struct dimension_table {
     const enum event_kind *kinds;
     bool has_validity;                 /* else its rows are valid at all times */
     const struct lookup_table *lookup; /* which columns are the key, too */
-    uint64_t digest;                   /* of what is declared and of the file: another one, another table */
+    const struct slice *tenants;       /* who may see it; tenant_count 0: all */
+    size_t tenant_count;
+    uint64_t digest; /* of what is declared, of the file and of who may see it: another one, another table */
 };

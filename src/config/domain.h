@@ -19,6 +19,7 @@ struct world;
 #define WINDOW_KEYS_MAX 8  /* besides the tenant, which is always part of the key */
 #define WINDOW_MEASURES_MAX 16
 #define WINDOW_TENANTS_MAX 1000
+#define DOMAIN_TENANTS_MAX 1000 /* whom a domain names */
 #define TRANSFORMS_MAX 64
 #define TRANSFORM_CHANGES_MAX 32 /* set and remove, each */
 #define DOMAIN_LUA_BYTES_MAX (64u << 10)
@@ -59,6 +60,8 @@ struct window {
      * another window and begins with fresh state. Not of emit, lateness and tenants. */
     uint64_t id;
     struct slice domain, name;
+    uint8_t domain_place; /* in the set */
+    bool selective;       /* not for everybody's events: its domain has some tenants alone */
     enum window_kind kind;
     int64_t size_ms;  /* tumbling and sliding */
     int64_t slide_ms; /* sliding: divides size_ms; tumbling: size_ms */
@@ -82,6 +85,7 @@ struct transform_set {
 
 struct transform {
     struct slice domain, name;
+    uint8_t domain_place;            /* in the set */
     const struct field_plan *fields; /* of where and set alone: an earlier transform may have changed the event */
     const struct expr *where;        /* NULL: every event */
     const struct transform_set *set;
@@ -93,14 +97,44 @@ struct transform {
     int lua_line;          /* of the script's first line in that file, from 1 */
 };
 
+/* Whose events a domain is for (decision 0100). */
+enum domain_audience {
+    DOMAIN_FOR_ALL,    /* every tenant */
+    DOMAIN_FOR_NAMED,  /* those that it names */
+    DOMAIN_FOR_OTHERS, /* every tenant that no domain names */
+};
+
+/* What a domain says of its tenants' stream, each with the place where it says so; 0: nothing. */
+struct domain_stream {
+    int64_t session_gap_ms, out_of_orderness_ms;
+    int sessions_enabled; /* 1: no, 2: yes */
+    size_t gap_at, out_of_orderness_at, enabled_at;
+};
+
 struct domain {
     struct slice name, description, file;
+    enum domain_audience audience;
+    const struct slice *tenants; /* of DOMAIN_FOR_NAMED */
+    size_t tenant_count;
+    struct domain_stream stream;
     struct slice text;                      /* of the file: to show what a mistake is about that is found later */
     enum event_compatibility compatibility; /* of its event types, unless they say otherwise */
     int64_t quality[QUALITY_RATIOS];        /* targets of its event types, in millionths; -1: as the platform's */
     struct lookup_set lookups;              /* its dimension tables, for its expressions */
     const struct generate_domain *generate; /* for `weir generate`; NULL: nothing was said */
 };
+
+/* What holds for a tenant. There is one for each combination of domains that somebody has, made when they are loaded.
+ */
+struct tenant_domains {
+    uint64_t domains;            /* bit i: domains[i] of the set is for it */
+    const uint16_t *event_slots; /* for event_type_find; NULL: no event type is declared */
+    int64_t session_gap_ms;      /* default 30 minutes */
+    bool without_sessions;       /* visits are not told apart */
+    int64_t out_of_orderness_ms; /* how far a watermark stays behind the newest event; default 10 minutes */
+};
+
+struct named_tenant;
 
 struct domain_set {
     const struct domain *domains;
@@ -111,15 +145,22 @@ struct domain_set {
     size_t transform_count;
     const struct event_type *event_types;
     size_t event_type_count;
-    const uint16_t *event_slots; /* for event_type_find */
+    struct tenant_domains others;       /* of all whom no domain names */
+    const struct named_tenant *tenants; /* for domain_set_of */
+    size_t tenant_count;                /* whom domains name; 0: `others` holds for everybody */
     const struct dimension_table *tables;
     size_t table_count;
-    const struct field_plan *fields; /* of all windows' expressions */
-    int64_t session_gap_ms;          /* default 30 minutes */
-    bool without_sessions;           /* visits are not told apart */
+    const struct field_plan *fields;                     /* of all windows' expressions */
+    int64_t session_gap_max_ms, out_of_orderness_max_ms; /* of any tenant */
     uint64_t digest; /* of the files, scripts and tables: another one, another meaning (or another comment) */
-    int64_t out_of_orderness_ms; /* how far a watermark stays behind the newest event; default 10 minutes */
 };
+
+/* What holds for the tenant; constant time. It is as old as the set. */
+const struct tenant_domains *domain_set_of(const struct domain_set *set, struct slice tenant);
+static inline bool tenant_has_domain(const struct tenant_domains *tenant, size_t place)
+{
+    return tenant->domains >> place & 1;
+}
 
 /* Compiles every .yaml file of DIRECTORY/domains; a directory without any gives an empty set. All mistakes of all files
  * are added to problems. ERR_INVALID: there were some. *out is set on OK only. */

@@ -21,17 +21,63 @@ struct reading {
 
 /* ---- keys ---- */
 
+static void make_key(struct domain_reader *reader, struct reading *reading)
+{
+    const struct slice domain = reader->domain->name, name = reading->type.name;
+    char *key = arena_take(reader->build->arena, domain.n + 1 + name.n);
+    reading->full |= !key;
+    if (!key)
+        return;
+    memcpy(key, domain.p, domain.n);
+    key[domain.n] = '.';
+    memcpy(key + domain.n + 1, name.p, name.n);
+    reading->type.key = slice_of(key, domain.n + 1 + name.n);
+}
+
+/* In the names of views the point is a _ (schema/ddl.c). */
+static bool have_one_view(struct slice a, struct slice b)
+{
+    if (a.n != b.n)
+        return false;
+    for (size_t i = 0; i < a.n; i++)
+        if ((a.p[i] == '.' ? '_' : a.p[i]) != (b.p[i] == '.' ? '_' : b.p[i]))
+            return false;
+    return true;
+}
+
+static void check_unique(struct domain_reader *reader, const struct event_type *type, struct fy_node *value)
+{
+    char place[DOMAIN_PLACE_MAX];
+    const struct domain_build *build = reader->build;
+    for (size_t i = 0; i < build->event_type_count; i++) {
+        const struct event_type *other = &build->event_types[i];
+        const struct domain *theirs = &build->domains[other->domain_place];
+        if (slice_equal(other->name, type->name) && domain_shares_tenants(theirs, reader->domain)) {
+            yaml_problem_at(&reader->file, value, "there is an event type %.*s already, in domain %.*s (%s)%s",
+                            SLICE_ARG(type->name), SLICE_ARG(other->domain), domain_place(theirs, other->at, place),
+                            theirs == reader->domain ? ""
+                                                     : ", and there may be a tenant that has both: `tenants` says "
+                                                       "whose events a domain is for");
+            return;
+        }
+        if (have_one_view(other->key, type->key)) {
+            yaml_problem_at(&reader->file, value, "its view would have the name of that of %.*s (%s)",
+                            SLICE_ARG(other->key), domain_place(theirs, other->at, place));
+            return;
+        }
+    }
+}
+
 static void read_name(struct domain_reader *reader, void *object, struct fy_node *key, struct fy_node *value)
 {
     struct reading *reading = object;
-    const struct domain_build *build = reader->build;
     if (!domain_identifier(reader, key, value, &reading->type.name))
         return;
     reading->type.at = yaml_position(value);
-    for (size_t i = 0; i < build->event_type_count; i++)
-        if (slice_equal(build->event_types[i].name, reading->type.name))
-            yaml_problem_at(&reader->file, value, "there is an event type %.*s already, in domain %.*s",
-                            SLICE_ARG(reading->type.name), SLICE_ARG(build->event_types[i].domain));
+    reading->type.key = reading->type.name;
+    if (reader->domain->audience == DOMAIN_FOR_NAMED)
+        make_key(reader, reading);
+    check_unique(reader, &reading->type, value);
 }
 
 static void read_description(struct domain_reader *reader, void *object, struct fy_node *key, struct fy_node *value)
@@ -131,7 +177,8 @@ static void read_generate(struct domain_reader *reader, void *object, struct fy_
 }
 
 static const struct domain_key EVENT_KEYS[] = {
-    [KEY_NAME] = { "name", "purchase", "The event_type; a letter, then letters, digits and _; unique; required.",
+    [KEY_NAME] = { "name", "purchase",
+                   "The event_type; a letter, then letters, digits and _; unique among a tenant's domains; required.",
                    read_name, SHAPE_TEXT, .required = true },
     { "attributes", "[product_id, {name: …, …}]", "Fields of properties that are kept; text unless said.",
       read_attributes, SHAPE_NAMES_OR_LEVELS, &DOMAIN_EVENT_FIELD },
@@ -356,6 +403,7 @@ void domain_read_event_type(struct domain_reader *reader, struct fy_node *item)
         reading->plan = plan;
         reading->type.plan = plan;
         reading->type.domain = reader->domain->name;
+        reading->type.domain_place = (uint8_t)(reader->domain - build->domains);
         reading->type.compatibility = reader->domain->compatibility;
         read_whole(reader, reading, item);
     } else {

@@ -21,10 +21,11 @@ static void test_event_types_have_fields_by_role_and_a_plan_of_them(void **state
     (void)state;
     domain_files_expect_fine(WHOLE);
     assert_int_equal(domain_files.set->event_type_count, 2);
-    const struct event_type *type = event_type_find(domain_files.set, SLICE("purchase"));
+    const struct event_type *type = event_type_find(domain_files.set, &domain_files.set->others, SLICE("purchase"));
     assert_ptr_equal(type, &domain_files.set->event_types[0]);
-    assert_ptr_equal(event_type_find(domain_files.set, SLICE("visit")), &domain_files.set->event_types[1]);
-    assert_null(event_type_find(domain_files.set, SLICE("purchas")));
+    assert_ptr_equal(event_type_find(domain_files.set, &domain_files.set->others, SLICE("visit")),
+                     &domain_files.set->event_types[1]);
+    assert_null(event_type_find(domain_files.set, &domain_files.set->others, SLICE("purchas")));
     assert_true(type->strict && type->unknown == EVENT_TAG);
     assert_int_equal(type->field_count, 5);
     static const char *const NAMES[] = { "product_id", "mail", "shop", "amount", "weight" };
@@ -121,7 +122,8 @@ static void test_an_event_type_belongs_to_one_domain_and_has_bounds(void **state
     for (int i = 0; i < EVENT_TYPES_MAX; i++) {
         char name[16];
         snprintf(name, sizeof name, "t%d", i);
-        assert_ptr_equal(event_type_find(domain_files.set, slice_from(name)), &domain_files.set->event_types[i]);
+        assert_ptr_equal(event_type_find(domain_files.set, &domain_files.set->others, slice_from(name)),
+                         &domain_files.set->event_types[i]);
     }
     snprintf(text + n, sizeof text - n, "  - {name: more}\n");
     domain_files_expect_wrong(text, "at most 256 event types");

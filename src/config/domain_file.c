@@ -25,45 +25,57 @@ static void read_description(struct domain_reader *reader, void *object, struct 
         return;
 }
 
-/* What holds for all domains may be said by several, as long as they agree. */
-static void agree(struct domain_reader *reader, struct fy_node *value, const char *what, int64_t ms, int64_t *io_ms)
+/* What holds for a tenant's whole stream may be said by several of its domains, as long as they agree. */
+static void agree(struct domain_reader *reader, struct fy_node *value, const char *what, int64_t ours, size_t said)
 {
-    if (*io_ms && *io_ms != ms)
-        yaml_problem_at(&reader->file, value, "%s is %lld ms in another domain: it holds for all of them", what,
-                        (long long)*io_ms);
-    *io_ms = ms;
+    char place[DOMAIN_PLACE_MAX];
+    const struct domain_build *build = reader->build;
+    for (size_t i = 0; i < build->domain_count; i++) {
+        const struct domain *other = &build->domains[i];
+        const struct domain_stream *stream = &other->stream;
+        const int64_t theirs[] = { stream->session_gap_ms, stream->out_of_orderness_ms, stream->sessions_enabled };
+        const size_t at[] = { stream->gap_at, stream->out_of_orderness_at, stream->enabled_at };
+        if (other == reader->domain || !theirs[said] || theirs[said] == ours ||
+            !domain_shares_tenants(other, reader->domain))
+            continue;
+        yaml_problem_at(&reader->file, value,
+                        "%s is another one in domain %.*s (%s), and it holds for all domains of a tenant: agree, or "
+                        "give each domain its `tenants`",
+                        what, SLICE_ARG(other->name), domain_place(other, at[said], place));
+        return;
+    }
 }
 
 static void read_gap(struct domain_reader *reader, void *object, struct fy_node *key, struct fy_node *value)
 {
-    (void)object;
-    int64_t ms;
-    if (domain_duration(reader, key, value, 1000, 7 * (int64_t)DAY_MS, &ms))
-        agree(reader, value, "sessions.gap", ms, &reader->build->session_gap_ms);
+    struct domain_stream *stream = &((struct domain *)object)->stream;
+    if (!domain_duration(reader, key, value, 1000, 7 * (int64_t)DAY_MS, &stream->session_gap_ms))
+        return;
+    stream->gap_at = yaml_position(value);
+    agree(reader, value, "sessions.gap", stream->session_gap_ms, 0);
 }
 
 /* Told as 1 (no) or 2 (yes), 0 being: nobody said. */
 static void read_enabled(struct domain_reader *reader, void *object, struct fy_node *key, struct fy_node *value)
 {
     static const char *const choices[] = { "false", "true" };
-    (void)object;
+    struct domain_stream *stream = &((struct domain *)object)->stream;
     size_t choice;
-    int *io_said = &reader->build->sessions_enabled;
     if (!domain_choice(reader, key, value, choices, COUNT_OF(choices), &choice))
         return;
-    if (*io_said && *io_said != (int)choice + 1)
-        yaml_problem_at(&reader->file, value, "sessions.enabled is %s in another domain: it holds for all of them",
-                        choices[!choice]);
-    *io_said = (int)choice + 1;
+    stream->sessions_enabled = (int)choice + 1;
+    stream->enabled_at = yaml_position(value);
+    agree(reader, value, "sessions.enabled", stream->sessions_enabled, 2);
 }
 
 static void read_out_of_orderness(struct domain_reader *reader, void *object, struct fy_node *key,
                                   struct fy_node *value)
 {
-    (void)object;
-    int64_t ms;
-    if (domain_duration(reader, key, value, 1, 7 * (int64_t)DAY_MS, &ms))
-        agree(reader, value, "time.out_of_orderness", ms, &reader->build->out_of_orderness_ms);
+    struct domain_stream *stream = &((struct domain *)object)->stream;
+    if (!domain_duration(reader, key, value, 1, 7 * (int64_t)DAY_MS, &stream->out_of_orderness_ms))
+        return;
+    stream->out_of_orderness_at = yaml_position(value);
+    agree(reader, value, "time.out_of_orderness", stream->out_of_orderness_ms, 1);
 }
 
 /* Known before the event types are read, wherever it stands (take_early). */
@@ -121,6 +133,12 @@ static void read_event_types(struct domain_reader *reader, void *object, struct 
     read_list(reader, key, value, "event types", domain_read_event_type);
 }
 
+/* Read before what must be unique, wherever they stand (read_tenants_early). */
+static void read_tenants(struct domain_reader *reader, void *object, struct fy_node *key, struct fy_node *value)
+{
+    (void)reader, (void)object, (void)key, (void)value;
+}
+
 /* Read before everything else, wherever they stand (read_tables_early): expressions speak of them. */
 static void read_tables(struct domain_reader *reader, void *object, struct fy_node *key, struct fy_node *value)
 {
@@ -137,10 +155,13 @@ static void read_generate(struct domain_reader *reader, void *object, struct fy_
 static const struct domain_key TOP_KEYS[] = {
     { "domain", "NAME", "The domain's name; required, one file each.", read_domain_name, SHAPE_NAME, .required = true },
     { "description", "TEXT", "For people.", read_description, SHAPE_TEXT },
-    { "sessions", "{gap: 30m}", "How visits are told apart; holds for all domains.", read_sessions, SHAPE_LEVEL,
-      &DOMAIN_SESSIONS },
-    { "time", "{out_of_orderness: 10m}", "How late events usually are; holds for all domains.", read_time, SHAPE_LEVEL,
-      &DOMAIN_TIME },
+    { "tenants", "others | [NAME, …]",
+      "Whose events it is for: these tenants', or those of all whom no domain names; everybody's unless said.",
+      read_tenants, SHAPE_NAME_OR_NAMES },
+    { "sessions", "{gap: 30m}", "How visits are told apart; holds for all domains of a tenant.", read_sessions,
+      SHAPE_LEVEL, &DOMAIN_SESSIONS },
+    { "time", "{out_of_orderness: 10m}", "How late events usually are; holds for all domains of a tenant.", read_time,
+      SHAPE_LEVEL, &DOMAIN_TIME },
     { "quality", "{completeness: 0.99}",
       "How good its events should be: shares of an hour, in place of the platform's settings of these names.",
       read_quality, SHAPE_LEVEL, &DOMAIN_QUALITY },
@@ -184,6 +205,18 @@ static void take_early(struct domain_reader *reader, struct fy_node *root)
             reader->domain->compatibility = (enum event_compatibility)i;
 }
 
+static void read_tenants_early(struct domain_reader *reader, struct fy_node *root)
+{
+    void *at = NULL;
+    struct fy_node_pair *pair;
+    struct slice name;
+    while ((pair = fy_node_mapping_iterate(root, &at)) != NULL)
+        if (yaml_scalar(fy_node_pair_key(pair), &name) && slice_equal(name, SLICE("tenants"))) {
+            domain_read_tenants(reader, fy_node_pair_key(pair), yaml_follow(fy_node_pair_value(pair)));
+            return;
+        }
+}
+
 static void read_tables_early(struct domain_reader *reader, struct fy_node *root)
 {
     struct domain_build *build = reader->build;
@@ -207,6 +240,7 @@ void domain_read_file(struct domain_reader *reader)
     struct fy_node *root = document ? fy_document_root(document) : NULL;
     if (root && fy_node_is_mapping(root)) {
         take_early(reader, root);
+        read_tenants_early(reader, root);
         read_tables_early(reader, root);
         domain_read_level(reader, &DOMAIN_TOP, root, root, reader->domain, seen);
         if (reader->generate_key)

@@ -25,7 +25,8 @@ static void test_generate_says_how_events_are_made(void **state)
     assert_true(step->event_count == 2 && step->times == 2.5 && step->chance == 0.4);
     assert_true(step->otherwise == GENERATE_EVENT && slice_equal(step->otherwise_event, SLICE("a")));
     assert_int_equal(domain->session[2].otherwise, GENERATE_LEAVE);
-    const struct event_type *a = event_type_find(set, SLICE("a")), *b = event_type_find(set, SLICE("b"));
+    const struct event_type *a = event_type_find(set, &set->others, SLICE("a")),
+                            *b = event_type_find(set, &set->others, SLICE("b"));
     assert_true(*a->weight == 2.5 && !b->weight);
     const struct generate_field *x = a->fields[0].generate, *y = a->fields[1].generate;
     assert_true(x->by == GENERATE_BY_FIELD && slice_equal(x->by_name, SLICE("y")) && x->distinct == 9 && !x->as);

@@ -10,10 +10,7 @@
 #include "config/domain_reader.h"
 #include "world/disk.h"
 
-#define DEFAULT_SESSION_GAP_MS (30 * 60000)
-#define DEFAULT_OUT_OF_ORDERNESS_MS (10 * 60000)
 #define FILE_NAME_MAX 128
-#define EVENT_SLOTS (2 * EVENT_TYPES_MAX) /* a power of two */
 
 /* What domain_set_free frees: the set stands first, so that both have one address. */
 struct owned_set {
@@ -26,7 +23,6 @@ struct owned_set {
     struct event_type event_types[EVENT_TYPES_MAX];
     struct dimension_table tables[DIMENSION_TABLES_MAX];
     struct lookup_table lookups[DIMENSION_TABLES_MAX];
-    uint16_t event_slots[EVENT_SLOTS]; /* 0: nobody; else the type's place + 1 */
 };
 
 struct loading {
@@ -123,33 +119,6 @@ static void begin(struct loading *loading)
                                             .tables_arena = &owned->tables_arena };
 }
 
-static size_t slot_of(struct slice name)
-{
-    return XXH3_64bits(name.p, name.n) % EVENT_SLOTS;
-}
-
-static void index_event_types(struct owned_set *owned, size_t count)
-{
-    for (size_t i = 0; i < count; i++) {
-        size_t slot = slot_of(owned->event_types[i].name);
-        while (owned->event_slots[slot])
-            slot = (slot + 1) % EVENT_SLOTS;
-        owned->event_slots[slot] = (uint16_t)(i + 1);
-    }
-}
-
-const struct event_type *event_type_find(const struct domain_set *domains, struct slice name)
-{
-    if (!domains->event_type_count)
-        return NULL;
-    for (size_t slot = slot_of(name); domains->event_slots[slot]; slot = (slot + 1) % EVENT_SLOTS) {
-        const struct event_type *type = &domains->event_types[domains->event_slots[slot] - 1];
-        if (slice_equal(type->name, name))
-            return type;
-    }
-    return NULL;
-}
-
 static struct domain_set *finish(struct loading *loading)
 {
     for (size_t i = 0; i < loading->build.transform_count; i++) /* scripts in files of their own */
@@ -158,7 +127,6 @@ static struct domain_set *finish(struct loading *loading)
         add_digest(loading, slice_of(&loading->owned->tables[i].digest, sizeof loading->owned->tables[i].digest));
     const struct domain_build *build = &loading->build;
     struct owned_set *owned = loading->owned;
-    index_event_types(owned, build->event_type_count);
     owned->set = (struct domain_set){
         .domains = owned->domains,
         .domain_count = build->domain_count,
@@ -168,15 +136,13 @@ static struct domain_set *finish(struct loading *loading)
         .transform_count = build->transform_count,
         .event_types = owned->event_types,
         .event_type_count = build->event_type_count,
-        .event_slots = owned->event_slots,
         .tables = owned->tables,
         .table_count = build->table_count,
         .fields = &owned->fields,
-        .session_gap_ms = build->session_gap_ms ? build->session_gap_ms : DEFAULT_SESSION_GAP_MS,
-        .without_sessions = build->sessions_enabled == 1,
         .digest = loading->digest,
-        .out_of_orderness_ms = build->out_of_orderness_ms ? build->out_of_orderness_ms : DEFAULT_OUT_OF_ORDERNESS_MS,
     };
+    if (!domain_resolve_tenants(&owned->set, &owned->arena))
+        return NULL;
     loading->owned = NULL;
     return &owned->set;
 }
@@ -220,10 +186,13 @@ static struct loading *loading_new(struct world *world, struct problems *problem
     return loading;
 }
 
-static enum status end(struct loading *loading, enum status s, struct domain_set **out)
+static enum status end(struct loading *loading, enum status s, struct domain_set **out, struct error *err)
 {
-    if (s == OK)
-        *out = finish(loading);
+    struct domain_set *made = s == OK ? finish(loading) : NULL;
+    if (made)
+        *out = made;
+    else if (s == OK)
+        s = error_set(err, ERR_FULL, "the domains are too large");
     if (loading->owned)
         domain_set_free(&loading->owned->set);
     free(loading);
@@ -235,7 +204,7 @@ enum status domain_set_load(const char *directory, struct world *world, struct d
 {
     struct loading *loading = loading_new(world, problems);
     snprintf(loading->directory, sizeof loading->directory, "%s/domains", directory);
-    return end(loading, load(loading, err), out);
+    return end(loading, load(loading, err), out, err);
 }
 
 enum status domain_set_load_file(const char *path, struct world *world, struct domain_set **out,
@@ -247,7 +216,7 @@ enum status domain_set_load_file(const char *path, struct world *world, struct d
              slash ? path : ".");
     snprintf(loading->names[0], FILE_NAME_MAX, "%s", name);
     loading->name_count = 1;
-    return end(loading, load(loading, err), out);
+    return end(loading, load(loading, err), out, err);
 }
 
 enum status domain_set_load_text(const char *name, struct slice text, struct world *world, struct domain_set **out,
@@ -256,7 +225,7 @@ enum status domain_set_load_text(const char *name, struct slice text, struct wor
     struct loading *loading = loading_new(world, problems);
     snprintf(loading->directory, sizeof loading->directory, ".");
     read_text(loading, name, text);
-    return end(loading, judge(loading, err), out);
+    return end(loading, judge(loading, err), out, err);
 }
 
 static const struct domain *domain_of(const struct domain_set *set, struct slice name)

@@ -21,8 +21,6 @@ struct domain_build {
     struct lookup_table *lookups; /* of tables, place by place */
     struct arena *tables_arena;   /* of what stands in them */
     size_t domain_count, window_count, transform_count, event_type_count, table_count;
-    int64_t session_gap_ms, out_of_orderness_ms; /* 0: nobody said so yet */
-    int sessions_enabled;                        /* 1: no, 2: yes */
 };
 
 struct domain_reader {
@@ -133,6 +131,15 @@ void domain_read_compatibility(struct domain_reader *reader, struct fy_node *key
 /* domain_measure.c: "quantile(properties.load_ms, 0.95)". */
 MUST_CHECK bool domain_read_measure(struct domain_reader *reader, struct fy_node *key, struct fy_node *value,
                                     struct window_measure *out);
+/* domain_tenants.c: `tenants`, read before everything that must be unique among those who share a tenant. */
+void domain_read_tenants(struct domain_reader *reader, struct fy_node *key, struct fy_node *value);
+/* Whether there can be a tenant that has both. */
+bool domain_shares_tenants(const struct domain *a, const struct domain *b);
+/* file:line:column of what stands at that place of the domain's file. */
+#define DOMAIN_PLACE_MAX (DISK_PATH_MAX + 32)
+const char *domain_place(const struct domain *domain, size_t at, char to[DOMAIN_PLACE_MAX]);
+/* Who has which domains, when all are read; false: out of memory. */
+MUST_CHECK bool domain_resolve_tenants(struct domain_set *set, struct arena *arena);
 /* domain_file.c: a whole file; the build may get a part of it when there are problems. */
 void domain_read_file(struct domain_reader *reader);
 /* domain_fingerprint.c: window.id. */

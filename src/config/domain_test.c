@@ -41,8 +41,8 @@ static void test_a_whole_domain_becomes_windows_and_transforms(void **state)
     domain_files_expect_fine(WHOLE);
     assert_int_equal(domain_files.set->domain_count, 1);
     assert_int_equal(domain_files.set->window_count, 2);
-    assert_int_equal(domain_files.set->session_gap_ms, 45 * 60000);
-    assert_int_equal(domain_files.set->out_of_orderness_ms, 5 * 60000);
+    assert_int_equal(domain_files.set->others.session_gap_ms, 45 * 60000);
+    assert_int_equal(domain_files.set->others.out_of_orderness_ms, 5 * 60000);
     const struct window *w = &domain_files.set->windows[0];
     assert_true(slice_equal(w->name, SLICE("page_views_1m")) && slice_equal(w->domain, SLICE("web")));
     assert_int_equal(w->kind, WINDOW_TUMBLING);
@@ -77,8 +77,8 @@ static void test_no_domains_are_an_empty_set_with_defaults(void **state)
     (void)state;
     assert_int_equal(domain_files_load(), OK);
     assert_int_equal(domain_files.set->window_count, 0);
-    assert_int_equal(domain_files.set->session_gap_ms, 30 * 60000);
-    assert_int_equal(domain_files.set->out_of_orderness_ms, 10 * 60000);
+    assert_int_equal(domain_files.set->others.session_gap_ms, 30 * 60000);
+    assert_int_equal(domain_files.set->others.out_of_orderness_ms, 10 * 60000);
 }
 
 static uint64_t id_of(const char *window)

@@ -240,6 +240,7 @@ void domain_read_transform(struct domain_reader *reader, struct fy_node *item)
     fields->lookups = &reader->domain->lookups;
     struct reading reading = { .fields = fields };
     reading.transform.domain = reader->domain->name;
+    reading.transform.domain_place = (uint8_t)(reader->domain - build->domains);
     reading.transform.fields = fields;
     domain_read_level(reader, &DOMAIN_TRANSFORM, item, item, &reading, seen);
     if (fy_node_is_mapping(item))

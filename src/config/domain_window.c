@@ -166,6 +166,20 @@ static void read_measures(struct domain_reader *reader, void *object, struct fy_
     }
 }
 
+/* A window is for no tenant whom its domain leaves out. */
+static void check_tenants(struct domain_reader *reader, struct fy_node *key, const struct window *window)
+{
+    const struct domain *domain = reader->domain;
+    for (size_t i = 0; domain->audience == DOMAIN_FOR_NAMED && i < window->tenant_count; i++) {
+        bool named = false;
+        for (size_t t = 0; t < domain->tenant_count && !named; t++)
+            named = slice_equal(domain->tenants[t], window->tenants[i]);
+        if (!named)
+            yaml_problem_at(&reader->file, key, "the domain is not for %.*s: its `tenants` say whom it is for",
+                            SLICE_ARG(window->tenants[i]));
+    }
+}
+
 static void read_tenants(struct domain_reader *reader, void *object, struct fy_node *key, struct fy_node *value)
 {
     struct window *window = object;
@@ -188,6 +202,7 @@ static void read_tenants(struct domain_reader *reader, void *object, struct fy_n
             return;
     window->tenants = tenants;
     window->tenant_count = count;
+    check_tenants(reader, key, window);
 }
 
 static const struct domain_key WINDOW_KEYS[] = {
@@ -262,7 +277,10 @@ void domain_read_window(struct domain_reader *reader, struct fy_node *item)
         return;
     }
     struct window *window = &build->windows[build->window_count];
-    *window = (struct window){ .domain = reader->domain->name, .emit = WINDOW_EMIT_UPDATE | WINDOW_EMIT_CLOSE };
+    *window = (struct window){ .domain = reader->domain->name,
+                               .domain_place = (uint8_t)(reader->domain - build->domains),
+                               .selective = reader->domain->audience != DOMAIN_FOR_ALL,
+                               .emit = WINDOW_EMIT_UPDATE | WINDOW_EMIT_CLOSE };
     domain_read_level(reader, &DOMAIN_WINDOW, item, item, window, seen);
     if (!fy_node_is_mapping(item))
         return;

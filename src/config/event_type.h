@@ -79,6 +79,10 @@ struct event_rule {
 
 struct event_type {
     struct slice domain, name, description;
+    /* NAME, or DOMAIN.NAME where its domain names its tenants: unique in all domains, while a name is so for a tenant.
+     */
+    struct slice key;
+    uint8_t domain_place; /* in the set */
     struct slice deprecated;
     size_t at; /* where its name stands in the text of the domain's file */
     enum event_compatibility compatibility;
@@ -107,5 +111,13 @@ struct buf;
 void event_bound_add(struct buf *out, const struct event_field *field, const struct event_bound *bound);
 
 struct domain_set;
-/* The type of this name, or NULL. Names are unique in all domains. Constant time. */
-const struct event_type *event_type_find(const struct domain_set *domains, struct slice name);
+struct tenant_domains;
+/* What the tenant's domains declare by this name, or NULL. Constant time. */
+const struct event_type *event_type_find(const struct domain_set *domains, const struct tenant_domains *tenant,
+                                         struct slice name);
+/* What the domain itself declares by it, or NULL. */
+const struct event_type *event_type_of_domain(const struct domain_set *domains, struct slice domain, struct slice name);
+/* What has this key, or NULL. */
+const struct event_type *event_type_of_key(const struct domain_set *domains, struct slice key);
+/* What became of a type of another version of the domains: it may be for other tenants now, or in another domain. */
+const struct event_type *event_type_again(const struct domain_set *domains, struct slice domain, struct slice key);

@@ -20,6 +20,8 @@ struct form {
     const char *name; /* a table, or an event type */
     const char *text;
     struct avro_schema *schema;
+    const char *tenants; /* as in struct target_schema */
+    bool others;
     uint32_t id;
 };
 
@@ -57,7 +59,10 @@ static enum status parse_all(const struct target_avro_options *options, struct r
         abort();
     for (size_t i = 0; s == OK && i < options->type_count; i++) {
         struct form *form = &avro->types[avro->type_count++];
-        *form = (struct form){ .name = options->types[i].event_type, .text = options->types[i].schema };
+        *form = (struct form){ .name = options->types[i].event_type,
+                               .text = options->types[i].schema,
+                               .tenants = options->types[i].tenants,
+                               .others = options->types[i].others };
         s = avro_schema_parse(slice_from(form->text), &form->schema, err);
     }
     qsort(avro->types, avro->type_count, sizeof *avro->types, by_name);
@@ -224,23 +229,38 @@ static void make_typed_ready(struct buf *out, struct slice event)
 
 /* ---- writing ---- */
 
+static bool is_of(const struct form *form, struct slice tenant)
+{
+    for (const char *at = form->tenants; at && at[0] && at[1];) {
+        const char *end = strchr(++at, '\n');
+        if (slice_equal(slice_of(at, (size_t)(end - at)), tenant))
+            return !form->others;
+        at = end;
+    }
+    return !form->tenants || form->others;
+}
+
+static struct slice text_member(struct slice event, const char *key)
+{
+    struct slice value;
+    return json_find(event, key, &value) && value.n >= 2 ? slice_of(value.p + 1, value.n - 2) : SLICE("");
+}
+
+/* Several may have its name, for different tenants; they stand side by side. */
 static const struct form *type_of(const struct result_avro *avro, struct slice event)
 {
-    struct slice name;
-    if (!json_find(event, "event_type", &name) || name.n < 2)
-        return NULL;
-    name = slice_of(name.p + 1, name.n - 2);
+    const struct slice name = text_member(event, "event_type"), tenant = text_member(event, "customer_id");
     size_t from = 0, to = avro->type_count;
     while (from < to) {
         size_t middle = from + (to - from) / 2;
-        int order = slice_compare(name, slice_from(avro->types[middle].name));
-        if (order == 0)
-            return &avro->types[middle];
-        if (order < 0)
-            to = middle;
-        else
+        if (slice_compare(name, slice_from(avro->types[middle].name)) > 0)
             from = middle + 1;
+        else
+            to = middle;
     }
+    for (; from < avro->type_count && slice_equal(name, slice_from(avro->types[from].name)); from++)
+        if (is_of(&avro->types[from], tenant))
+            return &avro->types[from];
     return NULL;
 }
 

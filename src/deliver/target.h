@@ -45,6 +45,8 @@ struct target_avro_options {
     const char *results; /* which the sink sends, as in the configuration */
     const struct target_schema {
         const char *event_type, *schema;
+        const char *tenants; /* whose it is, each between two \n; NULL: everybody's */
+        bool others;         /* those, it is of all but them */
     } * types;
     size_t type_count;
 };

@@ -128,7 +128,9 @@ static enum status read_item(struct checking *checking, const struct catalog_ite
 static void check_item(void *self, const struct catalog_item *item)
 {
     struct checking *checking = self;
-    const struct event_type *now = event_type_find(checking->now, item->name);
+    /* A domain that gets or loses its `tenants` has its types under other keys; what they were is then out of use. */
+    const struct event_type *now = item->active ? event_type_again(checking->now, item->domain, item->name)
+                                                : event_type_of_key(checking->now, item->name);
     struct domain_set *before = NULL;
     char from[32];
     if (checking->status != OK || (!now && !item->active) || (now && is_as_deployed(item, now)))
@@ -172,7 +174,7 @@ enum status evolve_check_sets(const struct domain_set *before, const char *from,
 {
     struct checking checking = { .now = now, .problems = problems, .from = from };
     for (size_t i = 0; i < before->event_type_count; i++) {
-        const struct event_type *old = &before->event_types[i], *type = event_type_find(now, old->name);
+        const struct event_type *old = &before->event_types[i], *type = event_type_again(now, old->domain, old->key);
         if (type)
             check_changed(&checking, old, type);
         else

@@ -47,14 +47,14 @@ static void add_type(struct deploying *deploying, const struct event_type *type)
     declared_add_type(&deploying->body, type);
     add(deploying,
         (struct catalog_item){
-            .kind = CATALOG_EVENT_TYPE, .name = type->name, .domain = type->domain, .description = type->description });
+            .kind = CATALOG_EVENT_TYPE, .name = type->key, .domain = type->domain, .description = type->description });
     for (size_t i = 0; i < type->rule_count; i++) {
         declared_add_rule(&deploying->body, &type->rules[i]);
         add(deploying, (struct catalog_item){ .kind = CATALOG_RULE,
                                               .name = type->rules[i].name,
                                               .domain = type->domain,
                                               .type = SLICE("validation"),
-                                              .event_type = type->name,
+                                              .event_type = type->key,
                                               .source = deploying->source,
                                               .description = type->rules[i].message });
     }

@@ -131,7 +131,8 @@ static void test_the_same_options_give_the_same_bytes_in_pieces_of_any_size(void
 /* The values of a line's properties by the type's plan, and the type. */
 static const struct event_type *read_line(struct slice line, struct arena *arena, struct value *values)
 {
-    const struct event_type *type = event_type_find(domain_files.set, between(line, "\"event_type\":\"", "\""));
+    const struct event_type *type =
+        event_type_find(domain_files.set, &domain_files.set->others, between(line, "\"event_type\":\"", "\""));
     struct slice properties = between(line, "\"properties\":", ",\"context\"");
     struct event event = { .properties = properties };
     assert_non_null(type);

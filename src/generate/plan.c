@@ -366,7 +366,6 @@ static enum status no_such_domain(const struct domain_set *domains, struct slice
 enum status plan_make(struct plan *plan, const struct domain_set *domains, struct slice name, struct error *err)
 {
     *plan = (struct plan){ .domains = domains,
-                           .people = !domains->without_sessions,
                            .salt_country = plan_salt(SLICE("country")),
                            .salt_locale = plan_salt(SLICE("locale")),
                            .salt_device = plan_salt(SLICE("device")) };
@@ -375,6 +374,7 @@ enum status plan_make(struct plan *plan, const struct domain_set *domains, struc
             plan->domain = &domains->domains[i];
     if (!plan->domain)
         return no_such_domain(domains, name, err);
+    plan->people = plan->domain->stream.sessions_enabled != 1;
     arena_init(&plan->arena, PLAN_BYTES_MAX);
     plan->types = take(plan, domains->event_type_count, sizeof *plan->types);
     for (size_t i = 0; i < domains->event_type_count; i++)

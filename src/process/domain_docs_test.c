@@ -71,6 +71,7 @@ static void test_the_event_becomes_what_is_said(void **state)
     struct error err;
     batch.arena = &arena;
     batch.count = batch.live_count = 1;
+    batch.domains[0] = &domains->others;
     batch.events[0] = (struct event){ .event_type = member(json, "event_type"),
                                       .event_name = member(json, "event_name"),
                                       .visitor_id = member(json, "visitor_id"),

@@ -25,6 +25,7 @@
 struct process_pipeline {
     struct process_batch batch;
     struct arena arena;
+    const struct domain_set *domains;
     struct process_stage stages[STAGES_MAX];
     size_t stage_count;
     struct stage_validate validate;
@@ -39,6 +40,8 @@ struct process_pipeline {
     uint16_t partition;
     bool results_only;
 };
+
+static const struct domain_set NO_DOMAINS;
 
 static void add_stage(struct process_pipeline *pipeline, struct process_stage stage)
 {
@@ -55,6 +58,9 @@ struct process_pipeline *process_pipeline_new(const struct process_pipeline_opti
     arena_init(&pipeline->arena, PROCESS_ARENA_BYTES);
     buf_init(&pipeline->letter, 2 * RECORD_BYTES_MAX);
     pipeline->metrics = metrics;
+    pipeline->domains = options->domains ? options->domains : &NO_DOMAINS;
+    for (size_t i = 0; i < PROCESS_BATCH_MAX; i++)
+        pipeline->batch.domains[i] = &pipeline->domains->others;
     pipeline->partition = options->partition;
     pipeline->results_only = options->results_only;
     pipeline->quality.late_after_ms = options->late_after_ms;
@@ -65,7 +71,7 @@ struct process_pipeline *process_pipeline_new(const struct process_pipeline_opti
     pipeline->sessions.sessions = memory->sessions;
     pipeline->sessions.seed = options->seed;
     pipeline->sessions.partition = options->partition;
-    pipeline->sessions.is_off = options->domains && options->domains->without_sessions;
+    pipeline->sessions.gap_fixed = options->session_gap_ms != 0;
     const struct stage_window_options windows = { .defs = options->windows,
                                                   .rows = memory->rows,
                                                   .watermarks = memory->watermarks,
@@ -142,6 +148,21 @@ static void decode(struct process_batch *batch, int64_t *io_oldest_us)
         if (event->ingested_us < *io_oldest_us)
             *io_oldest_us = event->ingested_us;
         batch->live[batch->live_count++] = i;
+    }
+}
+
+/* One look for each tenant while its events stand together. Where no domain names anybody, all have the same. */
+static void find_domains(const struct domain_set *domains, struct process_batch *batch)
+{
+    struct slice tenant = { 0 };
+    const struct tenant_domains *has = &domains->others;
+    for (size_t n = 0; domains->tenant_count && n < batch->live_count; n++) {
+        const uint32_t i = batch->live[n];
+        if (!slice_equal(tenant, batch->events[i].customer_id)) {
+            tenant = batch->events[i].customer_id;
+            has = domain_set_of(domains, tenant);
+        }
+        batch->domains[i] = has;
     }
 }
 
@@ -288,6 +309,7 @@ enum status process_pipeline_run(struct process_pipeline *pipeline, int64_t now_
     batch->arena = &pipeline->arena;
     batch->outputs = outputs;
     decode(batch, io_oldest_us);
+    find_domains(pipeline->domains, batch);
     for (size_t s = 0; s < pipeline->stage_count; s++) {
         enum status status = pipeline->stages[s].run(pipeline->stages[s].self, batch, err);
         if (status != OK)

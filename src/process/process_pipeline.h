@@ -21,6 +21,7 @@ struct process_pipeline_options {
     int64_t future_skew_ms, late_after_ms;
     size_t results_max;                /* as in stage_window_options */
     const struct domain_set *domains;  /* outlives the pipeline; NULL: none */
+    int64_t session_gap_ms;            /* 0: as the domains say for each tenant */
     struct slice pii_key;              /* as in process_options */
     const struct window_defs *windows; /* outlives it */
     bool results_only, ids_unique;     /* as in process_options */

@@ -8,6 +8,7 @@
 #include "base/arena.h"
 #include "base/compiler.h"
 #include "base/error.h"
+#include "config/domain.h"
 #include "event/event.h"
 #include "process/process_output.h"
 
@@ -37,7 +38,8 @@ struct process_values {
 struct process_batch {
     struct slice records[PROCESS_BATCH_MAX]; /* as they stand in the journal */
     struct event events[PROCESS_BATCH_MAX];  /* views into the records, or into the arena where a stage changed them */
-    uint8_t verdicts[PROCESS_BATCH_MAX];     /* enum process_verdict */
+    const struct tenant_domains *domains[PROCESS_BATCH_MAX]; /* what holds for the event's tenant */
+    uint8_t verdicts[PROCESS_BATCH_MAX];                     /* enum process_verdict */
     struct process_values values[PROCESS_BATCH_MAX];
     bool changed[PROCESS_BATCH_MAX];                    /* the event differs from its record and is encoded anew */
     struct process_refusal refusals[PROCESS_BATCH_MAX]; /* of the dead */

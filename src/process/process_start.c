@@ -67,6 +67,7 @@ static enum status run_from(struct process_task *task, struct world *world, stru
                                                 .late_after_ms = task->options.late_after_ms,
                                                 .results_max = task->options.results_max,
                                                 .domains = task->options.domains,
+                                                .session_gap_ms = task->options.session_gap_ms,
                                                 .pii_key = task->options.pii_key,
                                                 .windows = &task->windows,
                                                 .results_only = task->options.results_only,

@@ -47,10 +47,6 @@ static void options_complete(struct process_options *options)
                                               .session_gap_ms = 30 * 60 * 1000LL,
                                               .disorder_ms = 10 * 60 * 1000LL,
                                               .state_memory_bytes_max = 256u << 20 };
-    if (options->domains && options->session_gap_ms == 0)
-        options->session_gap_ms = options->domains->session_gap_ms;
-    if (options->domains && options->disorder_ms == 0)
-        options->disorder_ms = options->domains->out_of_orderness_ms;
 #define COMPLETE(field) options->field = options->field ? options->field : standard.field
     COMPLETE(batch_records_max);
     COMPLETE(batch_bytes_max);
@@ -64,8 +60,10 @@ static void options_complete(struct process_options *options)
     COMPLETE(checkpoint_bytes);
     COMPLETE(snapshot_after_bytes);
     COMPLETE(snapshot_piece_bytes);
-    COMPLETE(session_gap_ms);
-    COMPLETE(disorder_ms);
+    if (!options->domains) {
+        COMPLETE(session_gap_ms);
+        COMPLETE(disorder_ms);
+    }
     COMPLETE(state_memory_bytes_max);
 #undef COMPLETE
     if (options->batch_bytes_max > 6u << 20)
@@ -89,7 +87,9 @@ static void make_stream_states(struct process_task *task, const char *path, stru
     task->rows = keyed_new(&rows, task->kv, world);
     if (options->catalog)
         task->retention = process_retention_new(options->catalog, options->retention_days);
-    const struct session_state_options sessions = { .gap_ms = options->session_gap_ms,
+    const struct domain_set *domains = options->domains;
+    const int64_t gap_ms = options->session_gap_ms ? options->session_gap_ms : domains->session_gap_max_ms;
+    const struct session_state_options sessions = { .gap_ms = gap_ms,
                                                     .memory_bytes_max = options->state_memory_bytes_max / 3,
                                                     .kv = task->kv,
                                                     .kept_ms = task->retention ? process_retention_ms : NULL,
@@ -97,6 +97,7 @@ static void make_stream_states(struct process_task *task, const char *path, stru
     task->sessions = session_state_new(&sessions);
     const struct watermarks_options watermarks = {
         .disorder_ms = options->disorder_ms,
+        .domains = options->disorder_ms ? NULL : domains,
         .idle_ms = PARTITION_IDLE_MS,
         .partition = task->partition,
         .partitions = partitions,

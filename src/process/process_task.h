@@ -41,11 +41,12 @@ struct process_options {
     bool snapshots;                  /* the changelog outlives the directory: the base goes into it from time to time */
     uint64_t snapshot_after_bytes;   /* 64 MiB of changes, and as many as the last one had, before the next begins */
     uint32_t snapshot_piece_bytes;   /* 512 KiB of it in one commit; at most 1 MiB */
-    int64_t session_gap_ms;          /* 30 min; a longer pause of a visitor, by event time, ends a session */
-    int64_t disorder_ms;             /* 10 min; how far a watermark stays behind the newest event */
-    uint64_t state_memory_bytes_max; /* 256 MiB a partition; windows get two thirds, sessions one */
-    const struct kv_backend *kv;     /* where state beyond memory lies; no default */
-    struct kv_pool *kv_pool;         /* shared by all tasks; outlives them */
+    int64_t
+        session_gap_ms;  /* as the domains say, or 30 min; a longer pause of a visitor, by event time, ends a session */
+    int64_t disorder_ms; /* as the domains say, or 10 min; how far a watermark stays behind the newest event */
+    uint64_t state_memory_bytes_max;  /* 256 MiB a partition; windows get two thirds, sessions one */
+    const struct kv_backend *kv;      /* where state beyond memory lies; no default */
+    struct kv_pool *kv_pool;          /* shared by all tasks; outlives them */
     const struct domain_set *domains; /* event types, transforms and windows; outlives the task. NULL: none */
     struct slice pii_key;             /* the secret behind hashes and ciphertexts of persons' fields; copied */
     struct catalog *catalog;          /* tenants' retention; outlives the task. NULL: everything is kept for ever */

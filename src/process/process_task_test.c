@@ -86,7 +86,7 @@ static void test_a_checkpoint_comes_before_its_time_when_much_has_changed(void *
 
 static void test_a_domain_may_do_without_sessions(void **state)
 {
-    static struct domain_set domains = { .without_sessions = true, .session_gap_ms = 1000, .out_of_orderness_ms = 1 };
+    static struct domain_set domains = { .others = { .without_sessions = true, .out_of_orderness_ms = 1 } };
     (void)state;
     rig_down(&rig);
     rig.options.domains = &domains;

@@ -425,7 +425,7 @@ static void add_tags(struct stage_event_type *stage, const struct judging *judgi
 static void look_at_event(struct stage_event_type *stage, struct process_batch *batch, uint32_t index)
 {
     const struct event *event = &batch->events[index];
-    const struct event_type *type = event_type_find(stage->domains, event->event_type);
+    const struct event_type *type = event_type_find(stage->domains, batch->domains[index], event->event_type);
     if (!type)
         return;
     const struct type_work *work = &stage->work[type - stage->domains->event_types];

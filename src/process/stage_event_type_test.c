@@ -33,6 +33,7 @@ static struct event *add(const char *type, const char *properties)
                                       .event_name = slice_from(type),
                                       .properties = slice_from(properties),
                                       .context = SLICE("{}") };
+    batch.domains[i] = &domain_files.set->others;
     batch.verdicts[i] = PROCESS_ACCEPTED;
     batch.changed[i] = false;
     batch.live[batch.live_count++] = i;

@@ -37,8 +37,6 @@ enum status stage_session_run(void *self, struct process_batch *batch, struct er
     struct stage_session *stage = self;
     struct session_table *table = session_state_table(stage->sessions);
     stage->now_ms = batch->now_ms;
-    if (stage->is_off)
-        return OK;
     hash_visitors(stage, batch);
     for (size_t n = 0; n < batch->live_count && n < AHEAD; n++)
         session_table_prefetch(table, stage->ids[n]);
@@ -49,6 +47,12 @@ enum status stage_session_run(void *self, struct process_batch *batch, struct er
             session_table_prefetch(table, stage->ids[n + AHEAD]);
         if (n + AHEAD_VISITOR < batch->live_count)
             session_table_prefetch_visitor(table, stage->ids[n + AHEAD_VISITOR]);
+        /* Who wants none: only what an earlier configuration left is sent. */
+        const struct tenant_domains *domains = batch->domains[batch->live[n]];
+        if (domains->without_sessions)
+            continue;
+        if (!stage->gap_fixed)
+            session_table_set_gap(table, domains->session_gap_ms);
         enum status s = session_state_visitor(stage->sessions, stage->ids[n], event, &visitor, err);
         if (s != OK)
             return s;

@@ -13,7 +13,7 @@ struct stage_session {
     struct session_state *sessions;
     uint64_t seed; /* of the partition: nobody outside can make visitors collide */
     uint16_t partition;
-    bool is_off;               /* the domains want none: only what an earlier configuration left is sent */
+    bool gap_fixed;            /* the table's own gap holds for all tenants, whatever the domains say */
     int64_t now_ms, second_ms; /* wall clock; when the second in count began */
     size_t sent;               /* in that second */
     struct id128 ids[PROCESS_BATCH_MAX];

@@ -228,7 +228,7 @@ static void transform_event(struct stage_transform *stage, struct process_batch 
     const struct domain_set *domains = stage->domains;
     struct event *event = &batch->events[i];
     for (size_t t = 0; t < domains->transform_count; t++)
-        if (!apply(stage, batch, i, t))
+        if (tenant_has_domain(batch->domains[i], domains->transforms[t].domain_place) && !apply(stage, batch, i, t))
             break;
     if (keep(stage, batch, i, 0, &event->properties))
         (void)keep(stage, batch, i, 1, &event->context);

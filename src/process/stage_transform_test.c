@@ -44,6 +44,7 @@ static struct event *add(const char *type, const char *properties)
                                       .properties = slice_from(properties),
                                       .context = SLICE("{\"ip\":\"10.0.0.1\"}"),
                                       .timestamp_ms = 1737455400123 };
+    batch.domains[i] = &domains->others;
     batch.live[batch.live_count++] = i;
     return &batch.events[i];
 }

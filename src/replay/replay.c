@@ -102,8 +102,10 @@ void replayer_free(struct replayer *replayer)
 
 /* ---- asking for one ---- */
 
-static bool is_for(const struct window *window, const char *tenant)
+static bool is_for(const struct domain_set *domains, const struct window *window, const char *tenant)
 {
+    if (!tenant_has_domain(domain_set_of(domains, slice_from(tenant)), window->domain_place))
+        return false;
     for (size_t i = 0; i < window->tenant_count; i++)
         if (slice_equal(window->tenants[i], slice_from(tenant)))
             return true;
@@ -125,7 +127,7 @@ static enum status choose_windows(const struct replayer *replayer, struct replay
     for (size_t i = 0; domains && i < domains->window_count; i++) {
         const struct window *window = &domains->windows[i];
         const bool named = slice_equal(window->name, slice_from(request->window));
-        if ((request->window[0] && !named) || !is_for(window, request->tenant))
+        if ((request->window[0] && !named) || !is_for(domains, window, request->tenant))
             continue;
         if (named && !replay_windows_can(window))
             return refuse_by_clock(window, err);

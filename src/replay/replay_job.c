@@ -90,13 +90,18 @@ static int64_t longest_lateness(const struct replay_run *run, int64_t gaps)
     return longest_ms;
 }
 
+static int64_t out_of_orderness_ms(const struct replay_run *run)
+{
+    return domain_set_of(run->options->domains, slice_from(run->job->request.tenant))->out_of_orderness_ms;
+}
+
 /* No live result may come for a window of the range any more. An event is late for sessions a gap after its time, and
  * an earlier one than that can be of a session up to a gap before it: two gaps. What is read stops before the first
  * event that live sessions may take in, so a session that is over by then is so for ever. */
 static enum status choose_range(struct replay_run *run, const struct replay_bounds *bounds, struct error *err)
 {
     const struct replay_request *request = &run->job->request;
-    const int64_t behind_ms = run->options->domains->out_of_orderness_ms + longest_lateness(run, 2);
+    const int64_t behind_ms = out_of_orderness_ms(run) + longest_lateness(run, 2);
     char from[TIMESTAMP_TEXT_BYTES], limit[TIMESTAMP_TEXT_BYTES];
     if (bounds->through_ms == INT64_MIN)
         return error_set(err, ERR_INVALID, "nothing to do: the tenant has no events");
@@ -117,7 +122,7 @@ static enum status choose_range(struct replay_run *run, const struct replay_boun
                          TIMESTAMP_TEXT_BYTES, from, TIMESTAMP_TEXT_BYTES, limit);
     run->scope.from_ms = request->from_ms;
     run->scope.to_ms = request->to_ms == REPLAY_NEWEST ? limit_ms : request->to_ms;
-    run->read_max_ms = bounds->through_ms - run->options->domains->out_of_orderness_ms - longest_lateness(run, 1);
+    run->read_max_ms = bounds->through_ms - out_of_orderness_ms(run) - longest_lateness(run, 1);
     run->scope.read_from_ms = run->scope.from_ms - run->gap_ms;
     run->scope.read_to_ms = run->scope.to_ms + run->gap_ms;
     if (run->scope.read_to_ms > run->read_max_ms)

@@ -58,6 +58,7 @@ static void choose(struct replay_windows *windows)
         windows->chosen[i] = options->domains->windows[options->windows[i]];
         windows->chosen[i].emit = WINDOW_EMIT_CLOSE;
         windows->chosen[i].lateness_ms = 0;
+        windows->chosen[i].selective = false; /* the tenant has it, or it would not have been asked for */
     }
     windows->domains.windows = windows->chosen;
     windows->domains.window_count = options->window_count;

@@ -191,7 +191,7 @@ static void add_window(struct drawing *drawing, const struct window *window)
     buf_add_char(out, '}');
 }
 
-static void add_sessions(struct drawing *drawing, const struct domain_set *domains)
+static void add_sessions(struct drawing *drawing, const struct tenant_domains *domains)
 {
     begin_panel(drawing, "sessions", SLICE("Visits"));
     json_add_field_u64(drawing->out, "gap_ms", (uint64_t)domains->session_gap_ms);
@@ -202,6 +202,9 @@ static void add_domain(struct buf *out, const struct domain_set *domains, const 
                        struct slice tenant)
 {
     struct drawing drawing = { .out = out, .tenant = tenant };
+    const struct tenant_domains *has = domain_set_of(domains, tenant.n               ? tenant
+                                                              : domain->tenant_count ? domain->tenants[0]
+                                                                                     : SLICE(""));
     buf_add_char(out, '{');
     json_add_field(out, "domain", domain->name);
     json_add_field(out, "description", domain->description);
@@ -213,8 +216,8 @@ static void add_domain(struct buf *out, const struct domain_set *domains, const 
     for (size_t i = 0; i < domains->window_count; i++)
         if (slice_equal(domains->windows[i].domain, domain->name) && is_for(&domains->windows[i], tenant))
             add_window(&drawing, &domains->windows[i]);
-    if (!domains->without_sessions)
-        add_sessions(&drawing, domains);
+    if (!has->without_sessions)
+        add_sessions(&drawing, has);
     buf_add_text(out, "]}");
 }
 
@@ -223,7 +226,8 @@ void dashboard_add(struct buf *out, const struct domain_set *domains, struct sli
     bool is_first = true;
     buf_add_char(out, '[');
     for (size_t i = 0; i < domains->domain_count; i++) {
-        if (domain.n && !slice_equal(domains->domains[i].name, domain))
+        if ((domain.n && !slice_equal(domains->domains[i].name, domain)) ||
+            (tenant.n && !tenant_has_domain(domain_set_of(domains, tenant), i)))
             continue;
         buf_add_text(out, is_first ? "" : ",");
         is_first = false;

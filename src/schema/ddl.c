@@ -8,15 +8,18 @@
 
 #define COLUMNS_BYTES_MAX (1u << 20)
 #define TEXT_BYTES_MAX (64u << 10)
+#define VIEW_NAME_MAX (sizeof "events_" + DOMAIN_NAME_MAX + EVENT_IDENTIFIER_MAX + 2)
 #define INDENT "    "
 
 void ddl_add_view_name(struct buf *out, const struct event_type *type)
 {
     static const char *const TABLES[] = { "raw", "hourly", "daily" };
-    struct slice stem = type->name;
+    struct slice stem = type->key;
     while (stem.n > 1 && stem.p[stem.n - 1] == '_')
         stem.n--;
-    buf_add_format(out, "events_%.*s", SLICE_ARG(type->name));
+    buf_add_text(out, "events_");
+    for (size_t i = 0; i < type->key.n; i++)
+        buf_add_char(out, type->key.p[i] == '.' ? '_' : type->key.p[i]);
     for (size_t i = 0; i < COUNT_OF(TABLES); i++)
         buf_add_text(out, slice_equal(stem, slice_from(TABLES[i])) ? "_" : "");
 }
@@ -78,7 +81,7 @@ void ddl_add_view(struct buf *out, const struct event_type *type)
     struct columns kept;
     columns_of(type, &kept);
     buf_init(&columns, COLUMNS_BYTES_MAX);
-    buf_init(&name, 2 * EVENT_IDENTIFIER_MAX);
+    buf_init(&name, VIEW_NAME_MAX);
     ddl_add_view_name(&name, type);
     for (size_t i = 0; i < kept.count; i++) {
         const struct column *column = &kept.items[i];
@@ -93,12 +96,40 @@ void ddl_add_view(struct buf *out, const struct event_type *type)
     schema_add_event_view(out, buf_slice(&name), buf_slice(&columns), type->name);
 }
 
+static void add_names(struct buf *out, const struct slice *names, size_t count, bool *io_any)
+{
+    for (size_t i = 0; i < count; i++, *io_any = true) {
+        buf_add_text(out, *io_any ? ", " : "");
+        schema_add_literal(out, names[i]);
+    }
+}
+
+/* Which domains a tenant has is its own to know, and no other's. t.2 is the domain. */
+static void add_whose(struct buf *out, const struct domain_set *domains)
+{
+    buf_add_text(out, " WHERE multiIf(");
+    for (size_t i = 0; i < domains->domain_count; i++) {
+        const struct domain *domain = &domains->domains[i];
+        bool others = domain->audience == DOMAIN_FOR_OTHERS, any = false;
+        if (domain->audience == DOMAIN_FOR_ALL)
+            continue;
+        buf_add_text(out, "t.2 = ");
+        schema_add_literal(out, domain->name);
+        buf_add_format(out, ", %shas([", others ? "NOT " : "");
+        for (size_t k = 0; k < domains->domain_count; k++)
+            if (others || k == i)
+                add_names(out, domains->domains[k].tenants, domains->domains[k].tenant_count, &any);
+        buf_add_text(out, "], " SCHEMA_ASKING "), ");
+    }
+    buf_add_text(out, "true)");
+}
+
 static void add_row(struct buf *out, const struct event_type *type)
 {
     AUTO(buf) struct buf name, columns;
     struct columns kept;
     columns_of(type, &kept);
-    buf_init(&name, 2 * EVENT_IDENTIFIER_MAX);
+    buf_init(&name, VIEW_NAME_MAX);
     buf_init(&columns, COLUMNS_BYTES_MAX);
     ddl_add_view_name(&name, type);
     for (size_t i = 0; i < kept.count; i++)
@@ -115,4 +146,6 @@ void ddl_add_list(struct buf *out, const struct domain_set *domains)
     for (size_t i = 0; i < domains->event_type_count; i++)
         add_row(out, &domains->event_types[i]);
     schema_end_list(out, COUNT_OF(NAMES));
+    if (domains->tenant_count)
+        add_whose(out, domains);
 }

@@ -219,6 +219,23 @@ void json_schema_add(struct buf *out, const struct event_type *type)
     buf_add_char(out, '}');
 }
 
+/* Of several domains' types with one name an event is of one: which, its tenant decides. */
+static void add_references(struct buf *out, const struct schema_selection *selection, size_t index)
+{
+    size_t count = 0;
+    for (size_t i = index; i < selection->count; i++)
+        count += slice_equal(selection->types[i]->name, selection->types[index]->name);
+    buf_add_text(out, count > 1 ? "{\"anyOf\":[" : "");
+    for (size_t i = index, n = 0; i < selection->count; i++) {
+        if (!slice_equal(selection->types[i]->name, selection->types[index]->name))
+            continue;
+        buf_add_text(out, n++ ? ",{\"$ref\":\"#/$defs/" : "{\"$ref\":\"#/$defs/");
+        buf_add_slice(out, selection->types[i]->key);
+        buf_add_text(out, "\"}");
+    }
+    buf_add_text(out, count > 1 ? "]}" : "");
+}
+
 void json_schema_add_all(struct buf *out, const struct schema_selection *selection)
 {
     buf_add_char(out, '{');
@@ -227,17 +244,19 @@ void json_schema_add_all(struct buf *out, const struct schema_selection *selecti
     json_add_key(out, "allOf");
     buf_add_char(out, '[');
     for (size_t i = 0; i < selection->count; i++) {
+        if (schema_is_named_before(selection, i))
+            continue;
         buf_add_text(out, i ? "," : "");
         buf_add_text(out, "{\"if\":{\"properties\":{\"event_type\":{\"const\":");
         json_add_string(out, selection->types[i]->name);
-        buf_add_text(out, "}},\"required\":[\"event_type\"]},\"then\":{\"$ref\":\"#/$defs/");
-        buf_add_slice(out, selection->types[i]->name);
-        buf_add_text(out, "\"}}");
+        buf_add_text(out, "}},\"required\":[\"event_type\"]},\"then\":");
+        add_references(out, selection, i);
+        buf_add_char(out, '}');
     }
     buf_add_text(out, "],\"$defs\":{");
     for (size_t i = 0; i < selection->count; i++) {
         buf_add_text(out, i ? "," : "");
-        json_add_string(out, selection->types[i]->name);
+        json_add_string(out, selection->types[i]->key);
         buf_add_text(out, ":{");
         add_type(out, selection->types[i]);
         buf_add_char(out, '}');

@@ -12,6 +12,14 @@ struct schema_selection {
     const struct event_type *types[EVENT_TYPES_MAX]; /* in the order of the files */
     size_t count;
 };
+/* Whether an earlier one has the name of that at index: of another domain, for other tenants. */
+static inline bool schema_is_named_before(const struct schema_selection *selection, size_t index)
+{
+    bool found = false;
+    for (size_t i = 0; i < index && !found; i++)
+        found = slice_equal(selection->types[i]->name, selection->types[index]->name);
+    return found;
+}
 
 /* The record of an event as it is kept, in Avro's JSON; no blanks between tokens, as all JSON here. */
 void avro_add_record(struct buf *out, const struct event_type *type);

@@ -109,9 +109,17 @@ void typescript_add(struct buf *out, const struct schema_selection *selection)
         add_event(out, selection, i);
     buf_add_text(out, "\nexport type " MAP_NAME " = {\n");
     for (size_t i = 0; i < selection->count; i++) {
+        if (schema_is_named_before(selection, i))
+            continue;
         add_comment(out, "  ", SLICE(""), selection->types[i]->deprecated);
         buf_add_format(out, "  %.*s: ", SLICE_ARG(selection->types[i]->name));
         add_type_name(out, selection, i);
+        for (size_t k = i + 1; k < selection->count; k++) {
+            if (!slice_equal(selection->types[k]->name, selection->types[i]->name))
+                continue;
+            buf_add_text(out, " | ");
+            add_type_name(out, selection, k);
+        }
         buf_add_text(out, ";\n");
     }
     buf_add_text(out, "};\n");

@@ -224,9 +224,7 @@ static const char *const V6[] = {
 static const char *const *const VERSIONS[] = { V1, V2, V3, V4, V5, V6 };
 
 /* The caller's tenant: evaluated once a query, so that the primary key is used. No tenant, or two: NULL, no rows. */
-#define OWN                                                                                                            \
-    " WHERE customer_id = (SELECT any(tenant) FROM weir.tenant_users WHERE user = currentUser()"                       \
-    " HAVING uniqExact(tenant) = 1)"
+#define OWN " WHERE customer_id = " SCHEMA_ASKING
 /* Whoever is a tenant, for what belongs to none. */
 #define SOMEBODY " WHERE (SELECT uniqExact(tenant) FROM weir.tenant_users WHERE user = currentUser()) = 1"
 /* Of rows with the same name the last one, unless that says that the name is gone. */
@@ -410,7 +408,12 @@ void schema_add_table_view(struct buf *out, const struct schema_table_view *view
 {
     buf_add_format(out, "CREATE OR REPLACE VIEW pub.%.*s DEFINER = writer SQL SECURITY DEFINER AS SELECT %.*s",
                    SLICE_ARG(view->name), SLICE_ARG(view->columns));
-    buf_add_format(out, " FROM weir.%.*s%s COMMENT ", SLICE_ARG(view->table), of_tenants ? OWN : SOMEBODY);
+    buf_add_format(out, " FROM weir.%.*s%s", SLICE_ARG(view->table), of_tenants ? OWN : SOMEBODY);
+    for (size_t i = 0; i < view->tenant_count; i++) {
+        buf_add_text(out, i ? ", " : " AND " SCHEMA_ASKING " IN (");
+        schema_add_literal(out, view->tenants[i]);
+    }
+    buf_add_text(out, view->tenant_count ? ") COMMENT " : " COMMENT ");
     schema_add_literal(out, view->comment);
 }
 

@@ -28,10 +28,15 @@ void schema_assign_readers(const struct schema_reader *readers, size_t count, st
  * SQL, and take those of events_raw from `e`. Its comment is SCHEMA_EVENT_VIEW. */
 #define SCHEMA_EVENT_VIEW "event type"
 void schema_add_event_view(struct buf *out, struct slice name, struct slice columns, struct slice event_type);
+/* The tenant who asks, in SQL; NULL: nobody who is one. */
+#define SCHEMA_ASKING                                                                                                  \
+    "(SELECT any(tenant) FROM weir.tenant_users WHERE user = currentUser() HAVING uniqExact(tenant) = 1)"
 /* The statement of a view in database pub; columns are of SQL, of the table weir.TABLE. of_tenants: each sees the rows
- * with its customer_id; else all rows are there for whoever is a tenant. */
+ * with its customer_id; else all rows are there for whoever is a tenant, or one of these (tenant_count 0: all). */
 struct schema_table_view {
     struct slice name, columns, table, comment;
+    const struct slice *tenants;
+    size_t tenant_count;
 };
 void schema_add_table_view(struct buf *out, const struct schema_table_view *view, bool of_tenants);
 /* The statement of a view in database pub with rows that are said here, the same for everybody: begun with the names of

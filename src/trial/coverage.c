@@ -23,6 +23,7 @@ struct type_hits {
 
 struct coverage {
     const struct domain_set *domains;
+    struct slice tenant; /* of the case at hand */
     struct window_hits windows[WINDOWS_MAX];
     bool transforms[TRANSFORMS_MAX];
     struct type_hits types[EVENT_TYPES_MAX];
@@ -73,7 +74,9 @@ static struct slice member(struct slice row, const char *name)
 
 static void note_event(struct coverage *coverage, struct slice row)
 {
-    const struct event_type *type = event_type_find(coverage->domains, member(row, "event_type"));
+    const struct domain_set *domains = coverage->domains;
+    const struct event_type *type =
+        event_type_find(domains, domain_set_of(domains, coverage->tenant), member(row, "event_type"));
     struct slice context, faults;
     if (!type)
         return;
@@ -95,14 +98,16 @@ static void note_letter(struct coverage *coverage, struct slice row)
     if (!space || !slice_equal(member(row, "reason"), SLICE("rule_failed")))
         return;
     const struct event_type *type =
-        event_type_find(coverage->domains, slice_of(message.p, (size_t)(space - message.p)));
+        event_type_find(coverage->domains, domain_set_of(coverage->domains, coverage->tenant),
+                        slice_of(message.p, (size_t)(space - message.p)));
     for (size_t r = 0; type && r < type->rule_count; r++)
         coverage->types[type - coverage->domains->event_types].rules[r] |= slice_equal(type->rules[r].name, rule);
 }
 
-void coverage_add_rows(struct coverage *coverage, const struct outcome *outcome)
+void coverage_add_rows(struct coverage *coverage, struct slice tenant, const struct outcome *outcome)
 {
     const struct domain_set *domains = coverage->domains;
+    coverage->tenant = tenant;
     for (size_t i = 0; i < outcome->count; i++) {
         const struct outcome_row *row = &outcome->rows[i];
         if (row->table == OUTCOME_EVENTS)

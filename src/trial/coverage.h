@@ -19,7 +19,7 @@ struct coverage;
 struct coverage *coverage_new(const struct domain_set *domains);
 void coverage_free(struct coverage *coverage);
 /* The rows at the end of a case; an event that is late for a window hits it, too. */
-void coverage_add_rows(struct coverage *coverage, const struct outcome *outcome);
+void coverage_add_rows(struct coverage *coverage, struct slice tenant, const struct outcome *outcome);
 /* What the transforms did in one life of a machine: before its metrics begin anew. */
 void coverage_add_life(struct coverage *coverage, struct metrics *metrics);
 /* Every rule that was never hit, as "window", "window.column", "transform", "event type" or "event type.rule". name:

@@ -31,7 +31,7 @@ struct machine {
 };
 
 /* Not yet up. Settings may be changed before machine_up: the sizes of the journal and of commits, and options.domains,
- * which outlives the machine, with its session_gap_ms and disorder_ms. Aborts when out of memory. */
+ * which outlives the machine. Aborts when out of memory. */
 void machine_init(struct machine *machine, uint64_t seed, uint16_t partitions);
 MUST_CHECK enum status machine_up(struct machine *machine, struct error *err);
 /* One step of each role, in a seeded order; true when any did something. */

@@ -195,8 +195,6 @@ static bool begin(struct trial *trial, struct fy_node *one)
     machine->journal_options.segment_bytes = SEGMENT_BYTES;
     machine->options.results_max = RESULTS_MAX;
     machine->options.domains = trial->options->domains;
-    machine->options.session_gap_ms = trial->options->domains->session_gap_ms;
-    machine->options.disorder_ms = trial->options->domains->out_of_orderness_ms;
     if (yaml_scalar(yaml_member(one, "at"), &text) && timestamp_parse(text, &at_ms))
         world_sim_jump(&machine->time, (at_ms - wall_ms(trial)) * 1000);
     const struct event_parse_options options = { .body_bytes_max = BODY_BYTES_MAX, .events_max = TRIAL_EVENTS_MAX };
@@ -227,7 +225,7 @@ static void note_hits(struct trial *trial)
 {
     if (trial->machine.journal)
         outcome_read(&trial->outcome, &trial->machine);
-    coverage_add_rows(trial->options->coverage, &trial->outcome);
+    coverage_add_rows(trial->options->coverage, trial->tenant.customer_id, &trial->outcome);
     coverage_add_life(trial->options->coverage, trial->machine.metrics);
 }
 

@@ -27,6 +27,7 @@ static const char DOMAIN[] =
 
 static struct stage_event_type *stage;
 static struct arena arena;
+static struct domain_set *domains;
 
 static void expect(bool condition)
 {
@@ -37,7 +38,6 @@ static void expect(bool condition)
 static void set_up(void)
 {
     static struct process_metrics metrics;
-    struct domain_set *domains;
     struct problems problems;
     struct error err;
     problems_init(&problems, false);
@@ -95,6 +95,7 @@ static void run(const char *type, struct slice properties)
     struct slice sent;
     batch.arena = &arena;
     batch.count = batch.live_count = 1;
+    batch.domains[0] = &domains->others;
     batch.verdicts[0] = PROCESS_ACCEPTED;
     batch.changed[0] = false;
     batch.live[0] = 0;

@@ -24,8 +24,6 @@ void stream_rig_domain(struct machine *machine, struct domain_set **io_domains, 
         fail_msg("%s%s\n%s", problems_text(&problems), err.text, yaml);
     problems_done(&problems);
     machine->options.domains = *io_domains;
-    machine->options.session_gap_ms = (*io_domains)->session_gap_ms;
-    machine->options.disorder_ms = (*io_domains)->out_of_orderness_ms;
 }
 
 double stream_rig_metric(struct machine *machine, const char *line_start)

@@ -13,7 +13,7 @@ struct session_state;
 struct state_kv;
 
 struct session_state_options {
-    int64_t gap_ms;            /* a pause longer than this ends a session */
+    int64_t gap_ms;            /* a pause longer than this ends a session; the longest of all tenants' */
     uint64_t memory_bytes_max; /* visitors beyond it are in the map alone, until they come back; 0: 128 MiB */
     struct state_kv *kv;       /* stands before it in the task's list of states */
     /* How long the tenant's events are kept; INT64_MAX: for ever. NULL: all are, and no session is ever forgotten. */

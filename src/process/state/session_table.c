@@ -33,6 +33,11 @@ struct session_table *session_table_new(int64_t gap_ms)
     return table;
 }
 
+void session_table_set_gap(struct session_table *table, int64_t gap_ms)
+{
+    table->gap_ms = gap_ms;
+}
+
 static void visitor_free(struct session_visitor *visitor)
 {
     for (size_t i = 0; i < visitor->user_count; i++)

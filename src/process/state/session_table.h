@@ -51,6 +51,8 @@ struct session_change {
 
 /* Aborts when out of memory (start-up only). gap_ms >= 0: a pause longer than this ends a session. */
 struct session_table *session_table_new(int64_t gap_ms);
+/* Of the events to come: not every tenant's is the same. */
+void session_table_set_gap(struct session_table *table, int64_t gap_ms);
 void session_table_free(struct session_table *table);
 void session_table_empty(struct session_table *table);
 

@@ -6,6 +6,7 @@
 #include <string.h>
 #include <xxhash.h>
 
+#include "config/domain.h"
 #include "process/state/watermarks_inside.h"
 
 #define SLOTS_MIN 64
@@ -61,14 +62,19 @@ struct watermark *watermarks_of(struct watermarks *watermarks, struct slice cust
         memcpy(text, customer_id.p, customer_id.n);
     if (placement.n)
         memcpy(text + customer_id.n, placement.p, placement.n);
-    *watermark = (struct watermark){ .customer_id = slice_of(text, customer_id.n),
-                                     .placement = slice_of(text + customer_id.n, placement.n),
-                                     .hash = hash,
-                                     .newest_ms = WATERMARK_NONE,
-                                     .value_ms = WATERMARK_NONE,
-                                     .complete_ms = WATERMARK_NONE,
-                                     .sent_ms = WATERMARK_NONE,
-                                     .others = others };
+    const struct watermarks_options *options = &watermarks->options;
+    *watermark =
+        (struct watermark){ .customer_id = slice_of(text, customer_id.n),
+                            .disorder_ms = options->domains
+                                               ? domain_set_of(options->domains, customer_id)->out_of_orderness_ms
+                                               : options->disorder_ms,
+                            .placement = slice_of(text + customer_id.n, placement.n),
+                            .hash = hash,
+                            .newest_ms = WATERMARK_NONE,
+                            .value_ms = WATERMARK_NONE,
+                            .complete_ms = WATERMARK_NONE,
+                            .sent_ms = WATERMARK_NONE,
+                            .others = others };
     *slot_of(watermarks, hash, customer_id) = watermark;
     watermarks->all[watermarks->count++] = watermark;
     return watermark;
@@ -86,7 +92,7 @@ static void changed(struct watermarks *watermarks, struct watermark *watermark)
 
 void watermarks_event(struct watermarks *watermarks, struct watermark *watermark, int64_t time_ms, int64_t now_ms)
 {
-    const int64_t disorder_ms = watermarks->options.disorder_ms;
+    const int64_t disorder_ms = watermark->disorder_ms;
     watermark->arrived_ms = now_ms;
     if (time_ms <= watermark->newest_ms)
         return;
@@ -149,9 +155,9 @@ void watermarks_complete(struct watermarks *watermarks, struct watermark *waterm
 void watermarks_tick(struct watermarks *watermarks, int64_t now_ms,
                      int64_t (*due_ms)(void *self, const struct watermark *watermark), void *self)
 {
-    const int64_t disorder_ms = watermarks->options.disorder_ms, clock_ms = now_ms - disorder_ms;
     for (size_t i = 0; i < watermarks->count; i++) {
         struct watermark *watermark = watermarks->all[i];
+        const int64_t clock_ms = now_ms - watermark->disorder_ms;
         if (!watermark->live || clock_ms <= watermark->value_ms || due_ms(self, watermark) > clock_ms ||
             spoke_since(&watermark->arrived_ms, clock_ms + 1, now_ms))
             continue;

@@ -14,6 +14,7 @@
 #include "base/slice.h"
 #include "process/state/state.h"
 
+struct domain_set;
 struct state_kv;
 
 struct watermarks;
@@ -29,6 +30,7 @@ struct watermark_other {
 struct watermark {
     struct slice customer_id, placement; /* the watermarks' own copies */
     uint64_t hash;                       /* of customer_id */
+    int64_t disorder_ms;                 /* how far behind the newest an event of it may be and still be in time */
     int64_t newest_ms;                   /* latest event time seen here; WATERMARK_NONE: none */
     int64_t value_ms;    /* no event of this partition before it is waited for; WATERMARK_NONE: none yet */
     int64_t complete_ms; /* windows are closed up to here: watermarks_reached when they were */
@@ -42,8 +44,9 @@ struct watermark {
 };
 
 struct watermarks_options {
-    int64_t disorder_ms; /* how far behind the newest an event may be and still be in time; 10 min */
-    int64_t idle_ms;     /* who says nothing for so long holds nothing back; 60 s */
+    int64_t disorder_ms;              /* how far behind the newest an event may be and still be in time; 10 min */
+    const struct domain_set *domains; /* say that for each tenant; NULL: disorder_ms holds for all */
+    int64_t idle_ms;                  /* who says nothing for so long holds nothing back; 60 s */
     uint16_t partition, partitions;
     bool has_others;     /* other partitions have sums for windows of this one: they are waited for */
     struct state_kv *kv; /* stands before it in the task's list of states */

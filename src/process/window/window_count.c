@@ -162,7 +162,8 @@ static enum status find_hits(struct stage_window *stage, struct window_def *def,
         struct window_hit *hit = &stage->hits[count];
         int64_t time_ms = window->processing_time ? clock_ms : event->timestamp_ms;
         bool late = false;
-        if ((window->tenant_count && !window_def_wants(def, event->customer_id)) ||
+        if ((window->selective && !tenant_has_domain(batch->domains[batch->live[n]], window->domain_place)) ||
+            (window->tenant_count && !window_def_wants(def, event->customer_id)) ||
             (window->where && !value_is_true(expr_eval(window->where, values, batch->arena)))) {
             tally->filtered++;
             continue;

@@ -1,0 +1,265 @@
+/* Whose events a domain is for. A domain is a bit, what a tenant has is a set of bits; there are few different sets,
+ * and each is resolved once: which event types its names mean, how its stream is cut (struct tenant_domains). Who is
+ * named by some domain is found by a hash of the name, everybody else has `others`. */
+#include <stdio.h>
+#include <xxhash.h>
+
+#include "config/domain_reader.h"
+
+#define DEFAULT_SESSION_GAP_MS (30 * 60000)
+#define DEFAULT_OUT_OF_ORDERNESS_MS (10 * 60000)
+#define EVENT_SLOTS (2 * EVENT_TYPES_MAX) /* a power of two */
+#define OTHERS "others"
+#define TENANT_BYTES_MAX 64 /* as in catalog.h */
+
+struct named_tenant {
+    struct slice id; /* n 0: the slot is free */
+    const struct tenant_domains *has;
+};
+
+/* ---- reading ---- */
+
+static bool names(const struct slice *tenants, size_t count, struct slice tenant)
+{
+    for (size_t i = 0; i < count; i++)
+        if (slice_equal(tenants[i], tenant))
+            return true;
+    return false;
+}
+
+static void read_named(struct domain_reader *reader, struct fy_node *key, struct fy_node *value)
+{
+    struct domain *domain = reader->domain;
+    void *at = NULL;
+    struct fy_node *item;
+    size_t count = 0;
+    while (domain_next(value, &at))
+        count++;
+    struct slice *tenants =
+        count && count <= DOMAIN_TENANTS_MAX ? arena_take(reader->build->arena, count * sizeof *tenants) : NULL;
+    if (!tenants) {
+        yaml_problem_at(&reader->file, key,
+                        "1 to %d tenants; `" OTHERS "` is whom no domain names, without this key it is everybody",
+                        DOMAIN_TENANTS_MAX);
+        return;
+    }
+    domain->audience = DOMAIN_FOR_NAMED;
+    domain->tenants = tenants;
+    at = NULL;
+    while ((item = domain_next(value, &at)) != NULL) {
+        if (!domain_text(reader, item, item, &tenants[domain->tenant_count]))
+            return;
+        if (!tenants[domain->tenant_count].n || tenants[domain->tenant_count].n > TENANT_BYTES_MAX)
+            yaml_problem_at(&reader->file, item, "a tenant's name has 1 to %d bytes", TENANT_BYTES_MAX);
+        else if (names(tenants, domain->tenant_count, tenants[domain->tenant_count]))
+            yaml_problem_at(&reader->file, item, "the tenant stands here twice");
+        else
+            domain->tenant_count++;
+    }
+}
+
+void domain_read_tenants(struct domain_reader *reader, struct fy_node *key, struct fy_node *value)
+{
+    struct slice word;
+    if (value && fy_node_is_sequence(value))
+        read_named(reader, key, value);
+    else if (yaml_scalar(value, &word) && slice_equal(word, SLICE(OTHERS)))
+        reader->domain->audience = DOMAIN_FOR_OTHERS;
+    else
+        yaml_problem_at(&reader->file, value ? value : key,
+                        "tenants are a list, such as [acme], or the word `" OTHERS "`: all whom no domain names");
+}
+
+bool domain_shares_tenants(const struct domain *a, const struct domain *b)
+{
+    if (a->audience != DOMAIN_FOR_NAMED || b->audience != DOMAIN_FOR_NAMED)
+        return a->audience == b->audience || a->audience == DOMAIN_FOR_ALL || b->audience == DOMAIN_FOR_ALL;
+    for (size_t i = 0; i < a->tenant_count; i++)
+        if (names(b->tenants, b->tenant_count, a->tenants[i]))
+            return true;
+    return false;
+}
+
+const char *domain_place(const struct domain *domain, size_t at, char to[DOMAIN_PLACE_MAX])
+{
+    size_t line = 1, column = 1;
+    for (size_t i = 0; i < at && i < domain->text.n; i++) {
+        const bool ends = domain->text.p[i] == '\n';
+        line += ends;
+        column = ends ? 1 : column + (((unsigned char)domain->text.p[i] & 0xC0) != 0x80); /* characters, not bytes */
+    }
+    snprintf(to, DOMAIN_PLACE_MAX, "%.*s:%zu:%zu", SLICE_ARG(domain->file), line, column);
+    return to;
+}
+
+/* ---- resolving ---- */
+
+static size_t event_slot(struct slice name)
+{
+    return XXH3_64bits(name.p, name.n) % EVENT_SLOTS;
+}
+
+static bool index_types(const struct domain_set *set, struct tenant_domains *out, struct arena *arena)
+{
+    if (!set->event_type_count)
+        return true;
+    uint16_t *slots = arena_take(arena, EVENT_SLOTS * sizeof *slots); /* 0: nobody; else the type's place + 1 */
+    if (!slots)
+        return false;
+    memset(slots, 0, EVENT_SLOTS * sizeof *slots);
+    for (size_t i = 0; i < set->event_type_count; i++) {
+        size_t slot = event_slot(set->event_types[i].name);
+        if (!tenant_has_domain(out, set->event_types[i].domain_place))
+            continue;
+        while (slots[slot])
+            slot = (slot + 1) % EVENT_SLOTS;
+        slots[slot] = (uint16_t)(i + 1);
+    }
+    out->event_slots = slots;
+    return true;
+}
+
+static bool resolve(struct domain_set *set, uint64_t domains, struct arena *arena, struct tenant_domains *out)
+{
+    *out = (struct tenant_domains){ .domains = domains,
+                                    .session_gap_ms = DEFAULT_SESSION_GAP_MS,
+                                    .out_of_orderness_ms = DEFAULT_OUT_OF_ORDERNESS_MS };
+    for (size_t i = 0; i < set->domain_count; i++) {
+        const struct domain_stream *stream = &set->domains[i].stream;
+        if (!tenant_has_domain(out, i))
+            continue;
+        if (stream->session_gap_ms)
+            out->session_gap_ms = stream->session_gap_ms;
+        if (stream->out_of_orderness_ms)
+            out->out_of_orderness_ms = stream->out_of_orderness_ms;
+        out->without_sessions |= stream->sessions_enabled == 1;
+    }
+    if (out->session_gap_ms > set->session_gap_max_ms)
+        set->session_gap_max_ms = out->session_gap_ms;
+    if (out->out_of_orderness_ms > set->out_of_orderness_max_ms)
+        set->out_of_orderness_max_ms = out->out_of_orderness_ms;
+    return index_types(set, out, arena);
+}
+
+static size_t table_size(size_t tenants)
+{
+    size_t size = 2;
+    while (size < 2 * tenants)
+        size *= 2;
+    return size;
+}
+
+static struct named_tenant *tenant_slot(const struct domain_set *set, struct slice tenant)
+{
+    struct named_tenant *table = (struct named_tenant *)set->tenants;
+    const size_t size = table_size(set->tenant_count);
+    size_t slot = XXH3_64bits(tenant.p, tenant.n) & (size - 1);
+    while (table[slot].id.n && !slice_equal(table[slot].id, tenant))
+        slot = (slot + 1) & (size - 1);
+    return &table[slot];
+}
+
+/* The one for these domains: of an earlier tenant who has the same, or made. */
+static const struct tenant_domains *combination(struct domain_set *set, uint64_t domains, struct arena *arena)
+{
+    const size_t size = table_size(set->tenant_count);
+    for (size_t i = 0; i < size; i++)
+        if (set->tenants[i].has && set->tenants[i].has->domains == domains)
+            return set->tenants[i].has;
+    struct tenant_domains *made = arena_take(arena, sizeof *made);
+    return made && resolve(set, domains, arena, made) ? made : NULL;
+}
+
+static uint64_t domains_of(const struct domain_set *set, struct slice tenant)
+{
+    uint64_t domains = 0;
+    for (size_t i = 0; i < set->domain_count; i++) {
+        const struct domain *domain = &set->domains[i];
+        if (domain->audience == DOMAIN_FOR_ALL || names(domain->tenants, domain->tenant_count, tenant))
+            domains |= UINT64_C(1) << i;
+    }
+    return domains;
+}
+
+static bool resolve_named(struct domain_set *set, struct arena *arena)
+{
+    const size_t size = table_size(set->tenant_count);
+    struct named_tenant *table = arena_take(arena, size * sizeof *table);
+    if (!table)
+        return false;
+    memset(table, 0, size * sizeof *table);
+    set->tenants = table;
+    for (size_t i = 0; i < set->domain_count; i++)
+        for (size_t t = 0; t < set->domains[i].tenant_count; t++) {
+            const struct slice tenant = set->domains[i].tenants[t];
+            struct named_tenant *slot = tenant_slot(set, tenant);
+            if (slot->id.n)
+                continue;
+            const struct tenant_domains *has = combination(set, domains_of(set, tenant), arena);
+            if (!has)
+                return false;
+            *slot = (struct named_tenant){ tenant, has };
+        }
+    return true;
+}
+
+bool domain_resolve_tenants(struct domain_set *set, struct arena *arena)
+{
+    uint64_t others = 0;
+    assert(set->domain_count <= DOMAINS_MAX && DOMAINS_MAX <= 64);
+    for (size_t i = 0; i < set->domain_count; i++) {
+        others |= (uint64_t)(set->domains[i].audience != DOMAIN_FOR_NAMED) << i;
+        set->tenant_count += set->domains[i].tenant_count; /* who stands in several counts more than once */
+    }
+    if (!resolve(set, others, arena, &set->others))
+        return false;
+    return set->tenant_count == 0 || resolve_named(set, arena);
+}
+
+/* ---- finding ---- */
+
+const struct tenant_domains *domain_set_of(const struct domain_set *set, struct slice tenant)
+{
+    const struct named_tenant *found = set->tenant_count && tenant.n ? tenant_slot(set, tenant) : NULL;
+    return found && found->id.n ? found->has : &set->others;
+}
+
+const struct event_type *event_type_find(const struct domain_set *domains, const struct tenant_domains *tenant,
+                                         struct slice name)
+{
+    const uint16_t *slots = tenant->event_slots;
+    if (!slots)
+        return NULL;
+    for (size_t slot = event_slot(name); slots[slot]; slot = (slot + 1) % EVENT_SLOTS) {
+        const struct event_type *type = &domains->event_types[slots[slot] - 1];
+        if (slice_equal(type->name, name))
+            return type;
+    }
+    return NULL;
+}
+
+const struct event_type *event_type_of_domain(const struct domain_set *domains, struct slice domain, struct slice name)
+{
+    for (size_t i = 0; i < domains->event_type_count; i++) {
+        const struct event_type *type = &domains->event_types[i];
+        if (slice_equal(type->name, name) && slice_equal(type->domain, domain))
+            return type;
+    }
+    return NULL;
+}
+
+const struct event_type *event_type_of_key(const struct domain_set *domains, struct slice key)
+{
+    for (size_t i = 0; i < domains->event_type_count; i++)
+        if (slice_equal(domains->event_types[i].key, key))
+            return &domains->event_types[i];
+    return NULL;
+}
+
+const struct event_type *event_type_again(const struct domain_set *domains, struct slice domain, struct slice key)
+{
+    const char *point = memchr(key.p, '.', key.n);
+    struct slice name = point ? slice_after(key, (size_t)(point - key.p) + 1) : key;
+    const struct event_type *type = event_type_of_domain(domains, domain, name);
+    return type ? type : event_type_of_key(domains, key);
+}
