@@ -23,7 +23,9 @@ static const struct window WINDOWS[] = {
       .tenant_count = 1 },
     { .id = 5, .name = SLICE("visits_by_clock"), .kind = WINDOW_SESSION, .gap_ms = 60000, .processing_time = true },
 };
-static const struct domain_set DOMAINS = { .windows = WINDOWS, .window_count = COUNT_OF(WINDOWS) };
+static const struct domain_set DOMAINS = { .windows = WINDOWS,
+                                           .window_count = COUNT_OF(WINDOWS),
+                                           .others = { .domains = 1 } };
 
 static struct replayer *open_replayer(const struct domain_set *domains)
 {

@@ -104,9 +104,10 @@ static void add_names(struct buf *out, const struct slice *names, size_t count, 
     }
 }
 
-/* Which domains a tenant has is its own to know, and no other's. t.2 is the domain. */
-static void add_whose(struct buf *out, const struct domain_set *domains)
+void ddl_add_whose(struct buf *out, const struct domain_set *domains)
 {
+    if (!domains->tenant_count)
+        return;
     buf_add_text(out, " WHERE multiIf(");
     for (size_t i = 0; i < domains->domain_count; i++) {
         const struct domain *domain = &domains->domains[i];
@@ -146,6 +147,5 @@ void ddl_add_list(struct buf *out, const struct domain_set *domains)
     for (size_t i = 0; i < domains->event_type_count; i++)
         add_row(out, &domains->event_types[i]);
     schema_end_list(out, COUNT_OF(NAMES));
-    if (domains->tenant_count)
-        add_whose(out, domains);
+    ddl_add_whose(out, domains);
 }

@@ -175,4 +175,5 @@ void ddl_add_dimension_list(struct buf *out, const struct domain_set *domains)
     for (size_t i = 0; i < domains->table_count; i++)
         add_row(out, &domains->tables[i]);
     schema_end_list(out, COUNT_OF(NAMES));
+    ddl_add_whose(out, domains);
 }

@@ -34,6 +34,8 @@ void ddl_add_view(struct buf *out, const struct event_type *type);
 void ddl_add_view_name(struct buf *out, const struct event_type *type);
 /* The view `event_types`, which says what there is: one row for each. */
 void ddl_add_list(struct buf *out, const struct domain_set *domains);
+/* Behind a list with the domain in its column 2: a tenant's own domains alone, which are no other's to know. */
+void ddl_add_whose(struct buf *out, const struct domain_set *domains);
 
 /* A dimension table in the engine: a table of its own for each version of the file, so that a view can be moved from
  * one to the next at once, and the view `dim_NAME`, which is what tenants may ask. Statements, without a semicolon; an

@@ -1,9 +1,9 @@
 """Evolution: event types change while events flow. Three domains run in one weir; what keeps old records readable is taken live, what does not is refused
 with the place, the reason and the way out, at SIGHUP, at start and by `weir check`; the catalog says what is deployed and who changed what."""
-import json, os, shutil, signal, tempfile, threading
+import json, os, re, shutil, signal, tempfile, threading
 
 from cli_test import CONFIG, NO_INPUT, USAGE, weir as command
-from weir import Weir
+from weir import ROOT, Weir
 
 SHOP = """domain: shop
 event_types:
@@ -45,19 +45,19 @@ def three_domains():
 
 
 class Traffic:
-    """Sends one event of each domain over and over until it is told to end; counts what was answered 200."""
+    """Sends one event of each domain, or these, over and over until it is told to end; counts what was answered 200."""
 
-    def __init__(self, weir):
-        self.weir, self.rounds, self.ending, self.failed = weir, 0, threading.Event(), None
+    def __init__(self, weir, events=None, key="demo_write"):
+        self.weir, self.events, self.key, self.rounds, self.ending, self.failed = weir, events, key, 0, threading.Event(), None
         self.thread = threading.Thread(target=self.run, daemon=True)
         self.thread.start()
 
     def run(self):
         while not self.ending.is_set() and not self.failed:
-            events = [{"event_type": "purchase", "properties": {"product_id": "p", "order_no": self.rounds, "amount": 5, "coupon": "C%d" % (self.rounds % 3)}},
+            events = self.events or [{"event_type": "purchase", "properties": {"product_id": "p", "order_no": self.rounds, "amount": 5, "coupon": "C%d" % (self.rounds % 3)}},
                       {"event_type": "level_up", "properties": {"level": self.rounds}}, {"event_type": "reading", "properties": {"celsius": 20.5}}]
             try:
-                answer = self.weir.post("/track", [{**e, "visitor_id": "v%d" % (self.rounds % 7)} for e in events], key="demo_write")
+                answer = self.weir.post("/track", [{**e, "visitor_id": "v%d" % (self.rounds % 7)} for e in events], key=self.key)
             except OSError as e:
                 answer = (None, e)
             self.failed = answer if answer[0] != 200 else None
@@ -239,3 +239,68 @@ def test_check_compares_with_another_configuration_or_file():
         done = command("check", "--config", paths[0], "--against", os.path.join(paths[0], "environments"))
         assert done.returncode == NO_INPUT and "is no data directory of a weir" in done.stderr, done
         assert command("check", "--config", nowhere, "--against", paths[0]).returncode == CONFIG
+
+
+def shipped(name, tenants):
+    """A domain that ships, for these tenants."""
+    path = os.path.join("config" if name == "web" else os.path.join("examples", name), "domains")
+    with open(os.path.join(ROOT, path, name + ".yaml")) as f:
+        text = f.read()
+    return re.sub(r"(?m)^(domain: .*)$", r"\1\ntenants: [%s]" % ", ".join(tenants), text)
+
+
+def test_the_domains_that_ship_run_at_once_each_for_its_tenants_and_change_while_events_flow():
+    weir = Weir(yaml="")
+    web, shop, game = shipped("web", ["blog"]), shipped("shop", ["acme", "globex"]), shipped("game", ["pixels"])
+    shutil.copy(os.path.join(ROOT, "examples", "shop", "domains", "products.csv"), os.path.join(weir.config, "domains"))
+    put(weir.config, web=web, shop=shop, game=game)
+    of_shop = {"event_type": "purchase", "properties": {"amount": 19.99, "currency": "EUR", "country": "DE"}}
+    of_game = {"event_type": "purchase", "properties": {"amount": 4.99, "currency": "EUR", "product_id": "sku-1", "platform": "pc"}}
+    events = {"blog": [{"event_type": "purchase", "properties": {"anything": True}}, {"event_type": "page_view", "properties": {"page": "/"}}],
+              "acme": [of_shop, {"event_type": "page_view", "properties": {"page": "/", "country": "DE"}}], "globex": [of_shop], "pixels": [of_game]}
+    try:
+        weir.start()
+        keys = {name: weir.tenant(name) for name in events}
+        traffic = {name: Traffic(weir, events[name], keys[name]["write_key"]) for name in events}
+
+        def at_least(more):
+            for one in traffic.values():
+                one.at_least(more)
+
+        at_least(5)
+        said = hup(weir, shop=shop.replace("      - {name: product}\n      - {name: currency", "      - {name: product}\n      - {name: coupon, default: none}\n      - {name: currency"))
+        assert "config.reloaded" in said and "domains=changed" in said, said
+        at_least(5)
+        weir.settle("SELECT count() > 0 FROM events_raw WHERE JSONExtractString(properties, 'coupon') = 'none'", 1, key=keys["acme"]["read_key"])
+        wrong = game.replace("{name: gift, type: boolean, default: false}", "{name: gift, type: integer, default: 0}")
+        assert wrong != game
+        said = hup(weir, game=wrong)
+        assert "config.refused" in said and "purchase is deployed (version 1)" in said and "game.yaml:" in said, said
+        at_least(5)
+        clash = game.replace("tenants: [pixels]", "tenants: [pixels, acme]")
+        said = hup(weir, game=clash)
+        assert "config.refused" in said and "there is an event type purchase already, in domain game" in said and "game.yaml:32:11" in said and "shop.yaml:21:11" in said, said
+        assert "config.reloaded" in hup(weir, game=game)
+        at_least(5)
+        rounds = {name: one.end() for name, one in traffic.items()}
+
+        for name, key in ((name, keys[name]["read_key"]) for name in events):
+            weir.settle("SELECT count() FROM events_raw", rounds[name] * len(events[name]), key=key)
+            assert weir.one("SELECT count() FROM dead_letters", key=key) == 0, name
+            declared = weir.sql("SELECT DISTINCT domain FROM event_types", key=key)
+            assert declared == {"blog": [], "acme": [["shop"]], "globex": [["shop"]], "pixels": [["game"]]}[name], (name, declared)
+        assert weir.sql("SELECT count(), min(amount_cents), max(amount_cents) FROM events_shop_purchase", key=keys["acme"]["read_key"]) == [[rounds["acme"], 1999, 1999]]
+        assert weir.sql("SELECT count(), any(amount_cents), any(gift) FROM events_game_purchase", key=keys["pixels"]["read_key"]) == [[rounds["pixels"], 499, False]]
+        assert weir.one("SELECT count() FROM events_raw WHERE event_type = 'purchase' AND JSONHas(properties, 'amount_cents')", key=keys["blog"]["read_key"]) == 0
+        # The margins of the shop are its tenants' to see.
+        assert weir.one("SELECT count() > 0 FROM dim_products", key=keys["acme"]["read_key"]) and weir.one("SELECT count() FROM dim_products", key=keys["pixels"]["read_key"]) == 0
+        # What one tenant's domain asks for, it asks of no other's events.
+        for name in ("acme", "pixels"):
+            assert weir.post("/track", [{"event_type": "purchase", "visitor_id": "v", "properties": of_shop["properties"]}], key=keys[name]["write_key"])[0] == 200
+        weir.settle("SELECT any(reason) FROM dead_letters", "unknown_field", key=keys["pixels"]["read_key"])
+        weir.settle("SELECT count() FROM events_shop_purchase", rounds["acme"] + 1, key=keys["acme"]["read_key"])
+        assert {t["name"] for t in catalog(weir, "types")} >= {"shop.purchase", "game.purchase", "shop.page_view"}
+        headers = {"Authorization": "Bearer " + keys["pixels"]["read_key"]}
+        assert [d["domain"] for d in json.loads(weir.request("GET", weir.api("/v1/dashboards"), headers=headers)[1])["dashboards"]] == ["game"]
+    finally:
+        weir.close()
