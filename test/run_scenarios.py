@@ -9,7 +9,7 @@ import argparse, contextlib, faulthandler, importlib.util, inspect, json, os, re
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(HERE, "support"))
 sys.path.insert(0, os.path.join(HERE, "scenario"))  # a scenario may use another one's helpers
-from scratch import end_all, scratch  # noqa: E402
+from scratch import end_all, once, scratch  # noqa: E402
 
 LIMIT_S = 3000 if os.environ.get("WEIR_LONG") else 300  # of one test; the longest takes a minute
 LONGEST_FIRST = "kafka_contract kafka roles kafka_changelog sink crash kafka_network kafka_secure dashboard engine_url demo differential".split()
@@ -81,13 +81,14 @@ def install_browser_tests():
     source, target = os.path.join(HERE, "browser", "package.json"), os.path.join(HERE, "..", ".deps", "browser")
     wanted = open(source).read()
     stamp = os.path.join(target, "package.json")
-    if os.path.exists(os.path.join(target, "node_modules")) and os.path.exists(stamp) and open(stamp).read() == wanted:
-        return
-    os.makedirs(target, exist_ok=True)
-    with open(stamp, "w") as f:
-        f.write(wanted)
-    done = subprocess.run(["npm", "install", "--no-package-lock", "--no-audit", "--no-fund"], cwd=target, capture_output=True, text=True, timeout=600)
-    assert done.returncode == 0, done.stdout + done.stderr
+    with once(target):
+        if os.path.exists(os.path.join(target, "node_modules")) and os.path.exists(stamp) and open(stamp).read() == wanted:
+            return
+        os.makedirs(target, exist_ok=True)
+        with open(stamp, "w") as f:
+            f.write(wanted)
+        done = subprocess.run(["npm", "install", "--no-package-lock", "--no-audit", "--no-fund"], cwd=target, capture_output=True, text=True, timeout=600)
+        assert done.returncode == 0, done.stdout + done.stderr
 
 
 def run_browser_file(path, words, limit):

@@ -1,6 +1,6 @@
 """Where a test's files go, and what it may leave: nothing. What it and the programs that it starts make in the directory for temporary files is in one
 of its own that goes with it, whatever happens; of a failed test the logs stay. A process that it leaves is a failure of the test, and is ended."""
-import contextlib, os, pathlib, shutil, signal, tempfile, time
+import contextlib, fcntl, os, pathlib, shutil, signal, tempfile, time
 
 PREFIX = "weir-scratch-"
 SECONDS_TO_END = 5  # of an engine whose weir was killed, of a browser's helpers
@@ -46,6 +46,15 @@ def running(directory):
             if pid != os.getpid() and ("TMPDIR=" + directory in environment or any(directory + "/" in word for word in words)):
                 commands[pid] = " ".join(words)
     return commands
+
+
+@contextlib.contextmanager
+def once(directory):
+    """Of several processes that install something into it one does, and the others find it done."""
+    os.makedirs(os.path.dirname(directory), exist_ok=True)
+    with open(directory + ".lock", "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
 
 
 def end_all(directory):

@@ -20,11 +20,20 @@ tidy=(-XX:-UsePerfData) # Java writes to /tmp whatever TMPDIR says: its counters
 
 fail() { echo "kafka.sh: $1" >&2; exit "${2:-69}"; }
 
-fetch() {
-  [ -f "$libs/.checked" ] && cmp -s "$here/jars.sha256" "$libs/.checked" && return
-  command -v mvn >/dev/null && command -v java >/dev/null || fail "mvn or java is missing: tools/setup.sh --tests"
+# One at a time, also with registry.sh (two Mavens spoil each other's cache): false when who waited finds it done.
+lock() { # COMMAND: what says that all is there
   mkdir -p "$top/.deps/kafka"
-  exec 9>"$top/.deps/kafka/.lock"; flock 9
+  exec 9>"$top/.deps/.fetching"; flock 9
+  "$@" || return 0
+  flock -u 9
+  return 1
+}
+
+has_jars() { [ -f "$libs/.checked" ] && cmp -s "$here/jars.sha256" "$libs/.checked"; }
+fetch() {
+  has_jars && return
+  command -v mvn >/dev/null && command -v java >/dev/null || fail "mvn or java is missing: tools/setup.sh --tests"
+  lock has_jars || return 0
   rm -rf "$libs"
   mvn -q -B -f "$here/pom.xml" org.apache.maven.plugins:maven-dependency-plugin:3.6.1:copy-dependencies -DincludeScope=runtime \
     -DoutputDirectory="$libs" >"$top/.deps/kafka/mvn.log" 2>&1 || fail "Maven could not fetch the jars, see $top/.deps/kafka/mvn.log"
@@ -33,9 +42,10 @@ fetch() {
   flock -u 9
 }
 
+has_client() { cmp -s "$here/client.txt" "$top/.deps/kafka/client/.checked"; }
 client() {
   local to=$top/.deps/kafka/client
-  if ! cmp -s "$here/client.txt" "$to/.checked"; then
+  if ! has_client && lock has_client; then
     rm -rf "$to"; mkdir -p "$to"
     { python3 -m venv "$to/venv" && "$to/venv/bin/pip" download -q --disable-pip-version-check --no-deps --only-binary :all: \
       --python-version 3.11 --platform manylinux_2_28_x86_64 --require-hashes -r "$here/client.txt" -d "$to" &&
@@ -43,6 +53,7 @@ client() {
       >"$top/.deps/kafka/client.log" 2>&1 || fail "pip could not fetch librdkafka, see $top/.deps/kafka/client.log"
     rm -rf "$to/venv" "$to/wheel" "$to"/*.whl
     cp "$here/client.txt" "$to/.checked"
+    flock -u 9
   fi
   echo "$to"
 }

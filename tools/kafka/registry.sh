@@ -13,11 +13,13 @@ sha256=3cda1b34aa020fb4ac4dd6a66018d757e81e437f97e20a1f92d366b70091c6ba
 
 fail() { echo "registry.sh: $1" >&2; exit "${2:-69}"; }
 
+is_there() { [ "$(cat "$home/.checked" 2>/dev/null)" = "$sha256" ]; }
 fetch() {
-  [ "$(cat "$home/.checked" 2>/dev/null)" = "$sha256" ] && return
+  is_there && return
   command -v mvn >/dev/null && command -v java >/dev/null || fail "mvn or java is missing: tools/setup.sh --tests"
   mkdir -p "$home"
-  exec 9>"$home.lock"; flock 9
+  exec 9>"$top/.deps/.fetching"; flock 9 # one Maven at a time: kafka.sh
+  ! is_there || { flock -u 9; return; } # somebody else fetched it meanwhile
   rm -rf "${home:?}"/*
   mvn -q -B org.apache.maven.plugins:maven-dependency-plugin:3.6.1:copy -DoutputDirectory="$home" \
     -Dartifact="io.apicurio:apicurio-registry-app:$version:tar.gz:all" >"$home/mvn.log" 2>&1 || fail "Maven could not fetch it, see $home/mvn.log"
