@@ -103,8 +103,7 @@ static void hook_dashboards(void *self, const char *tenant_id, struct buf *out)
 static void hook_quality(void *self, const char *tenant_id, struct buf *out)
 {
     struct storing *storing = self;
-    (void)tenant_id;
-    quality_targets_add_json(out, storing->options.settings, atomic_load(&storing->drawn));
+    quality_targets_add_json(out, storing->options.settings, atomic_load(&storing->drawn), slice_from(tenant_id));
 }
 
 /* Behind everything that is live: it has all the time. */

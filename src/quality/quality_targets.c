@@ -16,14 +16,6 @@ static void add_share(struct buf *out, int64_t millionths)
     buf_add_text(out, text);
 }
 
-static const struct domain *domain_of(const struct domain_set *domains, const struct event_type *type)
-{
-    for (size_t i = 0; i < domains->domain_count; i++)
-        if (slice_equal(domains->domains[i].name, type->domain))
-            return &domains->domains[i];
-    return NULL;
-}
-
 static void add_targets(struct buf *out, const struct settings *settings, const struct domain *domain)
 {
     json_add_key(out, "targets");
@@ -62,15 +54,17 @@ static void add_domain(struct buf *out, const struct settings *settings, const s
     buf_add_text(out, "]}");
 }
 
-void quality_targets_add_json(struct buf *out, const struct settings *settings, const struct domain_set *domains)
+void quality_targets_add_json(struct buf *out, const struct settings *settings, const struct domain_set *domains,
+                              struct slice tenant)
 {
     bool first = true;
+    const struct tenant_domains *has = domains ? domain_set_of(domains, tenant) : NULL;
     buf_add_char(out, '{');
     add_targets(out, settings, NULL);
     json_add_key(out, "domains");
     buf_add_char(out, '[');
     for (size_t i = 0; domains && i < domains->domain_count; i++) {
-        if (!says_something(&domains->domains[i]))
+        if (!tenant_has_domain(has, i) || !says_something(&domains->domains[i]))
             continue;
         buf_add_text(out, first ? "" : ",");
         add_domain(out, settings, domains, &domains->domains[i]);
@@ -79,27 +73,65 @@ void quality_targets_add_json(struct buf *out, const struct settings *settings, 
     buf_add_text(out, "]}");
 }
 
+/* ---- for the engine ---- */
+
+static void add_name(struct buf *out, struct slice name, bool *io_any)
+{
+    buf_add_text(out, *io_any ? "," : "");
+    schema_add_literal(out, name);
+    *io_any = true;
+}
+
+/* Two domains may have types of one name, as long as no tenant has both. */
+static void add_audience(struct buf *out, const struct domain_set *domains, const struct domain *domain)
+{
+    const bool others = domain->audience == DOMAIN_FOR_OTHERS;
+    bool any = false;
+    if (domain->audience == DOMAIN_FOR_ALL || !domains->tenant_count)
+        return;
+    buf_add_format(out, " AND toString(customer_id)%s IN (", others ? " NOT" : "");
+    for (size_t i = 0; i < domains->domain_count; i++)
+        for (size_t t = 0; (others || &domains->domains[i] == domain) && t < domains->domains[i].tenant_count; t++)
+            add_name(out, domains->domains[i].tenants[t], &any);
+    buf_add_char(out, ')');
+}
+
+/* False: the domain has no event types. */
+static bool add_condition(struct buf *out, const struct domain_set *domains, size_t place)
+{
+    bool any = false;
+    for (size_t i = 0; i < domains->event_type_count; i++) {
+        if (domains->event_types[i].domain_place != place)
+            continue;
+        buf_add_text(out, any ? "" : "toString(event_type) IN (");
+        add_name(out, domains->event_types[i].name, &any);
+    }
+    buf_add_text(out, any ? ")" : "");
+    if (any)
+        add_audience(out, domains, &domains->domains[place]);
+    return any;
+}
+
+static void add_float(struct buf *out, int64_t share)
+{
+    buf_add_text(out, "toFloat64(");
+    add_share(out, share);
+    buf_add_char(out, ')');
+}
+
 void quality_targets_add_sql(struct buf *out, const struct settings *settings, const struct domain_set *domains,
                              enum quality_ratio ratio)
 {
-    AUTO(buf) struct buf names, shares;
-    buf_init(&names, 1u << 20);
-    buf_init(&shares, 1u << 20);
-    for (size_t i = 0; domains && i < domains->event_type_count; i++) {
-        const struct domain *domain = domain_of(domains, &domains->event_types[i]);
-        if (!domain || domain->quality[ratio] < 0)
+    buf_add_text(out, "multiIf(");
+    for (size_t i = 0; domains && i < domains->domain_count; i++) {
+        const int64_t share = domains->domains[i].quality[ratio];
+        if (share < 0 || !add_condition(out, domains, i))
             continue;
-        buf_add_text(&names, names.n ? "," : "");
-        schema_add_literal(&names, domains->event_types[i].name);
-        buf_add_text(&shares, shares.n ? "," : "");
-        buf_add_text(&shares, "toFloat64(");
-        add_share(&shares, domain->quality[ratio]);
-        buf_add_char(&shares, ')');
+        buf_add_text(out, ", ");
+        add_float(out, share);
+        buf_add_text(out, ", ");
     }
-    if (names.n)
-        buf_add_format(out, "transform(toString(event_type), [%.*s], [%.*s], ", SLICE_ARG(buf_slice(&names)),
-                       SLICE_ARG(buf_slice(&shares)));
-    buf_add_text(out, "toFloat64(");
-    add_share(out, settings->quality_targets[ratio]);
-    buf_add_text(out, names.n ? "))" : ")");
+    buf_add_text(out, "false, 0., "); /* there is always one condition */
+    add_float(out, settings->quality_targets[ratio]);
+    buf_add_char(out, ')');
 }

@@ -99,29 +99,37 @@ static void add_ratio(struct quality_watch *watch, enum quality_ratio ratio)
 {
     struct buf *sql = &watch->sql;
     const char *name = quality_ratio_name(ratio);
-    AUTO(buf) struct buf target;
-    buf_init(&target, SQL_BYTES_MAX);
-    quality_targets_add_sql(&target, watch->options.settings, atomic_load(&watch->domains), ratio);
-    const struct slice t = buf_slice(&target);
-    buf_add_format(sql, ", countIf(%s < %.*s) AS below_%s", name, SLICE_ARG(t), name);
+    buf_add_format(sql, ", countIf(%s < target_%s) AS below_%s", name, name, name);
     buf_add_format(sql,
                    ", argMinIf(if(match(event_type, '^[A-Za-z0-9_.-]{1,64}$'), toString(event_type), '?'),"
-                   " %s - %.*s, %s < %.*s)",
-                   name, SLICE_ARG(t), name, SLICE_ARG(t));
-    buf_add_format(sql, ", argMinIf(floor(%s, 6), %s - %.*s, %s < %.*s)", name, name, SLICE_ARG(t), name, SLICE_ARG(t));
-    buf_add_format(sql, ", argMinIf(%.*s, %s - %.*s, %s < %.*s)", SLICE_ARG(t), name, SLICE_ARG(t), name, SLICE_ARG(t));
+                   " %s - target_%s, %s < target_%s)",
+                   name, name, name, name);
+    buf_add_format(sql, ", argMinIf(floor(%s, 6), %s - target_%s, %s < target_%s)", name, name, name, name, name);
+    buf_add_format(sql, ", argMinIf(target_%s, %s - target_%s, %s < target_%s)", name, name, name, name, name);
+}
+
+/* Once each: the targets name event types and tenants. */
+static void add_target(struct quality_watch *watch, const struct domain_set *domains, enum quality_ratio ratio)
+{
+    buf_add_text(&watch->sql, ", ");
+    quality_targets_add_sql(&watch->sql, watch->options.settings, domains, ratio);
+    buf_add_format(&watch->sql, " AS target_%s", quality_ratio_name(ratio));
 }
 
 static void add_question(struct quality_watch *watch, int64_t hour_ms)
 {
     struct buf *sql = &watch->sql;
+    const struct domain_set *domains = atomic_load(&watch->domains);
     buf_reset(sql);
     buf_add_text(sql, "SELECT customer_id");
     for (unsigned i = 0; i < QUALITY_RATIOS; i++)
         add_ratio(watch, (enum quality_ratio)i);
+    buf_add_text(sql, " FROM (SELECT *");
+    for (unsigned i = 0; i < QUALITY_RATIOS; i++)
+        add_target(watch, domains, (enum quality_ratio)i);
     buf_add_text(sql, " FROM (");
     schema_add_quality_of(sql, hour_ms);
-    buf_add_text(sql, ") GROUP BY customer_id HAVING ");
+    buf_add_text(sql, ")) GROUP BY customer_id HAVING ");
     for (unsigned i = 0; i < QUALITY_RATIOS; i++)
         buf_add_format(sql, "%sbelow_%s", i ? " + " : "", quality_ratio_name((enum quality_ratio)i));
     buf_add_format(sql, " > 0 ORDER BY customer_id LIMIT %d FORMAT TabSeparated", TENANTS_MAX);

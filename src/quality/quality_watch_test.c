@@ -1,7 +1,10 @@
 /* What is asked and what is told. That it is true of the engine's tables: test/scenario/quality_test.py. */
 #include "quality/quality_watch.h"
 
+#include <stdio.h>
 #include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "base/test.h"
 #include "config/problems.h"
@@ -44,7 +47,7 @@ static void test_targets_of_a_domain_stand_in_place_of_the_platforms_for_its_typ
     options_set_defaults(SETTINGS, &settings);
     struct domain_set *domains = load(SHOP);
     buf_init(&out, 1 << 16);
-    quality_targets_add_json(&out, &settings, domains);
+    quality_targets_add_json(&out, &settings, domains, SLICE("acme"));
     assert_string_equal(buf_text(&out),
                         "{\"targets\":{\"completeness\":0.9999,\"validity\":0.9997,\"uniqueness\":1,"
                         "\"timeliness\":0.998,\"consistency\":1},\"domains\":[{\"domain\":\"shop\",\"targets\":"
@@ -52,11 +55,74 @@ static void test_targets_of_a_domain_stand_in_place_of_the_platforms_for_its_typ
                         "\"consistency\":1},\"event_types\":[\"order\",\"refund\"]}]}");
     buf_reset(&out);
     quality_targets_add_sql(&out, &settings, domains, QUALITY_TIMELINESS);
-    assert_string_equal(buf_text(&out), "transform(toString(event_type), ['order','refund'], [toFloat64(0.95),"
-                                        "toFloat64(0.95)], toFloat64(0.998))");
+    assert_string_equal(buf_text(&out), "multiIf(toString(event_type) IN ('order','refund'), toFloat64(0.95), "
+                                        "false, 0., toFloat64(0.998))");
     buf_reset(&out);
     quality_targets_add_sql(&out, &settings, domains, QUALITY_VALIDITY);
-    assert_string_equal(buf_text(&out), "toFloat64(0.9997)");
+    assert_string_equal(buf_text(&out), "multiIf(false, 0., toFloat64(0.9997))");
+    domain_set_free(domains);
+}
+
+static struct domain_set *load_two(const char *first, const char *second)
+{
+    static const char *const NAMES[] = { "a.yaml", "b.yaml" };
+    const char *const texts[] = { first, second };
+    char directory[] = "/tmp/weir-quality-XXXXXX", path[128];
+    struct domain_set *domains = NULL;
+    struct problems problems;
+    struct error err;
+    assert_non_null(mkdtemp(directory));
+    snprintf(path, sizeof path, "%s/domains", directory);
+    assert_int_equal(mkdir(path, 0700), 0);
+    for (size_t i = 0; i < COUNT_OF(texts); i++) {
+        snprintf(path, sizeof path, "%s/domains/%s", directory, NAMES[i]);
+        FILE *file = fopen(path, "w");
+        assert_non_null(file);
+        assert_true(fputs(texts[i], file) >= 0 && fclose(file) == 0);
+    }
+    problems_init(&problems, false);
+    enum status s = domain_set_load(directory, world_real(), &domains, &problems, &err);
+    if (s != OK)
+        fail_msg("%s", problems_text(&problems));
+    problems_done(&problems);
+    for (size_t i = 0; i < COUNT_OF(texts); i++) {
+        snprintf(path, sizeof path, "%s/domains/%s", directory, NAMES[i]);
+        assert_int_equal(unlink(path), 0);
+    }
+    snprintf(path, sizeof path, "%s/domains", directory);
+    assert_int_equal(rmdir(path), 0);
+    assert_int_equal(rmdir(directory), 0);
+    return domains;
+}
+
+static void told(const struct domain_set *domains, const char *tenant, const char *with, const char *without)
+{
+    static struct settings settings;
+    AUTO(buf) struct buf out;
+    options_set_defaults(SETTINGS, &settings);
+    buf_init(&out, 1 << 16);
+    quality_targets_add_json(&out, &settings, domains, slice_from(tenant));
+    assert_non_null(strstr(buf_text(&out), with));
+    assert_null(strstr(buf_text(&out), without));
+}
+
+static void test_each_tenant_has_the_targets_of_its_own_domains_and_is_told_of_no_other(void **state)
+{
+    (void)state;
+    static struct settings settings;
+    AUTO(buf) struct buf out;
+    options_set_defaults(SETTINGS, &settings);
+    struct domain_set *domains =
+        load_two("domain: game\ntenants: [pixels]\nquality: {validity: 0.5}\nevent_types: [{name: purchase}]\n",
+                 "domain: web\ntenants: others\nquality: {validity: 0.75}\nevent_types: [{name: purchase}]\n");
+    told(domains, "pixels", "\"game\"", "\"web\"");
+    told(domains, "acme", "\"web\"", "\"game\"");
+    buf_init(&out, 1 << 16);
+    quality_targets_add_sql(&out, &settings, domains, QUALITY_VALIDITY);
+    assert_string_equal(buf_text(&out),
+                        "multiIf(toString(event_type) IN ('purchase') AND toString(customer_id) IN ('pixels'), "
+                        "toFloat64(0.5), toString(event_type) IN ('purchase') AND toString(customer_id) NOT IN "
+                        "('pixels'), toFloat64(0.75), false, 0., toFloat64(0.9997))");
     domain_set_free(domains);
 }
 
@@ -67,7 +133,7 @@ static void test_without_domains_there_are_the_platforms_targets_alone(void **st
     AUTO(buf) struct buf out;
     options_set_defaults(SETTINGS, &settings);
     buf_init(&out, 1 << 16);
-    quality_targets_add_json(&out, &settings, NULL);
+    quality_targets_add_json(&out, &settings, NULL, SLICE("acme"));
     assert_non_null(strstr(buf_text(&out), "\"consistency\":1},\"domains\":[]}"));
 }
 
@@ -103,6 +169,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_an_hour_is_judged_five_minutes_after_it_ended),
         cmocka_unit_test(test_targets_of_a_domain_stand_in_place_of_the_platforms_for_its_types),
+        cmocka_unit_test(test_each_tenant_has_the_targets_of_its_own_domains_and_is_told_of_no_other),
         cmocka_unit_test(test_without_domains_there_are_the_platforms_targets_alone),
         cmocka_unit_test(test_a_tenant_that_missed_targets_is_one_line),
         cmocka_unit_test(test_what_is_no_such_line_is_refused),

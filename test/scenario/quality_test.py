@@ -148,12 +148,13 @@ def test_an_hour_that_missed_a_target_is_told_once_for_each_tenant():
     """Both hours that can be the last judged one have the same faults, so the test does not depend on when it runs; the start after it judges one of them."""
     now = datetime.datetime.now(datetime.timezone.utc)
     hours = [(now - datetime.timedelta(hours=n)).strftime("%Y-%m-%dT%H") for n in (1, 2)]
-    weir = Weir(domain=DOMAIN + "quality: {validity: 0.5, uniqueness: 25 %}\n", yaml="quality: {timeliness: 0.9, validity: 0.4}\n").start()
+    weir = Weir(domain=DOMAIN + "tenants: [acme, fine]\nquality: {validity: 0.5, uniqueness: 25 %}\n", yaml="quality: {timeliness: 0.9, validity: 0.4}\n").start()
     try:
-        acme, fine = weir.tenant("acme"), weir.tenant("fine")
+        acme, fine, other = weir.tenant("acme"), weir.tenant("fine"), weir.tenant("other")
         told = targets(weir, acme["read_key"])
         assert told["targets"] == {"completeness": 0.9999, "validity": 0.4, "uniqueness": 1, "timeliness": 0.9, "consistency": 1}, told
         assert told["domains"] == [{"domain": "shop", "targets": {**told["targets"], "validity": 0.5, "uniqueness": 0.25}, "event_types": ["order"]}], told
+        assert targets(weir, other["read_key"]) == {"targets": told["targets"], "domains": []}, "of a domain that it has not, a tenant is told nothing"
         assert weir.request("GET", weir.api("/v1/quality"))[0] == 401
         for hour in hours:
             at = {"received_at": hour + ":30:00Z", "timestamp": hour + ":29:00Z"}
@@ -163,13 +164,17 @@ def test_an_hour_that_missed_a_target_is_told_once_for_each_tenant():
             # Late, of a type of nobody's: the platform's target.
             send(weir, acme["write_key"], [{**order("c" + name, type="visit"), **at, "timestamp": hour + ":00:00Z"}])
             send(weir, fine["write_key"], [{**order("d" + name, **GOOD), **at}] * 2)  # one is a duplicate: the domain's target allows it
+            send(weir, other["write_key"], [{**order("e" + name, **GOOD), **at}] * 2)  # the platform's does not
         weir.settle("SELECT concat(sum(events), ' ', sum(stored)) FROM data_quality", "6 4", acme["read_key"])
         weir.settle("SELECT concat(sum(events), ' ', sum(stored)) FROM data_quality", "4 2", fine["read_key"])
+        weir.settle("SELECT concat(sum(events), ' ', sum(stored)) FROM data_quality", "4 2", other["read_key"])
         weir.stop()
         before = len(weir.log_text())  # of a slow machine, the first life may have told of it, too
         weir.start()
         line = told_of(weir, "acme", before)
         assert line.endswith("completeness 0.75 < 0.9999 (order), timeliness 0 < 0.9 (visit)"), line
+        line = told_of(weir, "other", before)
+        assert line.endswith(" uniqueness 0.5 < 1 (order)"), line
         assert [below(weir, "acme", ratio) for ratio in RATIOS.split(", ")] == [1, 0, 0, 1, 0]
         assert below(weir, "fine", "uniqueness") is None, "its domain's target is reached"
         log = weir.log_text()[before:]
