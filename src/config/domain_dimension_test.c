@@ -153,6 +153,18 @@ static void test_rows_of_a_query_come_later_and_are_replaced_as_a_whole(void **s
     assert_int_equal(set->windows[0].id, window);
 }
 
+static void test_a_set_that_was_replaced_gives_the_rows_of_its_queries_back_too(void **state)
+{
+    (void)state;
+    domain_files_expect_fine(ASKED);
+    dimension_fill_use(fill_with("plan,id\ngold,a\niron,b\n"));
+    assert_int_equal(domain_files.set->tables[0].lookup->row_count, 2);
+    for (int i = 0; i < 2; i++)
+        domain_set_drop_rows(domain_files.set);
+    assert_null(domain_files.set->tables[0].place->fill);
+    assert_int_equal(domain_files.set->tables[0].lookup->row_count, 0);
+}
+
 static void test_an_answer_that_is_no_table_changes_nothing(void **state)
 {
     (void)state;
@@ -316,6 +328,7 @@ int main(void)
         DOMAIN_TEST(test_rows_are_found_by_key_and_time),
         DOMAIN_TEST(test_without_an_end_a_row_is_valid_until_the_next_of_its_key),
         DOMAIN_TEST(test_a_set_that_was_replaced_gives_its_rows_back_and_keeps_its_names),
+        DOMAIN_TEST(test_a_set_that_was_replaced_gives_the_rows_of_its_queries_back_too),
         DOMAIN_TEST(test_other_rows_are_another_digest_and_the_same_window),
         DOMAIN_TEST(test_what_is_wrong_in_the_file_is_told_at_its_place),
         DOMAIN_TEST(test_a_key_of_two_columns_finds_the_row_of_both_and_its_time),

@@ -257,10 +257,15 @@ void domain_set_drop_rows(struct domain_set *set)
     struct owned_set *owned = (struct owned_set *)(void *)set;
     for (size_t i = 0; i < set->table_count; i++) {
         struct lookup_table *lookup = &owned->lookups[i];
+        struct dimension_place *place = owned->tables[i].place;
         lookup->rows = NULL;
         lookup->row_count = 0;
         lookup->slots = NULL;
         lookup->slot_count = 0;
+        if (!place)
+            continue;
+        dimension_fill_free(place->fill);
+        place->fill = NULL;
     }
     arena_done(&owned->tables_arena);
 }
