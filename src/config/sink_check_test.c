@@ -158,6 +158,23 @@ static void test_two_sinks_do_not_share_a_file(void **state)
     assert_told("dev.yaml:4:1: sinks.c: /p is the file of sinks.a already");
 }
 
+static void test_a_file_is_the_same_however_its_path_is_spelled(void **state)
+{
+    (void)state;
+    struct error err;
+    struct domain_set domains = { 0 };
+    assert_int_equal(apply("sinks:\n  a: {kind: file, path: out}\n  b: {kind: file, path: ./out}\n"
+                           "  c: {kind: file, path: dir/../out}\n  d: {kind: file, path: dir/out}\n"
+                           "  e: {kind: file, path: /dir//p}\n  f: {kind: file, path: /dir/./x/../p}\n"),
+                     0);
+    assert_int_equal(sinks_check(&config, &domains, &problems, &err), ERR_INVALID);
+    assert_string_equal(err.text, "4 mistakes in the sinks");
+    assert_told("dev.yaml:3:1: sinks.b: ./out is the file of sinks.a already");
+    assert_told("dev.yaml:4:1: sinks.c: dir/../out is the file of sinks.a already");
+    assert_told("dev.yaml:4:1: sinks.c: dir/../out is the file of sinks.b already");
+    assert_told("dev.yaml:7:1: sinks.f: /dir/./x/../p is the file of sinks.e already");
+}
+
 #define CASE(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
 
 int main(void)
@@ -168,6 +185,7 @@ int main(void)
         CASE(test_a_ninth_sink_and_names_without_end_are_refused),
         CASE(test_what_a_kind_needs_and_windows_that_are_not_there_are_mistakes),
         CASE(test_two_sinks_do_not_share_a_file),
+        CASE(test_a_file_is_the_same_however_its_path_is_spelled),
         CASE(test_brokers_may_be_those_of_the_platform),
         CASE(test_avro_wants_kafka_a_registry_and_a_subject_for_each_kind_of_results),
     };
