@@ -98,6 +98,19 @@ static void check_format(const struct checking *checking)
              "subject has one");
 }
 
+/* They go with the address, as in the platform's own: a password does not go to a registry that it was not given for.
+ */
+static void check_registry_user(const struct checking *checking)
+{
+    const struct sink_settings *sink = &checking->config->settings.sinks[checking->sink];
+    const char *key = sink->registry_user[0] ? "registry_user" : "registry_password";
+    if (!sink->registry[0] && (sink->registry_user[0] || sink->registry_password[0]))
+        tell(checking, key,
+             "%s is for the sink's own registry, and registry must say where that is; the platform's registry.url goes "
+             "with registry.user and registry.password",
+             key);
+}
+
 static bool has_window(const struct domain_set *domains, struct slice name)
 {
     for (size_t i = 0; i < domains->window_count; i++)
@@ -144,6 +157,7 @@ enum status sinks_check(const struct config *config, const struct domain_set *do
         check_place(&checking);
         check_path(&checking);
         check_format(&checking);
+        check_registry_user(&checking);
         check_windows(&checking, domains);
     }
     size_t count = problems->count - before;

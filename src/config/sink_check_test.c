@@ -145,6 +145,25 @@ static void test_avro_wants_kafka_a_registry_and_a_subject_for_each_kind_of_resu
     assert_told("sinks.d: subjects: topic is for one kind of results other than events");
 }
 
+static void test_who_is_at_the_registry_goes_with_its_address(void **state)
+{
+    (void)state;
+    struct error err;
+    struct domain_set domains = { 0 };
+    assert_int_equal(apply("kafka.brokers: k:9092\nregistry.url: http://r\nsinks:\n"
+                           "  a:\n    topic: t\n    format: avro\n    registry_user: ann\n"
+                           "  b:\n    topic: t\n    format: avro\n    registry: http://s\n    registry_user: ann\n"
+                           "  c: {topic: t, format: avro}\n"),
+                     0);
+    snprintf(config.settings.sinks[2].registry_password, sizeof config.settings.sinks[2].registry_password,
+             "plain-and-secret");
+    assert_int_equal(sinks_check(&config, &domains, &problems, &err), ERR_INVALID);
+    assert_string_equal(err.text, "2 mistakes in the sinks");
+    assert_told("dev.yaml:7:1: sinks.a: registry_user is for the sink's own registry, and registry must say where");
+    assert_told("sinks.c: registry_password is for the sink's own registry");
+    assert_null(strstr(problems_text(&problems), "plain-and-secret"));
+}
+
 static void test_two_sinks_do_not_share_a_file(void **state)
 {
     (void)state;
@@ -184,6 +203,7 @@ int main(void)
         CASE(test_mistakes_are_told_where_they_are),
         CASE(test_a_ninth_sink_and_names_without_end_are_refused),
         CASE(test_what_a_kind_needs_and_windows_that_are_not_there_are_mistakes),
+        CASE(test_who_is_at_the_registry_goes_with_its_address),
         CASE(test_two_sinks_do_not_share_a_file),
         CASE(test_a_file_is_the_same_however_its_path_is_spelled),
         CASE(test_brokers_may_be_those_of_the_platform),
