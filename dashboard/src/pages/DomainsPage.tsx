@@ -1,9 +1,10 @@
-import { useEffect, useState } from 'react';
+import { useState } from 'react';
 import type { ReactNode } from 'react';
 import { RangePicker, useRange } from '../app/RangePicker';
-import { useSession, useSqlKeeping } from '../app/session';
+import { useSqlKeeping } from '../app/session';
 import { followLink, href, setParams, useUrl } from '../app/url';
-import { ApiError, fetchDashboards } from '../data/api';
+import { useKept } from '../app/useKept';
+import { fetchDashboards } from '../data/api';
 import { aliveSql, isAlive, type Dashboard } from '../data/dashboard_sql';
 import type { Range } from '../data/range';
 import { Select } from '../ui/controls';
@@ -14,35 +15,6 @@ import { Visits } from './domains/Visits';
 import { Windows } from './domains/Windows';
 
 const EVERY_MS = 15_000;
-const RETRY_MS = 2000;
-
-/** What the domains declare; they may change while weir runs. */
-function useDashboards(): { dashboards: Dashboard[] | undefined; error: ApiError | undefined } {
-  const { readKey } = useSession().tenant;
-  const [known, setKnown] = useState<{ dashboards?: Dashboard[]; error?: ApiError }>({});
-  useEffect(() => {
-    const abort = new AbortController();
-    let timer = 0;
-    const ask = async (): Promise<void> => {
-      let pause = EVERY_MS;
-      try {
-        const dashboards = await fetchDashboards(readKey, abort.signal);
-        // The same again keeps its place, so that nothing is drawn anew.
-        setKnown((was) => (JSON.stringify(was.dashboards) === JSON.stringify(dashboards) ? was : { dashboards }));
-      } catch (e) {
-        pause = RETRY_MS;
-        if (e instanceof ApiError) setKnown((was) => (was.dashboards ? was : { error: e }));
-      }
-      if (!abort.signal.aborted) timer = window.setTimeout(() => void ask(), pause);
-    };
-    void ask();
-    return () => {
-      abort.abort();
-      clearTimeout(timer);
-    };
-  }, [readKey]);
-  return { dashboards: known.dashboards, error: known.error };
-}
 
 /** The domain of the URL, else the first that has anything to show; that one stays while the range changes. */
 function useShown(dashboards: readonly Dashboard[] | undefined, alive: unknown[][] | undefined): Dashboard | undefined {
@@ -56,7 +28,7 @@ function useShown(dashboards: readonly Dashboard[] | undefined, alive: unknown[]
 }
 
 export function DomainsPage(): ReactNode {
-  const { dashboards, error } = useDashboards();
+  const { value: dashboards, error } = useKept(fetchDashboards); // what the domains declare
   const range = useRange('24h');
   const view = useSqlKeeping(aliveSql(range), { everyMs: EVERY_MS });
   const alive = view.answer?.rows ?? (view.error ? [] : undefined);

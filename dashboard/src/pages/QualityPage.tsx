@@ -1,9 +1,10 @@
-import { useEffect, useMemo, useState } from 'react';
+import { useMemo } from 'react';
 import type { ReactNode } from 'react';
 import { RangePicker, useRange } from '../app/RangePicker';
-import { useSession, useSqlKeeping } from '../app/session';
+import { useSqlKeeping } from '../app/session';
 import { followLink, href } from '../app/url';
-import { ApiError, fetchTargets } from '../data/api';
+import { useKept } from '../app/useKept';
+import { fetchTargets } from '../data/api';
 import { bucket, count, EMPTY } from '../data/format';
 import { courseSql, failuresSql, MEASURES, qualitySql, targetOf, type Targets } from '../data/quality_sql';
 import { bucketsOf, formatRange, parseUtc, stepsOf, type Range, type Step } from '../data/range';
@@ -22,37 +23,6 @@ const COURSES: readonly [string, Series['color']][] = [
 /** Rounded down: 100 % is shown only where nothing is amiss. */
 function share(ratio: number): string {
   return `${Math.floor(ratio * 10_000 + 1e-9) / 100} %`;
-}
-
-const EVERY_MS = 15_000;
-const RETRY_MS = 2000;
-
-/** Domains may change them while weir runs. */
-function useTargets(): { targets: Targets | undefined; error: ApiError | undefined } {
-  const { readKey } = useSession().tenant;
-  const [known, setKnown] = useState<{ targets?: Targets; error?: ApiError }>({});
-  useEffect(() => {
-    const abort = new AbortController();
-    let timer = 0;
-    const ask = async (): Promise<void> => {
-      let pause = EVERY_MS;
-      try {
-        const targets = await fetchTargets(readKey, abort.signal);
-        // The same again keeps its place, so that nothing is asked anew.
-        setKnown((was) => (JSON.stringify(was.targets) === JSON.stringify(targets) ? was : { targets }));
-      } catch (e) {
-        pause = RETRY_MS;
-        if (e instanceof ApiError) setKnown((was) => (was.targets ? was : { error: e }));
-      }
-      if (!abort.signal.aborted) timer = window.setTimeout(() => void ask(), pause);
-    };
-    void ask();
-    return () => {
-      abort.abort();
-      clearTimeout(timer);
-    };
-  }, [readKey]);
-  return { targets: known.targets, error: known.error };
 }
 
 /** 0.9999 → "99.99 %" */
@@ -100,7 +70,7 @@ const SKELETON = (
 );
 
 function Types({ range }: { range: Range }): ReactNode {
-  const { targets, error } = useTargets();
+  const { value: targets, error } = useKept(fetchTargets); // domains may change them
   return (
     <Card title="By type" hint="against the targets, by the hour in which events came" flush>
       {targets ? <TypeRows range={range} targets={targets} /> : error ? <ErrorNote error={error} /> : SKELETON}
