@@ -53,15 +53,25 @@ static void on_delivered(rd_kafka_t *producer, const rd_kafka_message_t *message
     snprintf(kafka->trouble_text, sizeof kafka->trouble_text, "%s", rd_kafka_err2str(message->err));
 }
 
+static const char *advice(rd_kafka_resp_err_t code)
+{
+    const enum kafka_kind kind = kafka_kind_of(code);
+    if (kind == KAFKA_KIND_TOO_LARGE)
+        return "an event (or a batch of them) is larger than the topic takes: raise its max.message.bytes, or let the "
+               "domain's fields be shorter";
+    if (kind == KAFKA_KIND_POLICY)
+        return "the topic's settings or a policy of the brokers do not allow such a record";
+    return kafka_is_final(code) ? "check kafka.security and those behind it, and the user's right Write on the topic"
+                                : "check --kafka and the network";
+}
+
 static enum status refuse(struct kafka_output *kafka, const char *what, rd_kafka_resp_err_t code, struct error *err)
 {
     const struct generate_options *options = kafka->options;
     const bool final = kafka_is_final(kafka->trouble) || kafka_is_final(code);
     const char *why = kafka->trouble_text[0] ? kafka->trouble_text : rd_kafka_err2str(code);
     return error_set(err, final ? ERR_INVALID : ERR_RETRY, "kafka %s: %s %s: %s: %s", options->kafka, what,
-                     options->topic, why,
-                     final ? "check kafka.security and those behind it, and the user's right Write on the topic"
-                           : "check --kafka and the network");
+                     options->topic, why, advice(kafka_is_final(kafka->trouble) ? kafka->trouble : code));
 }
 
 /* ---- lines ---- */
@@ -146,6 +156,7 @@ static enum status open_producer(struct kafka_output *kafka, const struct settin
         { "message.timeout.ms", GIVE_UP_MS },
         { "compression.type", "lz4" },
         { "linger.ms", "20" },
+        { "message.max.bytes", "33554432" }, /* the topic's own bound is the brokers' to say */
         { "partitioner", "murmur2_random" }, /* as Java's clients do */
         { "queue.buffering.max.kbytes", QUEUE_KIB },
         { "log_level", "2" },

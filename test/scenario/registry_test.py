@@ -248,3 +248,6 @@ def test_a_generator_that_cannot_write_to_kafka_says_why():
     assert "subject %s-weir.sold.page_view" % topic in generate(*words, topic, "--format", "avro", "--registry", "http://127.0.0.1:1", code=69).stderr
     assert "--bad" in generate(*words, topic, "--format", "avro", "--registry", registry().url, "--bad", "1%", code=64).stderr
     assert "--topic" in generate("--count", 5, "--kafka", shared().address, code=64).stderr
+    small = make_topic(shared(), 1, "--config", "max.message.bytes=100")
+    told = generate(*words, small, code=78).stderr
+    assert "raise its max.message.bytes" in told and "kafka.security" not in told, told
