@@ -215,6 +215,8 @@ static enum status open_all(struct app *app, int *exit_code, struct error *err)
         s = open_journal(app, exit_code, err);
     if (s == OK)
         s = share_catalog(app, exit_code, err);
+    if (s == OK && app->options.roles == APP_PROCESS)
+        s = check_deployed(app, exit_code, err);
     if (s == OK && app->options.roles != APP_INGEST)
         make_kv_pool(app);
     if (s == OK && has(app, APP_INGEST))

@@ -11,7 +11,7 @@
 enum status deployed_check(const struct deployed *deployed, const struct domain_set *in_use,
                            const struct domain_set *domains, struct problems *problems, struct error *err)
 {
-    if (deployed->owner)
+    if (deployed->owner || !in_use)
         return evolve_check(deployed->house->catalog, domains, deployed->house->world, problems, err);
     return in_use ? evolve_check_sets(in_use, "in use here", domains, problems, err) : OK;
 }

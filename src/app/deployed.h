@@ -1,5 +1,6 @@
 /* What is deployed, as far as this process is concerned: who owns the catalog holds the domains against it and writes
- * them down; who follows holds them against those that it runs with. Of the main thread. */
+ * them down; who follows holds them at its start against what the owner has told, then against those that it runs with.
+ * Of the main thread. */
 #pragma once
 #include "app/house.h"
 #include "config/domain.h"

@@ -205,7 +205,8 @@ static enum status wait_for_tenants(struct house *house, int *out_exit_code, str
     int64_t began_us = world_mono_us(house->world), tell_us = began_us + FOLLOW_TELL_US;
     for (;;) {
         struct directory *directory;
-        if (house->catalog->backend->directory(house->catalog, &directory, err) == OK) {
+        if (follower_is_current(house->catalog) &&
+            house->catalog->backend->directory(house->catalog, &directory, err) == OK) {
             directory_free(directory);
             return OK;
         }

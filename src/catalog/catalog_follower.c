@@ -7,6 +7,7 @@
 #include "base/log.h"
 #include "base/retry.h"
 #include "catalog/catalog_journal.h"
+#include "catalog/deployed_types.h"
 #include "catalog/snapshot.h"
 #include "world/world.h"
 
@@ -23,7 +24,10 @@ struct follower {
     int64_t not_before_us;
     pthread_mutex_t mutex; /* of text */
     char *text;
-    size_t n; /* 0: none came yet */
+    size_t n;    /* 0: none came yet */
+    char *types; /* deployed_types.h; NULL: none came, or the owner is of an earlier weir */
+    size_t types_n;
+    _Atomic bool current; /* has been at the end of what is published */
     _Atomic uint64_t version;
     _Atomic int64_t next_end_ms;
 };
@@ -55,6 +59,28 @@ static uint64_t follower_version(struct catalog *catalog)
         atomic_compare_exchange_strong(&self->next_end_ms, &end_ms, KEY_NO_END))
         atomic_fetch_add_explicit(&self->version, 1, memory_order_release);
     return atomic_load_explicit(&self->version, memory_order_acquire);
+}
+
+static void pass_item(void *self, const struct catalog_item *item)
+{
+    (void)self, (void)item;
+}
+
+static void take_types(struct follower *self, struct slice text)
+{
+    struct error err;
+    char *copy = malloc(text.n);
+    if (!copy || deployed_types_read(text, pass_item, NULL, &err) != OK) {
+        log_error("catalog.types_refused", "%s", copy ? err.text : "out of memory");
+        free(copy);
+        return;
+    }
+    memcpy(copy, text.p, text.n);
+    pthread_mutex_lock(&self->mutex);
+    free(self->types);
+    self->types = copy;
+    self->types_n = text.n;
+    pthread_mutex_unlock(&self->mutex);
 }
 
 /* Takes the text over when it is whole. */
@@ -93,14 +119,18 @@ static enum status follow(struct follower *self, bool *out_more, struct error *e
         s = journal_read(self->reader, READ_BYTES, &batch, err);
     if (s != OK)
         return s;
-    struct slice newest = { 0 }, record;
+    struct slice newest = { 0 }, types = { 0 }, record;
     for (size_t i = 0; i < batch.chunk_count; i++) {
         struct slice rest = batch.chunks[i].bytes;
         while (journal_next_record(&rest, &record))
-            newest = record;
+            *(deployed_types_is(record) ? &types : &newest) = record;
     }
+    if (types.n)
+        take_types(self, types);
     if (newest.n)
         take(self, newest);
+    if (batch.chunk_count == 0)
+        atomic_store(&self->current, true);
     self->position = batch.next_position;
     *out_more = batch.chunk_count > 0;
     return OK;
@@ -203,8 +233,15 @@ static enum status follower_items(struct catalog *catalog, enum catalog_kind kin
                                   void (*visit)(void *visitor, const struct catalog_item *), void *visitor,
                                   struct error *err)
 {
-    (void)catalog, (void)kind, (void)visit, (void)visitor, (void)err;
-    return OK; /* only who owns the catalog knows */
+    struct follower *self = follower_of(catalog);
+    enum status s = OK;
+    if (kind != CATALOG_EVENT_TYPE)
+        return OK; /* only who owns the catalog knows */
+    pthread_mutex_lock(&self->mutex);
+    if (self->types)
+        s = deployed_types_read(slice_of(self->types, self->types_n), visit, visitor, err);
+    pthread_mutex_unlock(&self->mutex);
+    return s;
 }
 
 static enum status follower_no_path(const struct catalog_options *options, struct world *world, struct catalog **out,
@@ -224,6 +261,7 @@ static void follower_close(struct catalog *catalog)
     pthread_mutex_destroy(&self->mutex);
     bell_free(self->bell);
     free(self->text);
+    free(self->types);
     free(self);
 }
 
@@ -267,6 +305,11 @@ enum status follower_open(struct journal *journal, struct world *world, struct c
     atomic_store(&self->next_end_ms, KEY_NO_END);
     *out = &self->catalog;
     return OK;
+}
+
+bool follower_is_current(struct catalog *catalog)
+{
+    return atomic_load(&follower_of(catalog)->current);
 }
 
 struct role follower_role(struct catalog *catalog)

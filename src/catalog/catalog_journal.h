@@ -28,3 +28,5 @@ void publisher_close(struct catalog_publisher *publisher);   /* after the journa
 MUST_CHECK enum status follower_open(struct journal *journal, struct world *world, struct catalog **out,
                                      struct error *err);
 struct role follower_role(struct catalog *catalog);
+/* It has come to the end of what is published once: what it knows is not an earlier state. Any thread. */
+bool follower_is_current(struct catalog *catalog);

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "base/buf.h"
 #include "base/test.h"
 #include "test/support/scratch.h"
 #include "world/world.h"
@@ -124,6 +125,50 @@ static void test_changes_arrive_and_keys_end_by_themselves(void **state)
     publisher_close(publisher);
 }
 
+static void see_type(void *self, const struct catalog_item *item)
+{
+    struct buf *seen = self;
+    buf_add_format(seen, "%.*s %.*s %u %d %.*s\n", SLICE_ARG(item->domain), SLICE_ARG(item->name), item->version,
+                   item->active, SLICE_ARG(item->body));
+}
+
+static void expect_types(const char *text)
+{
+    struct buf seen;
+    buf_init(&seen, 4096);
+    assert_int_equal(follower->backend->items(follower, CATALOG_EVENT_TYPE, see_type, &seen, &err), OK);
+    assert_string_equal(buf_text(&seen), text);
+    buf_done(&seen);
+}
+
+static void test_event_types_that_are_deployed_arrive_with_their_versions(void **state)
+{
+    (void)state;
+    uint64_t changes;
+    struct catalog_publisher *publisher = open_publisher();
+    struct catalog_item items[] = {
+        { .kind = CATALOG_SOURCE, .name = SLICE("http"), .type = SLICE("api"), .body = SLICE("{}") },
+        { .kind = CATALOG_EVENT_TYPE,
+          .name = SLICE("buy"),
+          .domain = SLICE("shop"),
+          .body = SLICE("{\"name\":\"buy\"}") }
+    };
+    publish(publisher);
+    expect_types("");
+    assert_int_equal(catalog_sqlite.deploy(owner, items, 2, "ann", &changes, &err), OK);
+    publish(publisher);
+    expect_types("shop buy 1 1 {\"name\":\"buy\"}\n");
+    items[1].body = SLICE("{\"name\":\"buy\",\"a\":1}");
+    assert_int_equal(catalog_sqlite.deploy(owner, items, 2, "ann", &changes, &err), OK);
+    publish(publisher);
+    expect_types("shop buy 2 1 {\"name\":\"buy\",\"a\":1}\n");
+    assert_int_equal(catalog_sqlite.deploy(owner, items, 1, "ann", &changes, &err), OK);
+    publish(publisher);
+    expect_types("shop buy 2 0 {\"name\":\"buy\",\"a\":1}\n");
+    assert_true(follower_is_current(follower));
+    publisher_close(publisher);
+}
+
 static void test_who_follows_later_finds_the_newest(void **state)
 {
     (void)state;
@@ -218,6 +263,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(test_nothing_is_known_before_the_owner_has_spoken),
         TEST(test_changes_arrive_and_keys_end_by_themselves),
+        TEST(test_event_types_that_are_deployed_arrive_with_their_versions),
         TEST(test_who_follows_later_finds_the_newest),
         TEST(test_the_catalog_of_another_directory_is_not_overwritten),
         TEST(test_of_two_directories_that_begin_at_once_one_publishes),

@@ -8,6 +8,7 @@
 #include "base/log.h"
 #include "base/retry.h"
 #include "catalog/catalog_journal.h"
+#include "catalog/deployed_types.h"
 #include "catalog/snapshot.h"
 #include "world/world.h"
 
@@ -22,7 +23,8 @@ struct catalog_publisher {
     struct journal *journal;
     char owner[SNAPSHOT_OWNER_MAX + 1];
     struct bell *bell;
-    struct buf bytes; /* the record with its length before it */
+    struct buf bytes; /* the records, each with its length before it */
+    uint32_t records;
     struct journal_chunk chunk;
     struct journal_mark mark;
     struct journal_commit commit;
@@ -115,21 +117,48 @@ enum status publisher_open(struct catalog *catalog, struct journal *journal, con
     return OK;
 }
 
-static enum status make_record(struct catalog_publisher *publisher, struct error *err)
+/* A record's length goes before it, once it is known. */
+static size_t begin_record(struct buf *bytes)
+{
+    const uint32_t unknown = 0;
+    buf_add(bytes, &unknown, sizeof unknown);
+    return bytes->n;
+}
+
+static void end_record(struct buf *bytes, size_t begin)
+{
+    const uint32_t n = (uint32_t)(bytes->n - begin);
+    if (!bytes->full)
+        memcpy(bytes->p + begin - sizeof n, &n, sizeof n);
+}
+
+/* The event types, unless there are too many of them, then the snapshot. */
+static enum status make_records(struct catalog_publisher *publisher, struct error *err)
 {
     struct directory *directory;
-    uint32_t n = 0;
-    enum status s = publisher->catalog->backend->directory(publisher->catalog, &directory, err);
+    struct buf *bytes = &publisher->bytes;
+    buf_reset(bytes);
+    size_t begin = begin_record(bytes);
+    enum status s = deployed_types_write(publisher->catalog, bytes, err);
+    if (s == OK)
+        s = publisher->catalog->backend->directory(publisher->catalog, &directory, err);
     if (s != OK)
         return s;
-    buf_reset(&publisher->bytes);
-    buf_add(&publisher->bytes, &n, sizeof n);
-    snapshot_write(directory, publisher->owner, &publisher->bytes);
+    publisher->records = 2;
+    if (bytes->full || bytes->n > DEPLOYED_TYPES_BYTES_MAX) {
+        buf_reset(bytes);
+        publisher->records = 1;
+        log_warn("catalog.types_not_published", "they have more than %u bytes: weir process is not held against them",
+                 DEPLOYED_TYPES_BYTES_MAX);
+    } else {
+        end_record(bytes, begin);
+    }
+    begin = begin_record(bytes);
+    snapshot_write(directory, publisher->owner, bytes);
     directory_free(directory);
-    if (publisher->bytes.full)
+    if (bytes->full)
         return error_set(err, ERR_FULL, "the catalog has more than %u bytes", SNAPSHOT_BYTES_MAX);
-    n = (uint32_t)(publisher->bytes.n - sizeof n);
-    memcpy(publisher->bytes.p, &n, sizeof n);
+    end_record(bytes, begin);
     return OK;
 }
 
@@ -137,12 +166,13 @@ static enum status publish(struct catalog_publisher *publisher, struct error *er
 {
     enum status s = publisher->lost ? take_over(publisher->journal, publisher->owner, err) : OK;
     if (s == OK)
-        s = make_record(publisher, err);
+        s = make_records(publisher, err);
     if (s != OK)
         return s;
     publisher->lost = false;
-    publisher->chunk =
-        (struct journal_chunk){ .topic = TOPIC_CATALOG, .records = 1, .bytes = buf_slice(&publisher->bytes) };
+    publisher->chunk = (struct journal_chunk){ .topic = TOPIC_CATALOG,
+                                               .records = publisher->records,
+                                               .bytes = buf_slice(&publisher->bytes) };
     publisher->mark = (struct journal_mark){ .group = GROUP, .topic = TOPIC_CATALOG, .position = JOURNAL_BEGIN };
     publisher->commit = (struct journal_commit){ .chunks = &publisher->chunk,
                                                  .chunk_count = 1,

@@ -251,10 +251,16 @@ def test_domains_change_by_sighup_in_one_process_after_the_other_while_events_fl
 
 def test_without_serve_events_are_taken_in_and_a_second_serve_is_refused():
     event = {"visitor_id": "v", "event_type": "page", "event_name": "n"}
-    with Roles(shared().yaml()) as weir:
+    bought = "domain: bought\nevent_types:\n  - {name: buy, attributes: [{name: n, type: %s, required: true}]}\n"
+    weir = Roles(shared().yaml())
+    weir.declare(bought % "integer")
+    with weir:
         key = weir.tenant("acme")
-        wait_until_known(weir, key["write_key"])
+        wait_until_known(weir, key["write_key"])  # by then what is deployed is published, too
         weir.serve.kill9()
+        weir.declare(bought % "text")
+        Role("process", weir.config).refused(78, "this change is not BACKWARD, and buy is deployed (version 1)", "would break what is deployed")
+        weir.declare(bought % "integer")
         assert weir.post("/track", event, key["write_key"])[0] == 200
         late = Role("ingest", weir.config).start()
         try:
