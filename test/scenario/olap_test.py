@@ -13,12 +13,12 @@ INSERT = "INSERT INTO weir.events_raw (customer_id, visitor_id, event_id, event_
 
 def statements():
     """The tables and views, from the C source itself: the engine is asked by this test alone."""
-    text = open(os.path.join(ROOT, "src", "store", "schema.c")).read()
+    text = "".join(open(os.path.join(ROOT, "src", "store", name)).read() for name in ("schema.h", "schema.c"))
     text = re.sub(r"/\*.*?\*/", "", text, flags=re.S).replace("\\\n", " ")
-    macros = {"REPEATS": None, "OWN": None}
-    for name in macros:
+    macros = {}
+    for name in ("REPEATS", "SCHEMA_ASKING", "OWN"):  # OWN has the one before it within
         body = re.search(r"#define %s\s+(.*)" % name, text).group(1)
-        macros[name] = "".join(re.findall(r'"((?:[^"\\]|\\.)*)"', body))
+        macros[name] = "".join(macros[m] if m else t for t, m in re.findall(r'"((?:[^"\\]|\\.)*)"|\b([A-Z_]{3,})\b', body))
     found = []
     for array in ["BEFORE"] + re.findall(r"const char \*const (V\d+)\[\]", text):
         body = re.search(r"const char \*const %s\[\] = \{(.*?)\n\};" % array, text, re.S).group(1)
