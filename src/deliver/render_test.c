@@ -160,6 +160,8 @@ static void test_dead_letters_sessions_and_late_events_keep_what_people_need(voi
     assert_int_equal(render(&ALL, TOPIC_LATE, slice_of(bytes, late_record_size(&late))), OK);
     assert_non_null(memmem(out.p, out.n, "\"key\":null", 10));
     assert_non_null(memmem(out.p, out.n, "\"event\":{\"customer_id\":\"shop\"", 29));
+    memset(bytes + 2, 0, 2); /* the length of the window's name */
+    assert_int_equal(render(&ALL, TOPIC_LATE, slice_of(bytes, late_record_size(&late))), ERR_CORRUPT);
 }
 
 static void test_what_cannot_be_read_or_has_no_room_adds_nothing(void **state)

@@ -44,6 +44,8 @@ enum status late_record_decode(struct slice bytes, struct late_record *out, stru
     if (header.version != 1 && header.version != 2)
         return error_set(err, ERR_CORRUPT, "a late event has version %u, this weir reads versions 1 and 2",
                          header.version);
+    if (!header.window)
+        return error_set(err, ERR_CORRUPT, "a late event does not say which window it missed");
     struct slice rest = slice_after(bytes, sizeof header);
     if ((uint64_t)header.window + header.key > rest.n)
         return error_set(err, ERR_CORRUPT, "a late event of %zu bytes is shorter than what it says of itself", bytes.n);

@@ -23,5 +23,5 @@ struct late_record {
 size_t late_record_size(const struct late_record *record);
 /* Writes exactly late_record_size bytes. */
 void late_record_encode(const struct late_record *record, char *to);
-/* Views into the bytes. ERR_CORRUPT when lengths do not add up or a version is unknown. */
+/* Views into the bytes. ERR_CORRUPT when lengths do not add up, no window is named, or a version is unknown. */
 MUST_CHECK enum status late_record_decode(struct slice bytes, struct late_record *out, struct error *err);
