@@ -28,7 +28,7 @@ test('the cable is pulled: a banner counts down, what came meanwhile is there wh
   cable.cut();
   const banner = page.getByTestId('banner');
   await banner.waitFor();
-  await eventually('it counts down', () => banner.textContent(), (text) => /Trying again in \d+ s/.test(text), 5);
+  await eventually('it counts down', () => banner.textContent(), (text) => /Trying again in \d+ s/.test(text), 60);
   assert.equal(await page.locator(`[data-event-id="${seen.event_id}"]`).count(), 1, 'what was shown stays');
   const missed = [event('missed-1'), event('missed-2'), event('missed-3')];
   await post(weir, missed);
@@ -55,7 +55,7 @@ test('weir is started again beneath it: the page goes on by itself', async () =>
   const again = event('after-restart');
   await post(weir, again);
   await page.locator(`[data-event-id="${again.event_id}"]`).waitFor({ timeout: 20_000 });
-  await eventually('the number is that of SQL', async () => [await today(page), await count()], ([a, b]) => a === b && a === before + 1, 15);
+  await eventually('the number is that of SQL', async () => [await today(page), await count()], ([a, b]) => a === b && a === before + 1, 60);
   await close({ whileCut: true });
 });
 
@@ -68,6 +68,6 @@ test('weir is killed beneath it: the page goes on by itself', async () => {
   await weir.start();
   await page.getByTestId('banner').waitFor({ state: 'detached', timeout: 30_000 });
   await post(weir, event('after-kill'));
-  await eventually('the number is that of SQL', async () => [await total(), await count()], ([a, b]) => a === b, 15);
+  await eventually('the number is that of SQL', async () => [await total(), await count()], ([a, b]) => a === b, 60);
   await close({ whileCut: true });
 });
