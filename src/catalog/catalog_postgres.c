@@ -18,8 +18,9 @@
 
 /* --- transactions --- */
 
-enum status postgres_change_begin(struct postgres_catalog *self, struct error *err)
+enum status postgres_change_begin(struct catalog_rows *rows, struct error *err)
 {
+    struct postgres_catalog *self = postgres_of(&rows->catalog);
     pthread_mutex_lock(&self->mutex);
     enum status s = link_begin(self->link, "BEGIN", err);
     return s == OK ? link_ask(self->link, "change the catalog", "UPDATE weir.catalog SET change = change + 1", NULL,
@@ -27,8 +28,9 @@ enum status postgres_change_begin(struct postgres_catalog *self, struct error *e
                    : s;
 }
 
-enum status postgres_change_end(struct postgres_catalog *self, enum status s, struct error *err)
+enum status postgres_change_end(struct catalog_rows *rows, enum status s, struct error *err)
 {
+    struct postgres_catalog *self = postgres_of(&rows->catalog);
     if (s == OK)
         s = postgres_known_read(self, err);
     if (s != OK) {
@@ -76,13 +78,13 @@ void postgres_read_tenant(const PGresult *rows, int row, struct tenant *out)
     out->created_ms = link_read_number(rows, row, 7);
 }
 
-enum status postgres_get_tenant(struct postgres_catalog *self, struct slice id, struct tenant *out, struct error *err)
+static enum status get_tenant(struct catalog_rows *catalog, struct slice id, struct tenant *out, struct error *err)
 {
     AUTO(link_result) PGresult *rows = NULL;
     struct link_params params = { 0 };
     link_text(&params, id);
-    enum status s = link_ask(self->link, "read a tenant", "SELECT " TENANT_COLUMNS " FROM weir.tenants WHERE id = $1",
-                             &params, &rows, err);
+    enum status s = link_ask(postgres_of(&catalog->catalog)->link, "read a tenant",
+                             "SELECT " TENANT_COLUMNS " FROM weir.tenants WHERE id = $1", &params, &rows, err);
     if (s != OK)
         return s;
     if (!PQntuples(rows))
@@ -96,48 +98,35 @@ static enum status postgres_tenant_get(struct catalog *catalog, struct slice id,
     struct postgres_catalog *self = postgres_of(catalog);
     enum status s = postgres_read_begin(self, err);
     if (s == OK)
-        s = postgres_get_tenant(self, id, out, err);
+        s = get_tenant(&self->rows, id, out, err);
     return postgres_read_end(self, s);
 }
 
 /* --- changing --- */
 
-enum status postgres_add_audit(struct postgres_catalog *self, const char *actor, const char *entity_type,
+enum status postgres_add_audit(struct catalog_rows *rows, const char *actor, const char *entity_type,
                                const char *entity_id, const char *action, struct slice old_value,
                                struct slice new_value, struct error *err)
 {
     struct link_params params = { 0 };
-    link_number(&params, world_wall_ms(self->world));
+    link_number(&params, world_wall_ms(rows->world));
     link_text(&params, slice_from(actor));
     link_text(&params, slice_from(entity_type));
     link_text(&params, slice_from(entity_id));
     link_text(&params, slice_from(action));
     link_text(&params, old_value);
     link_text(&params, new_value);
-    return link_ask(self->link, "write the audit log",
+    return link_ask(postgres_of(&rows->catalog)->link, "write the audit log",
                     "INSERT INTO weir.audit(at_ms, actor, entity_type, entity_id, action, old_value, new_value)"
                     " VALUES($1, $2, $3, $4, $5, nullif($6::text, '')::json, nullif($7::text, '')::json)",
                     &params, NULL, err);
 }
 
-static enum status add_tenant_audit(struct postgres_catalog *self, const char *actor, const char *action,
-                                    const struct tenant *old, const struct tenant *now, struct error *err)
-{
-    AUTO(buf) struct buf old_json, new_json;
-    buf_init(&old_json, 4096);
-    buf_init(&new_json, 4096);
-    if (old)
-        tenant_add_json(&old_json, old);
-    tenant_add_json(&new_json, now);
-    return postgres_add_audit(self, actor, "tenant", now->id, action, buf_slice(&old_json), buf_slice(&new_json), err);
-}
-
 /* The slot is counted in the row that is locked: none is given out twice, and one that is rolled back is not lost. */
-static enum status insert_tenant(struct postgres_catalog *self, struct tenant *tenant, struct error *err)
+static enum status insert_tenant(struct catalog_rows *rows, struct tenant *tenant, struct error *err)
 {
     AUTO(link_result) PGresult *row = NULL;
     struct link_params params = { 0 };
-    tenant->created_ms = world_wall_ms(self->world);
     link_text(&params, slice_from(tenant->id));
     link_text(&params, slice_from(tenant->placement));
     link_text(&params, slice_from(tenant_tier_name(tenant->tier)));
@@ -145,7 +134,7 @@ static enum status insert_tenant(struct postgres_catalog *self, struct tenant *t
     link_number(&params, tenant->retention_days);
     link_text(&params, tenant->open ? SLICE("true") : SLICE("false"));
     link_number(&params, tenant->created_ms);
-    enum status s = link_ask(self->link, "add a tenant",
+    enum status s = link_ask(postgres_of(&rows->catalog)->link, "add a tenant",
                              "WITH slot AS (UPDATE weir.catalog SET slots = slots + 1 RETURNING slots)"
                              " INSERT INTO weir.tenants(" TENANT_COLUMNS ")"
                              " SELECT slots, $1::text, $2::text, $3::text, $4, $5, $6::text::boolean, $7 FROM slot"
@@ -156,77 +145,18 @@ static enum status insert_tenant(struct postgres_catalog *self, struct tenant *t
     return s;
 }
 
-static enum status create_locked(struct postgres_catalog *self, struct tenant *tenant, const struct tenant_keys *keys,
-                                 const char *actor, struct error *err)
-{
-    struct tenant there;
-    enum status s = postgres_get_tenant(self, slice_from(tenant->id), &there, err);
-    if (s == OK)
-        return error_set(err, ERR_FULL, "the tenant '%s' exists already", tenant->id);
-    if (s != ERR_NOT_FOUND || (s = insert_tenant(self, tenant, err)) != OK)
-        return s;
-    if ((s = postgres_insert_key(self, tenant->id, KEY_WRITE, keys->write_key, err)) != OK ||
-        (s = postgres_insert_key(self, tenant->id, KEY_READ, keys->read_key, err)) != OK)
-        return s;
-    return add_tenant_audit(self, actor, "create", NULL, tenant, err);
-}
-
-static enum status postgres_tenant_create(struct catalog *catalog, struct tenant *tenant, struct tenant_keys *keys,
-                                          const char *actor, struct error *err)
-{
-    struct postgres_catalog *self = postgres_of(catalog);
-    enum status s = tenant_id_check(slice_from(tenant->id), err);
-    if (s != OK)
-        return s;
-    struct tenant made = *tenant;
-    struct tenant_keys made_keys = *keys;
-    if (!made_keys.write_key[0])
-        key_make(KEY_WRITE, self->world, made_keys.write_key);
-    if (!made_keys.read_key[0])
-        key_make(KEY_READ, self->world, made_keys.read_key);
-    s = postgres_change_begin(self, err);
-    if (s == OK)
-        s = create_locked(self, &made, &made_keys, actor, err);
-    s = postgres_change_end(self, s, err);
-    if (s == OK) {
-        *tenant = made;
-        *keys = made_keys;
-    }
-    return s;
-}
-
-static enum status update_locked(struct postgres_catalog *self, const struct tenant *tenant, const char *actor,
-                                 struct error *err)
+static enum status change_tenant(struct catalog_rows *rows, const struct tenant *tenant, struct error *err)
 {
     struct link_params params = { 0 };
-    struct tenant old, now = *tenant;
-    enum status s = postgres_get_tenant(self, slice_from(tenant->id), &old, err);
-    if (s != OK)
-        return s;
-    if (strcmp(old.placement, tenant->placement) != 0)
-        return error_set(err, ERR_INVALID, "the placement of '%s' cannot change: its data lies there", tenant->id);
     link_text(&params, slice_from(tenant_tier_name(tenant->tier)));
     link_number(&params, tenant_stored_quota(tenant));
     link_number(&params, tenant->retention_days);
     link_text(&params, tenant->open ? SLICE("true") : SLICE("false"));
     link_text(&params, slice_from(tenant->id));
-    s = link_ask(self->link, "change a tenant",
-                 "UPDATE weir.tenants SET tier = $1, quota_per_minute = $2, retention_days = $3,"
-                 " open = $4::text::boolean WHERE id = $5",
-                 &params, NULL, err);
-    now.olap_slot = old.olap_slot;
-    now.created_ms = old.created_ms;
-    return s == OK ? add_tenant_audit(self, actor, "update", &old, &now, err) : s;
-}
-
-static enum status postgres_tenant_update(struct catalog *catalog, const struct tenant *tenant, const char *actor,
-                                          struct error *err)
-{
-    struct postgres_catalog *self = postgres_of(catalog);
-    enum status s = postgres_change_begin(self, err);
-    if (s == OK)
-        s = update_locked(self, tenant, actor, err);
-    return postgres_change_end(self, s, err);
+    return link_ask(postgres_of(&rows->catalog)->link, "change a tenant",
+                    "UPDATE weir.tenants SET tier = $1, quota_per_minute = $2, retention_days = $3,"
+                    " open = $4::text::boolean WHERE id = $5",
+                    &params, NULL, err);
 }
 
 static enum status postgres_audit(struct catalog *catalog, const char *actor, const char *entity_type,
@@ -234,13 +164,24 @@ static enum status postgres_audit(struct catalog *catalog, const char *actor, co
                                   struct slice new_value, struct error *err)
 {
     struct postgres_catalog *self = postgres_of(catalog);
-    enum status s = postgres_change_begin(self, err);
+    enum status s = postgres_change_begin(&self->rows, err);
     if (s == OK)
-        s = postgres_add_audit(self, actor, entity_type, entity_id, action, old_value, new_value, err);
-    return postgres_change_end(self, s, err);
+        s = postgres_add_audit(&self->rows, actor, entity_type, entity_id, action, old_value, new_value, err);
+    return postgres_change_end(&self->rows, s, err);
 }
 
 /* --- opening --- */
+
+static const struct catalog_steps STEPS = {
+    .begin = postgres_change_begin,
+    .end = postgres_change_end,
+    .get_tenant = get_tenant,
+    .insert_tenant = insert_tenant,
+    .change_tenant = change_tenant,
+    .insert_key = postgres_insert_key,
+    .end_keys = postgres_end_keys,
+    .add_audit = postgres_add_audit,
+};
 
 static void postgres_close(struct catalog *catalog)
 {
@@ -264,8 +205,9 @@ static struct postgres_catalog *make(const struct catalog_options *options, stru
     struct postgres_catalog *self = calloc(1, sizeof *self);
     if (!self)
         abort();
-    self->catalog.backend = &catalog_postgres;
-    self->world = world;
+    self->rows.catalog.backend = &catalog_postgres;
+    self->rows.steps = &STEPS;
+    self->rows.world = world;
     snprintf(self->owner, sizeof self->owner, "%s", options->owner && options->owner[0] ? options->owner : "nobody");
     self->link = link_new(&link, world);
     self->bell = bell_new();
@@ -291,10 +233,10 @@ static enum status postgres_open(const struct catalog_options *options, struct w
     if (s == OK)
         s = postgres_known_refresh(self, err);
     if (s != OK) {
-        postgres_close(&self->catalog);
+        postgres_close(&self->rows.catalog);
         return s;
     }
-    *out = &self->catalog;
+    *out = &self->rows.catalog;
     return OK;
 }
 
@@ -302,11 +244,11 @@ const struct catalog_backend catalog_postgres = {
     .name = "postgres",
     .shared = true,
     .open = postgres_open,
-    .tenant_create = postgres_tenant_create,
-    .tenant_update = postgres_tenant_update,
+    .tenant_create = rows_tenant_create,
+    .tenant_update = rows_tenant_update,
     .tenant_get = postgres_tenant_get,
-    .keys_rotate = postgres_keys_rotate,
-    .keys_revoke = postgres_keys_revoke,
+    .keys_rotate = rows_keys_rotate,
+    .keys_revoke = rows_keys_revoke,
     .directory = postgres_directory,
     .version = postgres_version,
     .audit = postgres_audit,

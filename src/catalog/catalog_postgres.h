@@ -17,8 +17,7 @@
 #include "catalog/snapshot.h"
 
 struct postgres_catalog {
-    struct catalog catalog;
-    struct world *world;
+    struct catalog_rows rows;
     char owner[SNAPSHOT_OWNER_MAX + 1];
     pthread_mutex_t mutex; /* of the link and what is read over it; held while the server is waited for */
     struct postgres_link *link;
@@ -46,22 +45,22 @@ static inline struct postgres_catalog *postgres_of(struct catalog *catalog)
  * reading: there are none yet, or they are older. */
 MUST_CHECK enum status postgres_schema_make(struct postgres_link *link, bool read_only, struct error *err);
 
-/* Lock and begin. Whatever it returned, the end must follow: it commits when s is OK and unlocks. Changes come one
- * after the other, whoever makes them, and their end takes over what is known then. */
-MUST_CHECK enum status postgres_change_begin(struct postgres_catalog *self, struct error *err);
-MUST_CHECK enum status postgres_change_end(struct postgres_catalog *self, enum status s, struct error *err);
+/* Steps of struct catalog_steps. Changes come one after the other, whoever makes them, and their end takes over what is
+ * known then. */
+MUST_CHECK enum status postgres_change_begin(struct catalog_rows *rows, struct error *err);
+MUST_CHECK enum status postgres_change_end(struct catalog_rows *rows, enum status s, struct error *err);
 MUST_CHECK enum status postgres_read_begin(struct postgres_catalog *self, struct error *err);
 MUST_CHECK enum status postgres_read_end(struct postgres_catalog *self, enum status s); /* s */
 
 #define TENANT_COLUMNS "olap_slot, id, placement, tier, quota_per_minute, retention_days, open, created_ms"
 void postgres_read_tenant(const PGresult *rows, int row, struct tenant *out);
-MUST_CHECK enum status postgres_get_tenant(struct postgres_catalog *self, struct slice id, struct tenant *out,
-                                           struct error *err);
-MUST_CHECK enum status postgres_add_audit(struct postgres_catalog *self, const char *actor, const char *entity_type,
+MUST_CHECK enum status postgres_add_audit(struct catalog_rows *rows, const char *actor, const char *entity_type,
                                           const char *entity_id, const char *action, struct slice old_value,
                                           struct slice new_value, struct error *err);
-MUST_CHECK enum status postgres_insert_key(struct postgres_catalog *self, const char *tenant_id, enum key_kind kind,
+MUST_CHECK enum status postgres_insert_key(struct catalog_rows *rows, const char *tenant_id, enum key_kind kind,
                                            const char *key, struct error *err);
+MUST_CHECK enum status postgres_end_keys(struct catalog_rows *rows, const char *tenant_id, enum key_kind kind,
+                                         int64_t end_ms, bool replaced_only, uint64_t *count, struct error *err);
 
 /* Reads tenants and keys into fresh, within a transaction; takes fresh over as what is known. */
 MUST_CHECK enum status postgres_known_read(struct postgres_catalog *self, struct error *err);
@@ -72,10 +71,6 @@ MUST_CHECK enum status postgres_known_refresh(struct postgres_catalog *self, str
 MUST_CHECK enum status postgres_directory(struct catalog *catalog, struct directory **out, struct error *err);
 uint64_t postgres_version(struct catalog *catalog);
 bool postgres_role(struct catalog *catalog, struct role *out);
-MUST_CHECK enum status postgres_keys_rotate(struct catalog *catalog, struct slice id, const struct key_choice *choice,
-                                            struct tenant_keys *out, const char *actor, struct error *err);
-MUST_CHECK enum status postgres_keys_revoke(struct catalog *catalog, struct slice id, const struct key_choice *choice,
-                                            uint64_t *out_count, const char *actor, struct error *err);
 MUST_CHECK enum status postgres_deploy(struct catalog *catalog, const struct catalog_item *items, size_t count,
                                        const char *actor, uint64_t *out_changes, struct error *err);
 MUST_CHECK enum status postgres_items(struct catalog *catalog, enum catalog_kind kind,

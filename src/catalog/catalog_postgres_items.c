@@ -92,7 +92,7 @@ static enum status add_audit(struct deploying *deploying, const char *action, co
 {
     AUTO(item_change) struct item_change change;
     enum status s = item_change_init(&change, old, now, err);
-    return s == OK ? postgres_add_audit(deploying->self, deploying->actor, catalog_kind_name(now->kind),
+    return s == OK ? postgres_add_audit(&deploying->self->rows, deploying->actor, catalog_kind_name(now->kind),
                                         buf_text(&change.id), action, buf_slice(&change.old_json),
                                         buf_slice(&change.new_json), err)
                    : s;
@@ -219,13 +219,13 @@ enum status postgres_deploy(struct catalog *catalog, const struct catalog_item *
     if (count > CATALOG_ITEMS_MAX)
         return error_set(err, ERR_FULL, "%zu event types, rules and sources are more than the %d that are kept", count,
                          CATALOG_ITEMS_MAX);
-    deploying.now_ms = world_wall_ms(deploying.self->world);
-    enum status s = postgres_change_begin(deploying.self, err);
+    deploying.now_ms = world_wall_ms(deploying.self->rows.world);
+    enum status s = postgres_change_begin(&deploying.self->rows, err);
     for (int kind = 0; kind < CATALOG_KINDS && s == OK; kind++) { /* what others refer to comes first */
         deploying.kind = (enum catalog_kind)kind;
         s = deploy_kind(&deploying, err);
     }
-    s = postgres_change_end(deploying.self, s, err);
+    s = postgres_change_end(&deploying.self->rows, s, err);
     if (s == OK)
         *out_changes = deploying.changes;
     return s;

@@ -62,7 +62,7 @@ enum status postgres_known_read(struct postgres_catalog *self, struct error *err
 {
     AUTO(link_result) PGresult *tenants = NULL, *keys = NULL;
     struct link_params params = { 0 };
-    link_number(&params, world_wall_ms(self->world));
+    link_number(&params, world_wall_ms(self->rows.world));
     enum status s = read_change(self, &self->fresh_change, err);
     if (s == OK)
         s = link_ask(self->link, "read the tenants", "SELECT " TENANT_COLUMNS " FROM weir.tenants ORDER BY id", NULL,
@@ -102,7 +102,7 @@ enum status postgres_directory(struct catalog *catalog, struct directory **out, 
     struct postgres_catalog *self = postgres_of(catalog);
     int64_t next_end_ms = KEY_NO_END;
     pthread_mutex_lock(&self->known_mutex);
-    enum status s = snapshot_read(buf_slice(&self->known), world_wall_ms(self->world), out, &next_end_ms, err);
+    enum status s = snapshot_read(buf_slice(&self->known), world_wall_ms(self->rows.world), out, &next_end_ms, err);
     pthread_mutex_unlock(&self->known_mutex);
     if (s == OK)
         atomic_store(&self->next_end_ms, next_end_ms);
@@ -113,7 +113,7 @@ uint64_t postgres_version(struct catalog *catalog)
 {
     struct postgres_catalog *self = postgres_of(catalog);
     int64_t end_ms = atomic_load_explicit(&self->next_end_ms, memory_order_relaxed);
-    if (UNLIKELY(end_ms != KEY_NO_END) && world_wall_ms(self->world) >= end_ms &&
+    if (UNLIKELY(end_ms != KEY_NO_END) && world_wall_ms(self->rows.world) >= end_ms &&
         atomic_compare_exchange_strong(&self->next_end_ms, &end_ms, KEY_NO_END))
         atomic_fetch_add_explicit(&self->version, 1, memory_order_release); /* a replaced key ends now */
     return atomic_load_explicit(&self->version, memory_order_acquire);

@@ -13,7 +13,6 @@
 #include <unistd.h>
 
 #include "base/buf.h"
-#include "catalog/catalog_rows.h"
 #include "catalog/catalog_sqlite.h"
 #include "world/disk.h"
 #include "world/world.h"
@@ -169,6 +168,8 @@ static enum status set_up(struct sqlite_catalog *self, bool read_only, struct er
     return s == OK ? migrate(self, read_only, err) : s;
 }
 
+static const struct catalog_steps STEPS;
+
 static void sqlite_close(struct catalog *catalog)
 {
     if (!catalog)
@@ -191,8 +192,9 @@ static enum status sqlite_open(const struct catalog_options *options, struct wor
     struct sqlite_catalog *self = calloc(1, sizeof *self);
     if (!self)
         return error_set(err, ERR_FULL, "catalog: out of memory");
-    self->catalog.backend = &catalog_sqlite;
-    self->world = world;
+    self->rows.catalog.backend = &catalog_sqlite;
+    self->rows.steps = &STEPS;
+    self->rows.world = world;
     atomic_store(&self->version, 1);
     atomic_store(&self->next_end_ms, INT64_MAX);
     pthread_mutex_init(&self->mutex, NULL);
@@ -202,10 +204,10 @@ static enum status sqlite_open(const struct catalog_options *options, struct wor
     if (s == OK)
         s = set_up(self, options->read_only, err);
     if (s != OK) {
-        sqlite_close(&self->catalog);
+        sqlite_close(&self->rows.catalog);
         return s;
     }
-    *out = &self->catalog;
+    *out = &self->rows.catalog;
     return OK;
 }
 
@@ -232,8 +234,9 @@ void catalog_read_tenant(sqlite3_stmt *statement, struct tenant *out)
     out->created_ms = sqlite3_column_int64(statement, 7);
 }
 
-enum status catalog_get_tenant(struct sqlite_catalog *self, struct slice id, struct tenant *out, struct error *err)
+static enum status get_tenant(struct catalog_rows *rows, struct slice id, struct tenant *out, struct error *err)
 {
+    struct sqlite_catalog *self = sqlite_of(&rows->catalog);
     AUTO(stmt) sqlite3_stmt *statement = NULL;
     enum status s = catalog_sql_prepare(self, "SELECT " TENANT_COLUMNS " FROM tenants WHERE id = ?", &statement, err);
     if (s != OK)
@@ -254,7 +257,7 @@ static enum status sqlite_tenant_get(struct catalog *catalog, struct slice id, s
 {
     struct sqlite_catalog *self = sqlite_of(catalog);
     pthread_mutex_lock(&self->mutex);
-    enum status s = catalog_get_tenant(self, id, out, err);
+    enum status s = get_tenant(&self->rows, id, out, err);
     pthread_mutex_unlock(&self->mutex);
     return s;
 }
@@ -263,7 +266,7 @@ static uint64_t sqlite_version(struct catalog *catalog)
 {
     struct sqlite_catalog *self = sqlite_of(catalog);
     int64_t end_ms = atomic_load_explicit(&self->next_end_ms, memory_order_relaxed);
-    if (UNLIKELY(end_ms != INT64_MAX) && world_wall_ms(self->world) >= end_ms &&
+    if (UNLIKELY(end_ms != INT64_MAX) && world_wall_ms(self->rows.world) >= end_ms &&
         atomic_compare_exchange_strong(&self->next_end_ms, &end_ms, INT64_MAX))
         atomic_fetch_add_explicit(&self->version, 1, memory_order_release); /* a replaced key ends now */
     return atomic_load_explicit(&self->version, memory_order_acquire);
@@ -271,10 +274,11 @@ static uint64_t sqlite_version(struct catalog *catalog)
 
 /* --- changing --- */
 
-enum status catalog_add_audit(struct sqlite_catalog *self, const char *actor, const char *entity_type,
+enum status catalog_add_audit(struct catalog_rows *rows, const char *actor, const char *entity_type,
                               const char *entity_id, const char *action, struct slice old_value, struct slice new_value,
                               struct error *err)
 {
+    struct sqlite_catalog *self = sqlite_of(&rows->catalog);
     AUTO(stmt) sqlite3_stmt *statement = NULL;
     enum status s =
         catalog_sql_prepare(self,
@@ -283,7 +287,7 @@ enum status catalog_add_audit(struct sqlite_catalog *self, const char *actor, co
                             &statement, err);
     if (s != OK)
         return s;
-    sqlite3_bind_int64(statement, 1, world_wall_ms(self->world));
+    sqlite3_bind_int64(statement, 1, world_wall_ms(self->rows.world));
     catalog_sql_bind(statement, 2, actor);
     catalog_sql_bind(statement, 3, entity_type);
     catalog_sql_bind(statement, 4, entity_id);
@@ -293,20 +297,9 @@ enum status catalog_add_audit(struct sqlite_catalog *self, const char *actor, co
     return catalog_sql_done(self, statement, "write the audit log", err);
 }
 
-static enum status add_tenant_audit(struct sqlite_catalog *self, const char *actor, const char *action,
-                                    const struct tenant *old, const struct tenant *now, struct error *err)
+static enum status insert_tenant(struct catalog_rows *rows, struct tenant *tenant, struct error *err)
 {
-    AUTO(buf) struct buf old_json, new_json;
-    buf_init(&old_json, 4096);
-    buf_init(&new_json, 4096);
-    if (old)
-        tenant_add_json(&old_json, old);
-    tenant_add_json(&new_json, now);
-    return catalog_add_audit(self, actor, "tenant", now->id, action, buf_slice(&old_json), buf_slice(&new_json), err);
-}
-
-static enum status insert_tenant(struct sqlite_catalog *self, struct tenant *tenant, struct error *err)
-{
+    struct sqlite_catalog *self = sqlite_of(&rows->catalog);
     AUTO(stmt) sqlite3_stmt *statement = NULL;
     enum status s = catalog_sql_prepare(
         self,
@@ -315,7 +308,6 @@ static enum status insert_tenant(struct sqlite_catalog *self, struct tenant *ten
         &statement, err);
     if (s != OK)
         return s;
-    tenant->created_ms = world_wall_ms(self->world);
     catalog_sql_bind(statement, 1, tenant->id);
     catalog_sql_bind(statement, 2, tenant->placement);
     catalog_sql_bind(statement, 3, tenant_tier_name(tenant->tier));
@@ -328,24 +320,10 @@ static enum status insert_tenant(struct sqlite_catalog *self, struct tenant *ten
     return s;
 }
 
-static enum status create_locked(struct sqlite_catalog *self, struct tenant *tenant, const struct tenant_keys *keys,
-                                 const char *actor, struct error *err)
-{
-    struct tenant there;
-    enum status s = catalog_get_tenant(self, slice_from(tenant->id), &there, err);
-    if (s == OK)
-        return error_set(err, ERR_FULL, "the tenant '%s' exists already", tenant->id);
-    if (s != ERR_NOT_FOUND || (s = insert_tenant(self, tenant, err)) != OK)
-        return s;
-    if ((s = catalog_insert_key(self, tenant->id, KEY_WRITE, keys->write_key, err)) != OK ||
-        (s = catalog_insert_key(self, tenant->id, KEY_READ, keys->read_key, err)) != OK)
-        return s;
-    return add_tenant_audit(self, actor, "create", NULL, tenant, err);
-}
-
 /* Ends the transaction as s says; a committed change makes directories stale. Unlocks. */
-enum status catalog_change_end(struct sqlite_catalog *self, enum status s, struct error *err)
+enum status catalog_change_end(struct catalog_rows *rows, enum status s, struct error *err)
 {
+    struct sqlite_catalog *self = sqlite_of(&rows->catalog);
     if (s == OK)
         s = catalog_sql_run(self, "COMMIT", err);
     if (s == OK)
@@ -356,47 +334,18 @@ enum status catalog_change_end(struct sqlite_catalog *self, enum status s, struc
     return s;
 }
 
-enum status catalog_change_begin(struct sqlite_catalog *self, struct error *err)
+enum status catalog_change_begin(struct catalog_rows *rows, struct error *err)
 {
+    struct sqlite_catalog *self = sqlite_of(&rows->catalog);
     pthread_mutex_lock(&self->mutex);
     return catalog_sql_run(self, "BEGIN IMMEDIATE", err);
 }
 
-static enum status sqlite_tenant_create(struct catalog *catalog, struct tenant *tenant, struct tenant_keys *keys,
-                                        const char *actor, struct error *err)
+static enum status change_tenant(struct catalog_rows *rows, const struct tenant *tenant, struct error *err)
 {
-    struct sqlite_catalog *self = sqlite_of(catalog);
-    enum status s = tenant_id_check(slice_from(tenant->id), err);
-    if (s != OK)
-        return s;
-    struct tenant made = *tenant;
-    struct tenant_keys made_keys = *keys;
-    if (!made_keys.write_key[0])
-        key_make(KEY_WRITE, self->world, made_keys.write_key);
-    if (!made_keys.read_key[0])
-        key_make(KEY_READ, self->world, made_keys.read_key);
-    s = catalog_change_begin(self, err);
-    if (s == OK)
-        s = create_locked(self, &made, &made_keys, actor, err);
-    s = catalog_change_end(self, s, err);
-    if (s == OK) {
-        *tenant = made;
-        *keys = made_keys;
-    }
-    return s;
-}
-
-static enum status update_locked(struct sqlite_catalog *self, const struct tenant *tenant, const char *actor,
-                                 struct error *err)
-{
+    struct sqlite_catalog *self = sqlite_of(&rows->catalog);
     AUTO(stmt) sqlite3_stmt *statement = NULL;
-    struct tenant old;
-    enum status s = catalog_get_tenant(self, slice_from(tenant->id), &old, err);
-    if (s != OK)
-        return s;
-    if (strcmp(old.placement, tenant->placement) != 0)
-        return error_set(err, ERR_INVALID, "the placement of '%s' cannot change: its data lies there", tenant->id);
-    s = catalog_sql_prepare(
+    enum status s = catalog_sql_prepare(
         self, "UPDATE tenants SET tier = ?, quota_per_minute = ?, retention_days = ?, open = ? WHERE id = ?",
         &statement, err);
     if (s != OK)
@@ -406,21 +355,7 @@ static enum status update_locked(struct sqlite_catalog *self, const struct tenan
     sqlite3_bind_int(statement, 3, tenant->retention_days);
     sqlite3_bind_int(statement, 4, tenant->open);
     catalog_sql_bind(statement, 5, tenant->id);
-    s = catalog_sql_done(self, statement, "change a tenant", err);
-    struct tenant now = *tenant;
-    now.olap_slot = old.olap_slot;
-    now.created_ms = old.created_ms;
-    return s == OK ? add_tenant_audit(self, actor, "update", &old, &now, err) : s;
-}
-
-static enum status sqlite_tenant_update(struct catalog *catalog, const struct tenant *tenant, const char *actor,
-                                        struct error *err)
-{
-    struct sqlite_catalog *self = sqlite_of(catalog);
-    enum status s = catalog_change_begin(self, err);
-    if (s == OK)
-        s = update_locked(self, tenant, actor, err);
-    return catalog_change_end(self, s, err);
+    return catalog_sql_done(self, statement, "change a tenant", err);
 }
 
 static enum status sqlite_audit(struct catalog *catalog, const char *actor, const char *entity_type,
@@ -429,7 +364,7 @@ static enum status sqlite_audit(struct catalog *catalog, const char *actor, cons
 {
     struct sqlite_catalog *self = sqlite_of(catalog);
     pthread_mutex_lock(&self->mutex);
-    enum status s = catalog_add_audit(self, actor, entity_type, entity_id, action, old_value, new_value, err);
+    enum status s = catalog_add_audit(&self->rows, actor, entity_type, entity_id, action, old_value, new_value, err);
     pthread_mutex_unlock(&self->mutex);
     return s;
 }
@@ -441,14 +376,25 @@ static bool sqlite_role(struct catalog *catalog, struct role *out)
     return false;
 }
 
+static const struct catalog_steps STEPS = {
+    .begin = catalog_change_begin,
+    .end = catalog_change_end,
+    .get_tenant = get_tenant,
+    .insert_tenant = insert_tenant,
+    .change_tenant = change_tenant,
+    .insert_key = catalog_insert_key,
+    .end_keys = catalog_end_keys,
+    .add_audit = catalog_add_audit,
+};
+
 const struct catalog_backend catalog_sqlite = {
     .name = "sqlite",
     .open = sqlite_open,
-    .tenant_create = sqlite_tenant_create,
-    .tenant_update = sqlite_tenant_update,
+    .tenant_create = rows_tenant_create,
+    .tenant_update = rows_tenant_update,
     .tenant_get = sqlite_tenant_get,
-    .keys_rotate = sqlite_keys_rotate,
-    .keys_revoke = sqlite_keys_revoke,
+    .keys_rotate = rows_keys_rotate,
+    .keys_revoke = rows_keys_revoke,
     .directory = sqlite_directory,
     .version = sqlite_version,
     .audit = sqlite_audit,

@@ -6,11 +6,11 @@
 #include <sqlite3.h>
 #include <stdatomic.h>
 
+#include "catalog/catalog_rows.h"
 #include "catalog/directory.h"
 
 struct sqlite_catalog {
-    struct catalog catalog;
-    struct world *world;
+    struct catalog_rows rows;
     sqlite3 *db;
     pthread_mutex_t mutex;
     _Atomic uint64_t version;
@@ -38,26 +38,22 @@ void catalog_sql_bind(sqlite3_stmt *statement, int at, const char *text);
 MUST_CHECK enum status catalog_sql_done(struct sqlite_catalog *self, sqlite3_stmt *statement, const char *doing,
                                         struct error *err);
 
-/* Locks and begins. Whatever it returned, catalog_change_end must follow: it commits when s is OK, which makes
- * directories stale, and unlocks. */
-MUST_CHECK enum status catalog_change_begin(struct sqlite_catalog *self, struct error *err);
-MUST_CHECK enum status catalog_change_end(struct sqlite_catalog *self, enum status s, struct error *err);
-void catalog_roll_back(struct sqlite_catalog *self);
-MUST_CHECK enum status catalog_add_audit(struct sqlite_catalog *self, const char *actor, const char *entity_type,
+/* Steps of struct catalog_steps. */
+MUST_CHECK enum status catalog_change_begin(struct catalog_rows *rows, struct error *err);
+MUST_CHECK enum status catalog_change_end(struct catalog_rows *rows, enum status s, struct error *err);
+MUST_CHECK enum status catalog_add_audit(struct catalog_rows *rows, const char *actor, const char *entity_type,
                                          const char *entity_id, const char *action, struct slice old_value,
                                          struct slice new_value, struct error *err);
+MUST_CHECK enum status catalog_insert_key(struct catalog_rows *rows, const char *tenant_id, enum key_kind kind,
+                                          const char *key, struct error *err);
+MUST_CHECK enum status catalog_end_keys(struct catalog_rows *rows, const char *tenant_id, enum key_kind kind,
+                                        int64_t end_ms, bool replaced_only, uint64_t *count, struct error *err);
+
+void catalog_roll_back(struct sqlite_catalog *self);
 
 #define TENANT_COLUMNS "olap_slot, id, placement, tier, quota_per_minute, retention_days, open, created_ms"
 void catalog_read_tenant(sqlite3_stmt *statement, struct tenant *out);
-MUST_CHECK enum status catalog_get_tenant(struct sqlite_catalog *self, struct slice id, struct tenant *out,
-                                          struct error *err);
 
-MUST_CHECK enum status catalog_insert_key(struct sqlite_catalog *self, const char *tenant_id, enum key_kind kind,
-                                          const char *key, struct error *err);
-MUST_CHECK enum status sqlite_keys_rotate(struct catalog *catalog, struct slice id, const struct key_choice *choice,
-                                          struct tenant_keys *out, const char *actor, struct error *err);
-MUST_CHECK enum status sqlite_keys_revoke(struct catalog *catalog, struct slice id, const struct key_choice *choice,
-                                          uint64_t *out_count, const char *actor, struct error *err);
 MUST_CHECK enum status sqlite_deploy(struct catalog *catalog, const struct catalog_item *items, size_t count,
                                      const char *actor, uint64_t *out_changes, struct error *err);
 MUST_CHECK enum status sqlite_items(struct catalog *catalog, enum catalog_kind kind,

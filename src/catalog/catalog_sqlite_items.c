@@ -95,7 +95,7 @@ static enum status add_audit(struct deploying *deploying, const char *action, co
 {
     AUTO(item_change) struct item_change change;
     enum status s = item_change_init(&change, old, now, err);
-    return s == OK ? catalog_add_audit(deploying->self, deploying->actor, catalog_kind_name(now->kind),
+    return s == OK ? catalog_add_audit(&deploying->self->rows, deploying->actor, catalog_kind_name(now->kind),
                                        buf_text(&change.id), action, buf_slice(&change.old_json),
                                        buf_slice(&change.new_json), err)
                    : s;
@@ -171,15 +171,15 @@ enum status sqlite_deploy(struct catalog *catalog, const struct catalog_item *it
     if (count > CATALOG_ITEMS_MAX)
         return error_set(err, ERR_FULL, "%zu event types, rules and sources are more than the %d that are kept", count,
                          CATALOG_ITEMS_MAX);
-    deploying.now_ms = world_wall_ms(deploying.self->world);
-    enum status s = catalog_change_begin(deploying.self, err);
+    deploying.now_ms = world_wall_ms(deploying.self->rows.world);
+    enum status s = catalog_change_begin(&deploying.self->rows, err);
     for (int kind = 0; kind < CATALOG_KINDS && s == OK; kind++) /* what others refer to comes first */
         for (size_t i = 0; i < count && s == OK; i++)
             if (items[i].kind == (enum catalog_kind)kind)
                 s = deploy_item(&deploying, &items[i], err);
     for (int kind = 0; kind < CATALOG_KINDS && s == OK; kind++)
         s = retire_others(&deploying, (enum catalog_kind)kind, err);
-    s = catalog_change_end(deploying.self, s, err);
+    s = catalog_change_end(&deploying.self->rows, s, err);
     if (s == OK)
         *out_changes = deploying.changes;
     return s;

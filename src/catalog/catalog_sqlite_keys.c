@@ -2,11 +2,8 @@
  * new key and gives the old ones an end, which may lie in the future (the time to roll the new one out), and revocation
  * moves that end to now. Nothing has to run when an end comes: next_end_ms holds the nearest one, version() moves when
  * it has passed, and whoever looks up keys then makes a new directory, without the key. */
-#include <sodium.h>
 #include <stdio.h>
 
-#include "base/buf.h"
-#include "catalog/catalog_rows.h"
 #include "catalog/catalog_sqlite.h"
 #include "world/world.h"
 
@@ -64,7 +61,7 @@ static void set_next_end(struct sqlite_catalog *self, int64_t now_ms, int64_t ne
 
 static enum status directory_locked(struct sqlite_catalog *self, struct directory **out, struct error *err)
 {
-    int64_t now_ms = world_wall_ms(self->world), counts[2], ends[2];
+    int64_t now_ms = world_wall_ms(self->rows.world), counts[2], ends[2];
     enum status s = read_numbers(self, "SELECT (SELECT count(*) FROM tenants), (SELECT count(*)" LIVE_KEYS ")", now_ms,
                                  counts, err);
     if (s == OK)
@@ -97,9 +94,10 @@ enum status sqlite_directory(struct catalog *catalog, struct directory **out, st
     return s;
 }
 
-enum status catalog_insert_key(struct sqlite_catalog *self, const char *tenant_id, enum key_kind kind, const char *key,
+enum status catalog_insert_key(struct catalog_rows *rows, const char *tenant_id, enum key_kind kind, const char *key,
                                struct error *err)
 {
+    struct sqlite_catalog *self = sqlite_of(&rows->catalog);
     AUTO(stmt) sqlite3_stmt *statement = NULL;
     unsigned char hash[KEY_HASH_BYTES];
     char prefix[8];
@@ -113,17 +111,17 @@ enum status catalog_insert_key(struct sqlite_catalog *self, const char *tenant_i
     catalog_sql_bind(statement, 2, tenant_id);
     catalog_sql_bind(statement, 3, key_kind_name(kind));
     catalog_sql_bind(statement, 4, prefix);
-    sqlite3_bind_int64(statement, 5, world_wall_ms(self->world));
+    sqlite3_bind_int64(statement, 5, world_wall_ms(self->rows.world));
     s = catalog_sql_done(self, statement, "add a key", err);
     return s == ERR_INVALID ? error_set(err, ERR_FULL, "the %s key of '%s' belongs to somebody already: choose another",
                                         key_kind_name(kind), tenant_id)
                             : s;
 }
 
-/* Keys of the kind end at end_ms, those that would have ended later. replaced_only: not those without an end. */
-static enum status end_keys(struct sqlite_catalog *self, const char *tenant_id, enum key_kind kind, int64_t end_ms,
-                            bool replaced_only, uint64_t *count, struct error *err)
+enum status catalog_end_keys(struct catalog_rows *rows, const char *tenant_id, enum key_kind kind, int64_t end_ms,
+                             bool replaced_only, uint64_t *count, struct error *err)
 {
+    struct sqlite_catalog *self = sqlite_of(&rows->catalog);
     AUTO(stmt) sqlite3_stmt *statement = NULL;
     enum status s = catalog_sql_prepare(self,
                                         "UPDATE keys SET revoked_ms = ?1 WHERE tenant_id = ?2 AND kind = ?3"
@@ -138,77 +136,5 @@ static enum status end_keys(struct sqlite_catalog *self, const char *tenant_id, 
     s = catalog_sql_done(self, statement, "end keys", err);
     if (s == OK)
         *count += (uint64_t)sqlite3_changes(self->db);
-    return s;
-}
-
-static enum status add_key_audit(struct sqlite_catalog *self, const char *actor, const char *tenant_id,
-                                 const char *action, const struct key_choice *choice, int64_t end_ms, struct error *err)
-{
-    AUTO(buf) struct buf now;
-    buf_init(&now, 512);
-    key_change_add_json(&now, choice, end_ms);
-    return catalog_add_audit(self, actor, "tenant", tenant_id, action, SLICE(""), buf_slice(&now), err);
-}
-
-static enum status rotate_locked(struct sqlite_catalog *self, const struct tenant *tenant,
-                                 const struct key_choice *choice, const struct tenant_keys *keys, const char *actor,
-                                 struct error *err)
-{
-    int64_t end_ms = world_wall_ms(self->world) + choice->grace_ms;
-    uint64_t ended = 0;
-    enum status s = OK;
-    if (choice->write && (s = end_keys(self, tenant->id, KEY_WRITE, end_ms, false, &ended, err)) == OK)
-        s = catalog_insert_key(self, tenant->id, KEY_WRITE, keys->write_key, err);
-    if (s == OK && choice->read && (s = end_keys(self, tenant->id, KEY_READ, end_ms, false, &ended, err)) == OK)
-        s = catalog_insert_key(self, tenant->id, KEY_READ, keys->read_key, err);
-    return s == OK ? add_key_audit(self, actor, tenant->id, "rotate_keys", choice, end_ms, err) : s;
-}
-
-enum status sqlite_keys_rotate(struct catalog *catalog, struct slice id, const struct key_choice *choice,
-                               struct tenant_keys *out, const char *actor, struct error *err)
-{
-    struct sqlite_catalog *self = sqlite_of(catalog);
-    struct tenant_keys made = { 0 };
-    struct tenant tenant;
-    assert((choice->write || choice->read) && choice->grace_ms >= 0);
-    if (choice->write)
-        key_make(KEY_WRITE, self->world, made.write_key);
-    if (choice->read)
-        key_make(KEY_READ, self->world, made.read_key);
-    enum status s = catalog_change_begin(self, err);
-    if (s == OK && (s = catalog_get_tenant(self, id, &tenant, err)) == OK)
-        s = rotate_locked(self, &tenant, choice, &made, actor, err);
-    s = catalog_change_end(self, s, err);
-    if (s == OK)
-        *out = made;
-    sodium_memzero(&made, sizeof made);
-    return s;
-}
-
-static enum status revoke_locked(struct sqlite_catalog *self, const struct tenant *tenant,
-                                 const struct key_choice *choice, uint64_t *count, const char *actor, struct error *err)
-{
-    int64_t now_ms = world_wall_ms(self->world);
-    enum status s = OK;
-    if (choice->write)
-        s = end_keys(self, tenant->id, KEY_WRITE, now_ms, !choice->current_too, count, err);
-    if (s == OK && choice->read)
-        s = end_keys(self, tenant->id, KEY_READ, now_ms, !choice->current_too, count, err);
-    return s == OK ? add_key_audit(self, actor, tenant->id, "revoke_keys", choice, now_ms, err) : s;
-}
-
-enum status sqlite_keys_revoke(struct catalog *catalog, struct slice id, const struct key_choice *choice,
-                               uint64_t *out_count, const char *actor, struct error *err)
-{
-    struct sqlite_catalog *self = sqlite_of(catalog);
-    struct tenant tenant;
-    uint64_t count = 0;
-    assert(choice->write || choice->read);
-    enum status s = catalog_change_begin(self, err);
-    if (s == OK && (s = catalog_get_tenant(self, id, &tenant, err)) == OK)
-        s = revoke_locked(self, &tenant, choice, &count, actor, err);
-    s = catalog_change_end(self, s, err);
-    if (s == OK)
-        *out_count = count;
     return s;
 }

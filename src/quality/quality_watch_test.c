@@ -2,13 +2,12 @@
 #include "quality/quality_watch.h"
 
 #include <stdio.h>
-#include <stdlib.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
 #include "base/test.h"
 #include "config/problems.h"
 #include "quality/quality_targets.h"
+#include "test/support/scratch.h"
 #include "world/world.h"
 
 #define HOUR ((int64_t)3600000)
@@ -67,11 +66,11 @@ static struct domain_set *load_two(const char *first, const char *second)
 {
     static const char *const NAMES[] = { "a.yaml", "b.yaml" };
     const char *const texts[] = { first, second };
-    char directory[] = "/tmp/weir-quality-XXXXXX", path[128];
+    char directory[SCRATCH_PATH_MAX], path[SCRATCH_PATH_MAX + 20];
     struct domain_set *domains = NULL;
     struct problems problems;
     struct error err;
-    assert_non_null(mkdtemp(directory));
+    scratch_make("quality", directory);
     snprintf(path, sizeof path, "%s/domains", directory);
     assert_int_equal(mkdir(path, 0700), 0);
     for (size_t i = 0; i < COUNT_OF(texts); i++) {
@@ -85,13 +84,7 @@ static struct domain_set *load_two(const char *first, const char *second)
     if (s != OK)
         fail_msg("%s", problems_text(&problems));
     problems_done(&problems);
-    for (size_t i = 0; i < COUNT_OF(texts); i++) {
-        snprintf(path, sizeof path, "%s/domains/%s", directory, NAMES[i]);
-        assert_int_equal(unlink(path), 0);
-    }
-    snprintf(path, sizeof path, "%s/domains", directory);
-    assert_int_equal(rmdir(path), 0);
-    assert_int_equal(rmdir(directory), 0);
+    assert_int_equal(scratch_remove(directory), 0);
     return domains;
 }
 

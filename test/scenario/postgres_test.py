@@ -63,6 +63,9 @@ def test_a_right_that_was_taken_is_told_at_start():
     server.sql("GRANT INSERT ON weir.audit TO half; GRANT DELETE ON weir.uses TO half", "rights")
     with weir_on(server, server.url("rights", user="half")) as weir:  # what the documentation says is enough
         weir.tenant("acme")
+        server.sql("REVOKE INSERT ON weir.keys FROM half", "rights")  # while it runs
+        done = weir.cli("tenant", "create", "later", "--url", weir.api(""))
+        assert done.returncode != 0 and "permission denied" in done.stderr and "belongs to somebody" not in done.stderr, done.stderr
         assert weir.stop() == 0
 
 
