@@ -1,14 +1,9 @@
 /* What is asked and what is told. That it is true of the engine's tables: test/scenario/quality_test.py. */
 #include "quality/quality_watch.h"
 
-#include <stdio.h>
-#include <sys/stat.h>
-
 #include "base/test.h"
-#include "config/problems.h"
 #include "quality/quality_targets.h"
-#include "test/support/scratch.h"
-#include "world/world.h"
+#include "test/support/domain_files.h"
 
 #define HOUR ((int64_t)3600000)
 #define MINUTE ((int64_t)60000)
@@ -16,19 +11,6 @@
 static const char SHOP[] = "domain: shop\n"
                            "quality: {completeness: 0.99, timeliness: 95 %}\n"
                            "event_types: [{name: order}, {name: refund}]\n";
-
-static struct domain_set *load(const char *text)
-{
-    struct domain_set *domains = NULL;
-    struct problems problems;
-    struct error err;
-    problems_init(&problems, false);
-    enum status s = domain_set_load_text("shop.yaml", slice_from(text), world_real(), &domains, &problems, &err);
-    if (s != OK)
-        fail_msg("%s", problems_text(&problems));
-    problems_done(&problems);
-    return domains;
-}
 
 static void test_an_hour_is_judged_five_minutes_after_it_ended(void **state)
 {
@@ -44,7 +26,7 @@ static void test_targets_of_a_domain_stand_in_place_of_the_platforms_for_its_typ
     static struct settings settings;
     AUTO(buf) struct buf out;
     options_set_defaults(SETTINGS, &settings);
-    struct domain_set *domains = load(SHOP);
+    const struct domain_set *domains = domain_files_expect_fine(SHOP);
     buf_init(&out, 1 << 16);
     quality_targets_add_json(&out, &settings, domains, SLICE("acme"));
     assert_string_equal(buf_text(&out),
@@ -59,33 +41,6 @@ static void test_targets_of_a_domain_stand_in_place_of_the_platforms_for_its_typ
     buf_reset(&out);
     quality_targets_add_sql(&out, &settings, domains, QUALITY_VALIDITY);
     assert_string_equal(buf_text(&out), "multiIf(false, 0., toFloat64(0.9997))");
-    domain_set_free(domains);
-}
-
-static struct domain_set *load_two(const char *first, const char *second)
-{
-    static const char *const NAMES[] = { "a.yaml", "b.yaml" };
-    const char *const texts[] = { first, second };
-    char directory[SCRATCH_PATH_MAX], path[SCRATCH_PATH_MAX + 20];
-    struct domain_set *domains = NULL;
-    struct problems problems;
-    struct error err;
-    scratch_make("quality", directory);
-    snprintf(path, sizeof path, "%s/domains", directory);
-    assert_int_equal(mkdir(path, 0700), 0);
-    for (size_t i = 0; i < COUNT_OF(texts); i++) {
-        snprintf(path, sizeof path, "%s/domains/%s", directory, NAMES[i]);
-        FILE *file = fopen(path, "w");
-        assert_non_null(file);
-        assert_true(fputs(texts[i], file) >= 0 && fclose(file) == 0);
-    }
-    problems_init(&problems, false);
-    enum status s = domain_set_load(directory, world_real(), &domains, &problems, &err);
-    if (s != OK)
-        fail_msg("%s", problems_text(&problems));
-    problems_done(&problems);
-    assert_int_equal(scratch_remove(directory), 0);
-    return domains;
 }
 
 static void told(const struct domain_set *domains, const char *tenant, const char *with, const char *without)
@@ -105,9 +60,10 @@ static void test_each_tenant_has_the_targets_of_its_own_domains_and_is_told_of_n
     static struct settings settings;
     AUTO(buf) struct buf out;
     options_set_defaults(SETTINGS, &settings);
-    struct domain_set *domains =
-        load_two("domain: game\ntenants: [pixels]\nquality: {validity: 0.5}\nevent_types: [{name: purchase}]\n",
-                 "domain: web\ntenants: others\nquality: {validity: 0.75}\nevent_types: [{name: purchase}]\n");
+    domain_files_put("game.yaml", "domain: game\ntenants: [pixels]\nquality: {validity: 0.5}\n"
+                                  "event_types: [{name: purchase}]\n");
+    const struct domain_set *domains = domain_files_expect_fine(
+        "domain: web\ntenants: others\nquality: {validity: 0.75}\nevent_types: [{name: purchase}]\n");
     told(domains, "pixels", "\"game\"", "\"web\"");
     told(domains, "acme", "\"web\"", "\"game\"");
     buf_init(&out, 1 << 16);
@@ -116,7 +72,6 @@ static void test_each_tenant_has_the_targets_of_its_own_domains_and_is_told_of_n
                         "multiIf(toString(event_type) IN ('purchase') AND toString(customer_id) IN ('pixels'), "
                         "toFloat64(0.5), toString(event_type) IN ('purchase') AND toString(customer_id) NOT IN "
                         "('pixels'), toFloat64(0.75), false, 0., toFloat64(0.9997))");
-    domain_set_free(domains);
 }
 
 static void test_without_domains_there_are_the_platforms_targets_alone(void **state)
@@ -161,8 +116,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_an_hour_is_judged_five_minutes_after_it_ended),
-        cmocka_unit_test(test_targets_of_a_domain_stand_in_place_of_the_platforms_for_its_types),
-        cmocka_unit_test(test_each_tenant_has_the_targets_of_its_own_domains_and_is_told_of_no_other),
+        DOMAIN_TEST(test_targets_of_a_domain_stand_in_place_of_the_platforms_for_its_types),
+        DOMAIN_TEST(test_each_tenant_has_the_targets_of_its_own_domains_and_is_told_of_no_other),
         cmocka_unit_test(test_without_domains_there_are_the_platforms_targets_alone),
         cmocka_unit_test(test_a_tenant_that_missed_targets_is_one_line),
         cmocka_unit_test(test_what_is_no_such_line_is_refused),
