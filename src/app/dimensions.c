@@ -15,7 +15,7 @@
 #include "base/metrics.h"
 #include "base/retry.h"
 #include "config/dimension_fill.h"
-#include "store/store_http.h"
+#include "store/store_asker.h"
 #include "world/disk.h"
 #include "world/world.h"
 
@@ -42,13 +42,12 @@ struct work {
 
 /* Owner: its role, but for what is atomic. */
 struct dimensions {
-    struct dimensions_options options; /* texts are its own */
+    struct dimensions_options options; /* but for its texts: */
+    char *data_path;
     struct world *world;
     struct metrics *metrics;
     struct bell *bell;
-    struct store_http *http; /* NULL: not made yet */
-    _Atomic(struct store_http *) asking;
-    _Atomic bool stopping;
+    struct store_asker *asker;
     _Atomic(const struct domain_set *) wanted;
     _Atomic(struct dimension_fill *) ready[DIMENSION_TABLES_MAX];
     const struct domain_set *domains; /* the role's, follows wanted */
@@ -126,51 +125,21 @@ static enum status keep(struct dimensions *dimensions, const struct dimension_ta
                         struct error *err)
 {
     char path[DISK_PATH_MAX];
-    snprintf(path, sizeof path, "%s/dimensions", dimensions->options.data_path);
+    snprintf(path, sizeof path, "%s/dimensions", dimensions->data_path);
     enum status s = disk_make_dirs(dimensions->world->disk, path, err);
-    path_of(dimensions->options.data_path, table, path);
+    path_of(dimensions->data_path, table, path);
     return s == OK ? disk_replace(dimensions->world->disk, path, text.p, text.n, err) : s;
 }
 
 /* ---- a query ---- */
 
-static enum status open_http(struct dimensions *dimensions, struct error *err)
-{
-    const struct store_http_options options = { .url = dimensions->options.engine_url,
-                                                .user = dimensions->options.user,
-                                                .password = dimensions->options.password,
-                                                .connect_wait_ms = 2000,
-                                                .tls_ca = dimensions->options.engine_tls_ca };
-    if (dimensions->http)
-        return OK;
-    enum status s = store_http_open(&options, &dimensions->http, err);
-    if (s == OK)
-        atomic_store(&dimensions->asking, dimensions->http);
-    return s;
-}
-
 static enum status ask(struct dimensions *dimensions, const struct dimension_table *table, struct error *err)
 {
-    struct iovec part = { (void *)(uintptr_t)table->sql.p, table->sql.n };
-    struct store_http_answer about;
-    buf_reset(&dimensions->answer);
-    struct store_http_request request = { .parameters = QUERY_PARAMETERS,
-                                          .parts = &part,
-                                          .part_count = 1,
-                                          .wait_ms = QUERY_WAIT_MS,
-                                          .answer = &dimensions->answer };
-    enum status s = open_http(dimensions, err);
-    if (s == OK)
-        s = store_http_ask(dimensions->http, &request, &about, err);
-    if (s != OK)
-        return s;
-    struct slice words = buf_slice(&dimensions->answer);
-    if (about.http_status != 200)
-        return error_set(err, ERR_RETRY, "the engine answered %ld: %.*s", about.http_status,
-                         (int)(words.n < 300 ? words.n : 300), words.n ? words.p : "");
-    if (dimensions->answer.full)
-        return error_set(err, ERR_FULL, "its rows take more than %u MiB as CSV", DIMENSION_FILE_BYTES_MAX >> 20);
-    return OK;
+    enum status s =
+        store_asker_ask(dimensions->asker, table->sql, QUERY_PARAMETERS, QUERY_WAIT_MS, &dimensions->answer, err);
+    if (s == OK && dimensions->answer.full)
+        s = error_set(err, ERR_FULL, "its rows take more than %u MiB as CSV", DIMENSION_FILE_BYTES_MAX >> 20);
+    return s;
 }
 
 /* Rows that wait and were not taken are older. */
@@ -232,7 +201,7 @@ static void take_turn(struct dimensions *dimensions, size_t index)
         return;
     }
     work->next_us = retry_next_us(&work->retry, dimensions->world);
-    if (atomic_load(&dimensions->stopping))
+    if (store_asker_is_stopped(dimensions->asker))
         return;
     counter_add(work->failures, 1);
     if (!work->failing)
@@ -268,7 +237,7 @@ static bool dimensions_step(void *self, struct world *world, int64_t *wake_us)
     const struct domain_set *wanted = atomic_load(&dimensions->wanted);
     if (wanted != dimensions->domains)
         begin(dimensions, wanted);
-    for (size_t i = 0; i < wanted->table_count && !atomic_load(&dimensions->stopping); i++) {
+    for (size_t i = 0; i < wanted->table_count && !store_asker_is_stopped(dimensions->asker); i++) {
         int64_t now_us = world_mono_us(world);
         if (!wanted->tables[i].sql.n)
             continue;
@@ -295,10 +264,8 @@ struct dimensions *dimensions_new(const struct dimensions_options *options, cons
     if (!dimensions)
         abort();
     dimensions->options = *options;
-    dimensions->options.engine_url = strdup(options->engine_url);
-    dimensions->options.user = strdup(options->user);
-    dimensions->options.password = strdup(options->password);
-    dimensions->options.data_path = strdup(options->data_path);
+    dimensions->data_path = strdup(options->data_path);
+    dimensions->asker = store_asker_new(&options->engine);
     dimensions->world = world;
     dimensions->metrics = metrics;
     dimensions->bell = bell_new();
@@ -343,10 +310,7 @@ void dimensions_take(struct dimensions *dimensions)
 
 void dimensions_stop(struct dimensions *dimensions)
 {
-    atomic_store(&dimensions->stopping, true);
-    struct store_http *http = atomic_load(&dimensions->asking);
-    if (http)
-        store_http_cancel(http, true);
+    store_asker_stop(dimensions->asker);
     bell_ring(dimensions->bell);
 }
 
@@ -356,12 +320,9 @@ void dimensions_free(struct dimensions *dimensions)
         return;
     for (size_t i = 0; i < DIMENSION_TABLES_MAX; i++)
         dimension_fill_free(atomic_load(&dimensions->ready[i]));
-    store_http_close(dimensions->http);
+    store_asker_free(dimensions->asker);
     bell_free(dimensions->bell);
     buf_done(&dimensions->answer);
-    free((char *)dimensions->options.engine_url);
-    free((char *)dimensions->options.user);
-    free((char *)dimensions->options.password);
-    free((char *)dimensions->options.data_path);
+    free(dimensions->data_path);
     free(dimensions);
 }

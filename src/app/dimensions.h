@@ -7,16 +7,16 @@
 #include "base/compiler.h"
 #include "base/role.h"
 #include "config/domain.h"
+#include "store/store_http.h"
 
 struct dimensions;
 struct metrics;
 struct world;
 
 struct dimensions_options {
-    const char *engine_url, *user, *password; /* of the writer; copied */
-    const char *engine_tls_ca;                /* as in store_http.h; outlives it */
-    const char *data_path;                    /* copied */
-    bool (*engine_is_ready)(void *self);      /* any thread */
+    struct store_http_options engine;    /* as the writer; copied */
+    const char *data_path;               /* copied */
+    bool (*engine_is_ready)(void *self); /* any thread */
     void *hook_self;
 };
 

@@ -106,6 +106,17 @@ static void hook_quality(void *self, const char *tenant_id, struct buf *out)
     quality_targets_add_json(out, storing->options.settings, atomic_load(&storing->drawn), slice_from(tenant_id));
 }
 
+/* The texts are those of *writer and of the settings. */
+static struct store_http_options as_writer(const struct storing *storing, struct olap_user *writer)
+{
+    engine_writer(storing->engine, writer);
+    return (struct store_http_options){ .url = engine_url(storing->engine),
+                                        .user = writer->name,
+                                        .password = writer->password,
+                                        .connect_wait_ms = 2000,
+                                        .tls_ca = storing->options.settings->engine_tls_ca };
+}
+
 /* Behind everything that is live: it has all the time. */
 static enum status start_replayer(struct storing *storing, int *exit_code, struct error *err)
 {
@@ -138,13 +149,9 @@ static int64_t retention_spare_ms(const struct domain_set *domains)
 static enum status start_retention(struct storing *storing, int *exit_code, struct error *err)
 {
     struct olap_user writer;
-    engine_writer(storing->engine, &writer);
     const struct settings *settings = storing->options.settings;
     const struct retention_options options = { .catalog = storing->catalog,
-                                               .engine_url = engine_url(storing->engine),
-                                               .user = writer.name,
-                                               .password = writer.password,
-                                               .engine_tls_ca = settings->engine_tls_ca,
+                                               .engine = as_writer(storing, &writer),
                                                .days = (int32_t)settings->retention_days,
                                                .spare_ms = retention_spare_ms(storing->options.domains),
                                                .every_ms = settings->retention_every_ms };
@@ -158,13 +165,9 @@ static enum status start_retention(struct storing *storing, int *exit_code, stru
 static enum status start_quality(struct storing *storing, int *exit_code, struct error *err)
 {
     struct olap_user writer;
-    engine_writer(storing->engine, &writer);
     const struct quality_watch_options options = { .settings = storing->options.settings,
                                                    .domains = storing->options.domains,
-                                                   .engine_url = engine_url(storing->engine),
-                                                   .user = writer.name,
-                                                   .password = writer.password,
-                                                   .engine_tls_ca = storing->options.settings->engine_tls_ca };
+                                                   .engine = as_writer(storing, &writer) };
     storing->quality = quality_watch_new(&options, storing->metrics, storing->world);
     struct role role = quality_watch_role(storing->quality);
     role.nice = REPLAY_NICE;
@@ -199,11 +202,7 @@ static enum status open_serve(struct storing *storing, int *exit_code, struct er
 static enum status start_dimensions(struct storing *storing, int *exit_code, struct error *err)
 {
     struct olap_user writer;
-    engine_writer(storing->engine, &writer);
-    const struct dimensions_options options = { .engine_url = engine_url(storing->engine),
-                                                .user = writer.name,
-                                                .password = writer.password,
-                                                .engine_tls_ca = storing->options.settings->engine_tls_ca,
+    const struct dimensions_options options = { .engine = as_writer(storing, &writer),
                                                 .data_path = storing->options.data_path,
                                                 .engine_is_ready = hook_engine_is_ready,
                                                 .hook_self = storing };

@@ -14,7 +14,7 @@
 #include "base/timestamp.h"
 #include "quality/quality_targets.h"
 #include "store/schema.h"
-#include "store/store_http.h"
+#include "store/store_asker.h"
 #include "world/world.h"
 
 #define HOUR_MS ((int64_t)3600000)
@@ -33,14 +33,12 @@ struct tenant_series {
 };
 
 struct quality_watch {
-    struct quality_watch_options options; /* texts are its own */
+    const struct settings *settings;
     const struct domain_set *_Atomic domains;
     struct world *world;
     struct metrics *metrics;
     struct bell *bell;
-    struct store_http *http; /* NULL: not made yet */
-    _Atomic(struct store_http *) asking;
-    _Atomic bool stopping;
+    struct store_asker *asker;
     struct retry retry;
     int64_t next_us, judged_ms;                            /* the hour that was judged last; 0: none */
     struct tenant_series tenants[QUALITY_TENANTS_MAX + 1]; /* the first: "", of all that have none of their own */
@@ -77,10 +75,8 @@ struct quality_watch *quality_watch_new(const struct quality_watch_options *opti
     struct quality_watch *watch = calloc(1, sizeof *watch);
     if (!watch)
         abort();
-    watch->options = *options;
-    watch->options.engine_url = strdup(options->engine_url);
-    watch->options.user = strdup(options->user);
-    watch->options.password = strdup(options->password);
+    watch->settings = options->settings;
+    watch->asker = store_asker_new(&options->engine);
     atomic_init(&watch->domains, options->domains);
     watch->world = world;
     watch->metrics = metrics;
@@ -112,7 +108,7 @@ static void add_ratio(struct quality_watch *watch, enum quality_ratio ratio)
 static void add_target(struct quality_watch *watch, const struct domain_set *domains, enum quality_ratio ratio)
 {
     buf_add_text(&watch->sql, ", ");
-    quality_targets_add_sql(&watch->sql, watch->options.settings, domains, ratio);
+    quality_targets_add_sql(&watch->sql, watch->settings, domains, ratio);
     buf_add_format(&watch->sql, " AS target_%s", quality_ratio_name(ratio));
 }
 
@@ -137,27 +133,9 @@ static void add_question(struct quality_watch *watch, int64_t hour_ms)
 
 static enum status ask(struct quality_watch *watch, struct error *err)
 {
-    const struct iovec part = { watch->sql.p, watch->sql.n };
-    const struct store_http_options http = { watch->options.engine_url, watch->options.user, watch->options.password,
-                                             2000, watch->options.engine_tls_ca };
-    const struct store_http_request request = {
-        .parameters = PARAMETERS, .parts = &part, .part_count = 1, .wait_ms = ASK_WAIT_MS, .answer = &watch->answer
-    };
-    struct store_http_answer about = { 0 };
-    struct buf *answer = &watch->answer;
-    buf_reset(answer);
-    answer->full = false;
     if (watch->sql.full)
         return error_set(err, ERR_INVALID, "the question to the engine is longer than %u MiB", SQL_BYTES_MAX >> 20);
-    enum status s = watch->http ? OK : store_http_open(&http, &watch->http, err);
-    if (s != OK)
-        return s;
-    atomic_store(&watch->asking, watch->http);
-    s = store_http_ask(watch->http, &request, &about, err);
-    if (s == OK && about.http_status != 200)
-        s = error_set(err, ERR_RETRY, "the engine answered %ld: %.*s", about.http_status,
-                      (int)(answer->n < 300 ? answer->n : 300), answer->n ? answer->p : "");
-    return s;
+    return store_asker_ask(watch->asker, buf_slice(&watch->sql), PARAMETERS, ASK_WAIT_MS, &watch->answer, err);
 }
 
 /* ---- the answer ---- */
@@ -248,7 +226,7 @@ static bool quality_watch_step(void *self, struct world *world, int64_t *wake_us
     struct quality_watch *watch = self;
     struct error err = { 0 };
     const int64_t hour_ms = quality_watch_hour_ms(world_wall_ms(world)), now_us = world_mono_us(world);
-    if (atomic_load(&watch->stopping))
+    if (store_asker_is_stopped(watch->asker))
         return false;
     if (hour_ms <= watch->judged_ms || now_us < watch->next_us || store_is_behind(watch)) {
         *wake_us = now_us < watch->next_us ? watch->next_us : now_us + LOOK_AGAIN_US;
@@ -263,7 +241,7 @@ static bool quality_watch_step(void *self, struct world *world, int64_t *wake_us
         retry_reset(&watch->retry);
         return true;
     }
-    if (atomic_load(&watch->stopping))
+    if (store_asker_is_stopped(watch->asker))
         return false;
     *wake_us = watch->next_us = retry_next_us(&watch->retry, world);
     if (watch->retry.attempts > 5) /* at a start the engine has no tables yet */
@@ -283,10 +261,7 @@ void quality_watch_use(struct quality_watch *watch, const struct domain_set *dom
 
 void quality_watch_stop(struct quality_watch *watch)
 {
-    atomic_store(&watch->stopping, true);
-    struct store_http *http = atomic_load(&watch->asking);
-    if (http)
-        store_http_cancel(http, true);
+    store_asker_stop(watch->asker);
     bell_ring(watch->bell);
 }
 
@@ -296,12 +271,9 @@ void quality_watch_free(struct quality_watch *watch)
         return;
     for (size_t i = 0; i < watch->tenant_count; i++)
         free(watch->tenants[i].customer_id);
-    store_http_close(watch->http);
+    store_asker_free(watch->asker);
     bell_free(watch->bell);
     buf_done(&watch->sql);
     buf_done(&watch->answer);
-    free((char *)watch->options.engine_url);
-    free((char *)watch->options.user);
-    free((char *)watch->options.password);
     free(watch);
 }

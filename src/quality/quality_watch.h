@@ -10,6 +10,7 @@
 #include "base/role.h"
 #include "config/domain.h"
 #include "config/settings.h"
+#include "store/store_http.h"
 
 #define QUALITY_LINES_MAX 100
 #define QUALITY_TENANTS_MAX 200
@@ -19,10 +20,9 @@ struct quality_watch;
 struct world;
 
 struct quality_watch_options {
-    const struct settings *settings;          /* outlives it */
-    const struct domain_set *domains;         /* NULL: none; outlives it, as those of quality_watch_use */
-    const char *engine_url, *user, *password; /* of the writer; copied */
-    const char *engine_tls_ca;                /* as in store_http.h; outlives it */
+    const struct settings *settings;  /* outlives it */
+    const struct domain_set *domains; /* NULL: none; outlives it, as those of quality_watch_use */
+    struct store_http_options engine; /* as the writer; copied */
 };
 
 /* Aborts when out of memory (start-up only). */

@@ -13,7 +13,7 @@
 #include "base/retry.h"
 #include "catalog/catalog.h"
 #include "retention/retention_sql.h"
-#include "store/store_http.h"
+#include "store/store_asker.h"
 #include "world/world.h"
 
 #define DAY_MS ((int64_t)86400000)
@@ -27,12 +27,12 @@
 #define SETTINGS "wait_end_of_query=1&max_threads=1&max_memory_usage=4000000000&max_query_size=1048576"
 
 struct retention {
-    struct retention_options options; /* texts are its own */
+    struct catalog *catalog;
+    int32_t days;
+    int64_t every_ms;
     struct world *world;
     struct bell *bell;
-    struct store_http *http; /* NULL: not made yet */
-    _Atomic(struct store_http *) asking;
-    _Atomic bool stopping;
+    struct store_asker *asker;
     _Atomic int64_t spare_ms;
     struct counter *rows, *failures;
     struct gauge *finished, *took;
@@ -61,10 +61,10 @@ struct retention *retention_new(const struct retention_options *options, struct 
     struct retention *retention = calloc(1, sizeof *retention);
     if (!retention)
         abort();
-    retention->options = *options;
-    retention->options.engine_url = strdup(options->engine_url);
-    retention->options.user = strdup(options->user);
-    retention->options.password = strdup(options->password);
+    retention->catalog = options->catalog;
+    retention->days = options->days;
+    retention->every_ms = options->every_ms;
+    retention->asker = store_asker_new(&options->engine);
     retention->world = world;
     atomic_store(&retention->spare_ms, options->spare_ms);
     retention->bell = bell_new();
@@ -99,7 +99,7 @@ static void end_pass(struct retention *retention)
 
 static enum status begin_pass(struct retention *retention, struct error *err)
 {
-    struct catalog *catalog = retention->options.catalog;
+    struct catalog *catalog = retention->catalog;
     enum status s = catalog->backend->directory(catalog, &retention->directory, err);
     if (s != OK)
         return s;
@@ -112,7 +112,7 @@ static enum status begin_pass(struct retention *retention, struct error *err)
     retention->began_us = world_mono_us(retention->world);
     for (size_t i = 0; i < tenants; i++) {
         const struct tenant *tenant = directory_at(retention->directory, i);
-        const int32_t days = tenant->retention_days ? tenant->retention_days : retention->options.days;
+        const int32_t days = tenant->retention_days ? tenant->retention_days : retention->days;
         const int64_t before_ms =
             retention_cutoff_ms(world_wall_ms(retention->world), days, atomic_load(&retention->spare_ms));
         if (before_ms != INT64_MIN)
@@ -123,21 +123,9 @@ static enum status begin_pass(struct retention *retention, struct error *err)
 
 static enum status ask(struct retention *retention, uint32_t wait_ms, struct error *err)
 {
-    const struct iovec part = { retention->sql.p, retention->sql.n };
-    struct store_http_answer about = { 0 };
-    struct buf *answer = &retention->answer;
-    buf_reset(answer);
-    answer->full = false;
     if (retention->sql.full)
         return error_set(err, ERR_INVALID, "the question to the engine is longer than %u KiB", SQL_BYTES_MAX >> 10);
-    const struct store_http_request request = {
-        .parameters = SETTINGS, .parts = &part, .part_count = 1, .wait_ms = wait_ms, .answer = answer
-    };
-    enum status s = store_http_ask(retention->http, &request, &about, err);
-    if (s == OK && about.http_status != 200)
-        s = error_set(err, ERR_RETRY, "the engine answered %ld: %.*s", about.http_status,
-                      (int)(answer->n < 300 ? answer->n : 300), answer->n ? answer->p : "");
-    return s;
+    return store_asker_ask(retention->asker, buf_slice(&retention->sql), SETTINGS, wait_ms, &retention->answer, err);
 }
 
 static void where(struct retention *retention)
@@ -194,19 +182,14 @@ static void finish_pass(struct retention *retention)
     if (retention->removed)
         log_info("retention.done", "rows=%llu tenants=%zu", (unsigned long long)retention->removed,
                  retention->cut_count);
-    retention->next_us = now_us + retention->options.every_ms * 1000;
+    retention->next_us = now_us + retention->every_ms * 1000;
     end_pass(retention);
 }
 
 static enum status take_step(struct retention *retention, struct error *err)
 {
-    const struct store_http_options http = { retention->options.engine_url, retention->options.user,
-                                             retention->options.password, 2000, retention->options.engine_tls_ca };
     enum status s = OK;
-    if (!retention->http)
-        s = store_http_open(&http, &retention->http, err);
-    atomic_store(&retention->asking, retention->http);
-    if (s == OK && !retention->directory)
+    if (!retention->directory)
         s = begin_pass(retention, err);
     if (s == OK && retention->cut_count)
         s = cut_table(retention, err);
@@ -234,7 +217,7 @@ static bool retention_step(void *self, struct world *world, int64_t *wake_us)
 {
     struct retention *retention = self;
     struct error err = { 0 };
-    if (atomic_load(&retention->stopping))
+    if (store_asker_is_stopped(retention->asker))
         return false;
     if (!clock_can_be_trusted(retention, world_mono_us(world), world_wall_us(world)) ||
         world_mono_us(world) < retention->next_us) {
@@ -245,7 +228,7 @@ static bool retention_step(void *self, struct world *world, int64_t *wake_us)
         retry_reset(&retention->retry);
         return true;
     }
-    if (atomic_load(&retention->stopping))
+    if (store_asker_is_stopped(retention->asker))
         return false;
     counter_add(retention->failures, 1);
     log_warn("retention.failed", "error=\"%s\"", err.text);
@@ -265,10 +248,7 @@ void retention_set_spare(struct retention *retention, int64_t spare_ms)
 
 void retention_stop(struct retention *retention)
 {
-    atomic_store(&retention->stopping, true);
-    struct store_http *http = atomic_load(&retention->asking);
-    if (http)
-        store_http_cancel(http, true);
+    store_asker_stop(retention->asker);
     bell_ring(retention->bell);
 }
 
@@ -277,12 +257,9 @@ void retention_free(struct retention *retention)
     if (!retention)
         return;
     end_pass(retention);
-    store_http_close(retention->http);
+    store_asker_free(retention->asker);
     bell_free(retention->bell);
     buf_done(&retention->sql);
     buf_done(&retention->answer);
-    free((char *)retention->options.engine_url);
-    free((char *)retention->options.user);
-    free((char *)retention->options.password);
     free(retention);
 }

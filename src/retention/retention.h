@@ -7,6 +7,7 @@
 #include "base/compiler.h"
 #include "base/error.h"
 #include "base/role.h"
+#include "store/store_http.h"
 
 struct catalog;
 struct metrics;
@@ -14,10 +15,9 @@ struct retention;
 struct world;
 
 struct retention_options {
-    struct catalog *catalog;                  /* outlives it */
-    const char *engine_url, *user, *password; /* of the writer; copied */
-    const char *engine_tls_ca;                /* as in store_http.h; outlives it */
-    int32_t days;                             /* of tenants that name none; -1: for ever */
+    struct catalog *catalog;          /* outlives it */
+    struct store_http_options engine; /* as the writer; copied */
+    int32_t days;                     /* of tenants that name none; -1: for ever */
     int64_t spare_ms; /* rows are kept so much longer: a session that goes on may still need what is a gap older */
     int64_t every_ms; /* between two passes */
 };

@@ -83,12 +83,9 @@ static void test_a_clock_that_jumped_deletes_nothing_for_an_hour(void **state)
     struct asked asked = { .catalog = { .backend = &BACKEND } };
     struct world_sim sim;
     world_sim_init(&sim, 1, NULL);
-    const struct retention_options options = { .catalog = &asked.catalog,
-                                               .engine_url = "http://127.0.0.1:9",
-                                               .user = "",
-                                               .password = "",
-                                               .days = 30,
-                                               .every_ms = DAY };
+    const struct retention_options options = {
+        .catalog = &asked.catalog, .engine = { .url = "http://127.0.0.1:9" }, .days = 30, .every_ms = DAY
+    };
     struct metrics *metrics = metrics_new(100);
     struct retention *retention = retention_new(&options, metrics, &sim.world);
     const struct role role = retention_role(retention);
