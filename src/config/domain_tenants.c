@@ -13,7 +13,8 @@
 #define TENANT_BYTES_MAX 64 /* as in catalog.h */
 
 struct named_tenant {
-    struct slice id; /* n 0: the slot is free */
+    struct slice id;  /* n 0: the slot is free */
+    uint64_t domains; /* bits, while it is resolved */
     const struct tenant_domains *has;
 };
 
@@ -159,61 +160,57 @@ static struct named_tenant *tenant_slot(const struct domain_set *set, struct sli
     return &table[slot];
 }
 
-/* The one for these domains: of an earlier tenant who has the same, or made. */
-static const struct tenant_domains *combination(struct domain_set *set, uint64_t domains, struct arena *arena)
+/* The different sets that tenants have, each made once. */
+struct combinations {
+    const struct tenant_domains **made;
+    size_t count;
+};
+
+static const struct tenant_domains *combination(struct combinations *combinations, struct domain_set *set,
+                                                uint64_t domains, struct arena *arena)
 {
-    const size_t size = table_size(set->tenant_count);
-    for (size_t i = 0; i < size; i++)
-        if (set->tenants[i].has && set->tenants[i].has->domains == domains)
-            return set->tenants[i].has;
+    for (size_t i = 0; i < combinations->count; i++)
+        if (combinations->made[i]->domains == domains)
+            return combinations->made[i];
     struct tenant_domains *made = arena_take(arena, sizeof *made);
-    return made && resolve(set, domains, arena, made) ? made : NULL;
+    if (!made || !resolve(set, domains, arena, made))
+        return NULL;
+    return combinations->made[combinations->count++] = made;
 }
 
-static uint64_t domains_of(const struct domain_set *set, struct slice tenant)
-{
-    uint64_t domains = 0;
-    for (size_t i = 0; i < set->domain_count; i++) {
-        const struct domain *domain = &set->domains[i];
-        if (domain->audience == DOMAIN_FOR_ALL || names(domain->tenants, domain->tenant_count, tenant))
-            domains |= UINT64_C(1) << i;
-    }
-    return domains;
-}
-
-static bool resolve_named(struct domain_set *set, struct arena *arena)
+static bool resolve_named(struct domain_set *set, uint64_t for_all, struct arena *arena)
 {
     const size_t size = table_size(set->tenant_count);
     struct named_tenant *table = arena_take(arena, size * sizeof *table);
-    if (!table)
+    struct combinations combinations = { .made = arena_take(arena, set->tenant_count * sizeof *combinations.made) };
+    if (!table || !combinations.made)
         return false;
     memset(table, 0, size * sizeof *table);
     set->tenants = table;
     for (size_t i = 0; i < set->domain_count; i++)
         for (size_t t = 0; t < set->domains[i].tenant_count; t++) {
-            const struct slice tenant = set->domains[i].tenants[t];
-            struct named_tenant *slot = tenant_slot(set, tenant);
-            if (slot->id.n)
-                continue;
-            const struct tenant_domains *has = combination(set, domains_of(set, tenant), arena);
-            if (!has)
-                return false;
-            *slot = (struct named_tenant){ tenant, has };
+            struct named_tenant *slot = tenant_slot(set, set->domains[i].tenants[t]);
+            slot->id = set->domains[i].tenants[t];
+            slot->domains |= for_all | UINT64_C(1) << i;
         }
+    for (size_t i = 0; i < size; i++)
+        if (table[i].id.n && !(table[i].has = combination(&combinations, set, table[i].domains, arena)))
+            return false;
     return true;
 }
 
 bool domain_resolve_tenants(struct domain_set *set, struct arena *arena)
 {
-    uint64_t others = 0;
+    uint64_t others = 0, for_all = 0;
     assert(set->domain_count <= DOMAINS_MAX && DOMAINS_MAX <= 64);
     for (size_t i = 0; i < set->domain_count; i++) {
         others |= (uint64_t)(set->domains[i].audience != DOMAIN_FOR_NAMED) << i;
+        for_all |= (uint64_t)(set->domains[i].audience == DOMAIN_FOR_ALL) << i;
         set->tenant_count += set->domains[i].tenant_count; /* who stands in several counts more than once */
     }
     if (!resolve(set, others, arena, &set->others))
         return false;
-    return set->tenant_count == 0 || resolve_named(set, arena);
+    return set->tenant_count == 0 || resolve_named(set, for_all, arena);
 }
 
 /* ---- finding ---- */

@@ -36,6 +36,7 @@ enum status stage_session_run(void *self, struct process_batch *batch, struct er
 {
     struct stage_session *stage = self;
     struct session_table *table = session_state_table(stage->sessions);
+    const struct tenant_domains *last = NULL;
     stage->now_ms = batch->now_ms;
     hash_visitors(stage, batch);
     for (size_t n = 0; n < batch->live_count && n < AHEAD; n++)
@@ -51,8 +52,9 @@ enum status stage_session_run(void *self, struct process_batch *batch, struct er
         const struct tenant_domains *domains = batch->domains[batch->live[n]];
         if (domains->without_sessions)
             continue;
-        if (!stage->gap_fixed)
+        if (domains != last && !stage->gap_fixed)
             session_table_set_gap(table, domains->session_gap_ms);
+        last = domains;
         enum status s = session_state_visitor(stage->sessions, stage->ids[n], event, &visitor, err);
         if (s != OK)
             return s;
