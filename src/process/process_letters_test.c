@@ -1,4 +1,4 @@
-/* What becomes of single events in a task: dead letters that say why, and fields of persons. */
+/* What becomes of single events in a task: dead letters that say why, fields of persons, and whose visit they are. */
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -7,6 +7,7 @@
 #include "event/dead_letter.h"
 #include "event/event.h"
 #include "event/event_json.h"
+#include "event/session_record.h"
 #include "process/validate/pii.h"
 #include "test/support/domain_files.h"
 #include "test/support/process_rig.h"
@@ -124,6 +125,58 @@ static void test_the_key_of_persons_fields_is_the_one_that_the_task_was_made_wit
     assert_int_equal(rig_up(&rig, NULL), OK);
 }
 
+/* Sessions of the tenant with so many events each, as the journal has them last: by their begin, the two that there may
+ * be. */
+static void expect_sessions(const char *tenant, uint32_t first_events, uint32_t second_events)
+{
+    struct journal_read_options options = { .topics = TOPIC_BIT(TOPIC_SESSIONS), .position = JOURNAL_BEGIN };
+    struct journal_reader *reader;
+    struct journal_batch batch;
+    struct session_record session;
+    uint32_t events[2] = { 0 };
+    int64_t first_ms = INT64_MAX;
+    assert_int_equal(rig.backend->reader_open(rig.journal, &options, &reader, NULL), OK);
+    assert_int_equal(journal_read(reader, 1u << 20, &batch, NULL), OK);
+    for (size_t i = 0; i < batch.chunk_count; i++) {
+        struct slice rest = batch.chunks[i].bytes, record;
+        while (journal_next_record(&rest, &record)) {
+            assert_int_equal(session_record_decode(record, &session, NULL), OK);
+            if (!slice_equal(session.customer_id, slice_from(tenant)))
+                continue;
+            if (session.start_ms < first_ms)
+                first_ms = session.start_ms;
+            events[session.start_ms != first_ms] = session.removed ? 0 : session.events;
+        }
+    }
+    rig.backend->reader_close(reader);
+    assert_true(events[0] == first_events && events[1] == second_events);
+}
+
+static void test_tenants_of_one_partition_have_their_visits_cut_by_their_own_domains(void **state)
+{
+    static const char *const TENANTS[] = { "slow", "quick" };
+    rig_down(&rig);
+    assert_int_equal(domain_files_begin(state), 0);
+    domain_files_put("slow.yaml", "domain: slow\ntenants: [slow]\nsessions: {gap: 1h}\n");
+    rig.options.domains = domain_files_expect_fine("domain: web\ntenants: others\nsessions: {gap: 10m}\n");
+    assert_int_equal(rig_up(&rig, NULL), OK);
+    struct event event = event_with("e");
+    for (unsigned i = 0; i < 4; i++) { /* by turns, 45 minutes apart */
+        char id[] = { 'e', (char)('0' + i), '\0' };
+        event.event_id = slice_from(id);
+        event.customer_id = slice_from(TENANTS[i % 2]);
+        event.timestamp_ms += i == 2 ? 45 * 60000 : 0;
+        assert_int_equal(send_event(&event), OK);
+    }
+    rig_run(&rig, 5000);
+    expect_sessions("slow", 2, 0);
+    expect_sessions("quick", 1, 1);
+    rig_down(&rig);
+    assert_int_equal(domain_files_end(state), 0);
+    rig.options.domains = NULL;
+    assert_int_equal(rig_up(&rig, NULL), OK);
+}
+
 static void test_bytes_that_are_no_event_become_a_dead_letter_with_the_bytes(void **state)
 {
     (void)state;
@@ -168,6 +221,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(test_the_key_of_persons_fields_is_the_one_that_the_task_was_made_with),
+        TEST(test_tenants_of_one_partition_have_their_visits_cut_by_their_own_domains),
         TEST(test_bytes_that_are_no_event_become_a_dead_letter_with_the_bytes),
         TEST(test_an_event_from_the_future_is_a_dead_letter_and_its_id_stays_free),
         TEST(test_an_event_without_an_id_is_a_dead_letter_that_names_the_field),
