@@ -136,15 +136,11 @@ static void look_at_marks(struct delivering *delivering)
 
 static void add_tenants(struct buf *text, const struct domain_set *domains, const struct domain *domain)
 {
-    for (size_t i = 0; i < domains->domain_count; i++) {
-        const struct domain *named = domain->audience == DOMAIN_FOR_OTHERS ? &domains->domains[i] : domain;
-        for (size_t t = 0; t < named->tenant_count; t++)
-            buf_add_format(text, "\n%.*s", SLICE_ARG(named->tenants[t]));
-        if (domain->audience != DOMAIN_FOR_OTHERS)
-            break;
-    }
-    if (text->n && text->p[text->n - 1] != '\0')
-        buf_add_char(text, '\n');
+    size_t count;
+    const struct slice *names = domain_names(domains, domain, &count);
+    for (size_t i = 0; i < count; i++)
+        buf_add_format(text, "\n%.*s", SLICE_ARG(names[i]));
+    buf_add_text(text, count ? "\n" : "");
     buf_add_char(text, '\0');
 }
 

@@ -341,6 +341,13 @@ static void keep_rows(struct rows *rows)
     lookup->slot_count = slot_count;
 }
 
+uint64_t dimension_tenants_digest(const struct dimension_table *table, uint64_t digest)
+{
+    for (size_t i = 0; i < table->tenant_count; i++)
+        digest = XXH3_64bits_withSeed(table->tenants[i].p, table->tenants[i].n, digest);
+    return digest;
+}
+
 uint64_t dimension_rows_digest(const struct dimension_table *table, const struct lookup_table *lookup,
                                struct slice text)
 {
@@ -353,10 +360,8 @@ uint64_t dimension_rows_digest(const struct dimension_table *table, const struct
     buf_add_format(&declared, " %.*s %.*s", SLICE_ARG(source->valid_from), SLICE_ARG(source->valid_to));
     for (size_t i = 0; i < source->column_count; i++)
         buf_add_format(&declared, " %.*s %s", SLICE_ARG(source->names[i]), event_kind_name(source->kinds[i]));
-    for (size_t i = 0; i < table->tenant_count; i++)
-        buf_add_format(&declared, "\n%.*s", SLICE_ARG(table->tenants[i]));
     assert(!declared.full);
-    return XXH3_64bits_withSeed(text.p, text.n, XXH3_64bits(declared.p, declared.n));
+    return dimension_tenants_digest(table, XXH3_64bits_withSeed(text.p, text.n, XXH3_64bits(declared.p, declared.n)));
 }
 
 void dimension_rows_parse(struct yaml_file *file, struct arena *arena, const struct dimension_table *table,

@@ -12,6 +12,8 @@ void dimension_rows_parse(struct yaml_file *file, struct arena *arena, const str
 /* Of what is declared and the text: another one, another table. */
 uint64_t dimension_rows_digest(const struct dimension_table *table, const struct lookup_table *lookup,
                                struct slice text);
+/* The digest, and who may see the table: of one for the others that is known when all domains have been read. */
+uint64_t dimension_tenants_digest(const struct dimension_table *table, uint64_t digest);
 /* Reads the file that csv names into table->file, table->digest and the rows of lookup. What is wrong is told at its
  * place in that file, or at csv when it cannot be read. */
 void dimension_rows_read(struct domain_reader *reader, struct fy_node *csv, struct dimension_table *table,

@@ -46,7 +46,8 @@ struct dimension_table {
     const enum event_kind *kinds;
     bool has_validity;                 /* else its rows are valid at all times */
     const struct lookup_table *lookup; /* which columns are the key, too */
-    const struct slice *tenants;       /* who may see it; tenant_count 0: all */
+    const struct slice *tenants;       /* who may see it or, for_others, who may not; tenant_count 0: all may */
     size_t tenant_count;
+    bool for_others;
     uint64_t digest; /* of what is declared, of the file and of who may see it: another one, another table */
 };

@@ -148,12 +148,23 @@ struct domain_set {
     struct tenant_domains others;       /* of all whom no domain names */
     const struct named_tenant *tenants; /* for domain_set_of */
     size_t tenant_count;                /* whom domains name; 0: `others` holds for everybody */
+    const struct slice *named;          /* the same, each once */
+    size_t named_count;
     const struct dimension_table *tables;
     size_t table_count;
     const struct field_plan *fields;                     /* of all windows' expressions */
     int64_t session_gap_max_ms, out_of_orderness_max_ms; /* of any tenant */
     uint64_t digest; /* of the files, scripts and tables: another one, another meaning (or another comment) */
 };
+
+/* Whom the domain is for or, of one for the others, whom it is not for; not of one for all. */
+static inline const struct slice *domain_names(const struct domain_set *set, const struct domain *domain,
+                                               size_t *out_count)
+{
+    const bool others = domain->audience == DOMAIN_FOR_OTHERS;
+    *out_count = others ? set->named_count : domain->tenant_count;
+    return others ? set->named : domain->tenants;
+}
 
 /* What holds for the tenant; constant time. It is as old as the set. */
 const struct tenant_domains *domain_set_of(const struct domain_set *set, struct slice tenant);

@@ -359,6 +359,7 @@ void domain_read_table(struct domain_reader *reader, struct fy_node *item)
     reading->table.domain = reader->domain->name;
     reading->table.tenants = reader->domain->tenants;
     reading->table.tenant_count = reader->domain->tenant_count;
+    reading->table.for_others = reader->domain->audience == DOMAIN_FOR_OTHERS;
     domain_read_level(reader, &DOMAIN_TABLE, item, item, reading, seen);
     if (fy_node_is_mapping(item))
         check_whole(reader, reading, item, seen);

@@ -7,6 +7,7 @@
 
 #include "config/config.h"
 #include "config/dimension_fill.h"
+#include "config/dimension_rows.h"
 #include "config/domain_reader.h"
 #include "world/disk.h"
 
@@ -119,6 +120,19 @@ static void begin(struct loading *loading)
                                             .tables_arena = &owned->tables_arena };
 }
 
+/* Tables of domains for the others: who may not see them stands in the other domains. */
+static void close_tables(struct owned_set *owned)
+{
+    for (size_t i = 0; i < owned->set.table_count; i++) {
+        struct dimension_table *table = &owned->tables[i];
+        if (!table->for_others)
+            continue;
+        table->tenants = owned->set.named;
+        table->tenant_count = owned->set.named_count;
+        table->digest = dimension_tenants_digest(table, table->digest);
+    }
+}
+
 static struct domain_set *finish(struct loading *loading)
 {
     for (size_t i = 0; i < loading->build.transform_count; i++) /* scripts in files of their own */
@@ -143,6 +157,7 @@ static struct domain_set *finish(struct loading *loading)
     };
     if (!domain_resolve_tenants(&owned->set, &owned->arena))
         return NULL;
+    close_tables(owned);
     loading->owned = NULL;
     return &owned->set;
 }

@@ -183,13 +183,17 @@ static bool resolve_named(struct domain_set *set, uint64_t for_all, struct arena
     const size_t size = table_size(set->tenant_count);
     struct named_tenant *table = arena_take(arena, size * sizeof *table);
     struct combinations combinations = { .made = arena_take(arena, set->tenant_count * sizeof *combinations.made) };
-    if (!table || !combinations.made)
+    struct slice *named = arena_take(arena, set->tenant_count * sizeof *named);
+    if (!table || !combinations.made || !named)
         return false;
     memset(table, 0, size * sizeof *table);
     set->tenants = table;
+    set->named = named;
     for (size_t i = 0; i < set->domain_count; i++)
         for (size_t t = 0; t < set->domains[i].tenant_count; t++) {
             struct named_tenant *slot = tenant_slot(set, set->domains[i].tenants[t]);
+            if (!slot->id.n)
+                named[set->named_count++] = set->domains[i].tenants[t];
             slot->id = set->domains[i].tenants[t];
             slot->domains |= for_all | UINT64_C(1) << i;
         }

@@ -75,24 +75,15 @@ void quality_targets_add_json(struct buf *out, const struct settings *settings, 
 
 /* ---- for the engine ---- */
 
-static void add_name(struct buf *out, struct slice name, bool *io_any)
-{
-    buf_add_text(out, *io_any ? "," : "");
-    schema_add_literal(out, name);
-    *io_any = true;
-}
-
 /* Two domains may have types of one name, as long as no tenant has both. */
 static void add_audience(struct buf *out, const struct domain_set *domains, const struct domain *domain)
 {
-    const bool others = domain->audience == DOMAIN_FOR_OTHERS;
-    bool any = false;
-    if (domain->audience == DOMAIN_FOR_ALL || !domains->tenant_count)
+    size_t count;
+    const struct slice *names = domain_names(domains, domain, &count);
+    if (domain->audience == DOMAIN_FOR_ALL || !count)
         return;
-    buf_add_format(out, " AND toString(customer_id)%s IN (", others ? " NOT" : "");
-    for (size_t i = 0; i < domains->domain_count; i++)
-        for (size_t t = 0; (others || &domains->domains[i] == domain) && t < domains->domains[i].tenant_count; t++)
-            add_name(out, domains->domains[i].tenants[t], &any);
+    buf_add_format(out, " AND toString(customer_id)%s IN (", domain->audience == DOMAIN_FOR_OTHERS ? " NOT" : "");
+    schema_add_literals(out, names, count);
     buf_add_char(out, ')');
 }
 
@@ -103,8 +94,9 @@ static bool add_condition(struct buf *out, const struct domain_set *domains, siz
     for (size_t i = 0; i < domains->event_type_count; i++) {
         if (domains->event_types[i].domain_place != place)
             continue;
-        buf_add_text(out, any ? "" : "toString(event_type) IN (");
-        add_name(out, domains->event_types[i].name, &any);
+        buf_add_text(out, any ? ", " : "toString(event_type) IN (");
+        schema_add_literal(out, domains->event_types[i].name);
+        any = true;
     }
     buf_add_text(out, any ? ")" : "");
     if (any)

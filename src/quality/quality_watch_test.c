@@ -36,7 +36,7 @@ static void test_targets_of_a_domain_stand_in_place_of_the_platforms_for_its_typ
                         "\"consistency\":1},\"event_types\":[\"order\",\"refund\"]}]}");
     buf_reset(&out);
     quality_targets_add_sql(&out, &settings, domains, QUALITY_TIMELINESS);
-    assert_string_equal(buf_text(&out), "multiIf(toString(event_type) IN ('order','refund'), toFloat64(0.95), "
+    assert_string_equal(buf_text(&out), "multiIf(toString(event_type) IN ('order', 'refund'), toFloat64(0.95), "
                                         "false, 0., toFloat64(0.998))");
     buf_reset(&out);
     quality_targets_add_sql(&out, &settings, domains, QUALITY_VALIDITY);

@@ -96,14 +96,6 @@ void ddl_add_view(struct buf *out, const struct event_type *type)
     schema_add_event_view(out, buf_slice(&name), buf_slice(&columns), type->name);
 }
 
-static void add_names(struct buf *out, const struct slice *names, size_t count, bool *io_any)
-{
-    for (size_t i = 0; i < count; i++, *io_any = true) {
-        buf_add_text(out, *io_any ? ", " : "");
-        schema_add_literal(out, names[i]);
-    }
-}
-
 void ddl_add_whose(struct buf *out, const struct domain_set *domains)
 {
     if (!domains->tenant_count)
@@ -111,15 +103,14 @@ void ddl_add_whose(struct buf *out, const struct domain_set *domains)
     buf_add_text(out, " WHERE multiIf(");
     for (size_t i = 0; i < domains->domain_count; i++) {
         const struct domain *domain = &domains->domains[i];
-        bool others = domain->audience == DOMAIN_FOR_OTHERS, any = false;
         if (domain->audience == DOMAIN_FOR_ALL)
             continue;
+        size_t count;
+        const struct slice *names = domain_names(domains, domain, &count);
         buf_add_text(out, "t.2 = ");
         schema_add_literal(out, domain->name);
-        buf_add_format(out, ", %shas([", others ? "NOT " : "");
-        for (size_t k = 0; k < domains->domain_count; k++)
-            if (others || k == i)
-                add_names(out, domains->domains[k].tenants, domains->domains[k].tenant_count, &any);
+        buf_add_format(out, ", %shas([", domain->audience == DOMAIN_FOR_OTHERS ? "NOT " : "");
+        schema_add_literals(out, names, count);
         buf_add_text(out, "], " SCHEMA_ASKING "), ");
     }
     buf_add_text(out, "true)");

@@ -145,8 +145,13 @@ void ddl_add_dimension_view(struct buf *out, const struct dimension_table *table
         buf_add_format(&columns, "%s`%.*s`", i ? ", " : "", SLICE_ARG(table->lookup->columns[i].name));
     buf_add_text(&columns, table->has_validity ? ", valid_from, valid_to" : "");
     assert(!name.full && !from.full && !columns.full && !comment.full);
-    const struct schema_table_view view = { buf_slice(&name),    buf_slice(&columns), buf_slice(&from),
-                                            buf_slice(&comment), table->tenants,      table->tenant_count };
+    const struct schema_table_view view = { .name = buf_slice(&name),
+                                            .columns = buf_slice(&columns),
+                                            .table = buf_slice(&from),
+                                            .comment = buf_slice(&comment),
+                                            .tenants = table->tenants,
+                                            .tenant_count = table->tenant_count,
+                                            .for_others = table->for_others };
     schema_add_table_view(out, &view, table->lookup->by_tenant);
 }
 

@@ -404,16 +404,25 @@ void schema_add_event_view(struct buf *out, struct slice name, struct slice colu
     buf_add_text(out, "\nCOMMENT '" SCHEMA_EVENT_VIEW "'");
 }
 
+void schema_add_literals(struct buf *out, const struct slice *texts, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        buf_add_text(out, i ? ", " : "");
+        schema_add_literal(out, texts[i]);
+    }
+}
+
 void schema_add_table_view(struct buf *out, const struct schema_table_view *view, bool of_tenants)
 {
     buf_add_format(out, "CREATE OR REPLACE VIEW pub.%.*s DEFINER = writer SQL SECURITY DEFINER AS SELECT %.*s",
                    SLICE_ARG(view->name), SLICE_ARG(view->columns));
     buf_add_format(out, " FROM weir.%.*s%s", SLICE_ARG(view->table), of_tenants ? OWN : SOMEBODY);
-    for (size_t i = 0; i < view->tenant_count; i++) {
-        buf_add_text(out, i ? ", " : " AND " SCHEMA_ASKING " IN (");
-        schema_add_literal(out, view->tenants[i]);
+    if (view->tenant_count) {
+        buf_add_format(out, " AND " SCHEMA_ASKING "%s IN (", view->for_others ? " NOT" : "");
+        schema_add_literals(out, view->tenants, view->tenant_count);
+        buf_add_char(out, ')');
     }
-    buf_add_text(out, view->tenant_count ? ") COMMENT " : " COMMENT ");
+    buf_add_text(out, " COMMENT ");
     schema_add_literal(out, view->comment);
 }
 

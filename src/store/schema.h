@@ -32,11 +32,13 @@ void schema_add_event_view(struct buf *out, struct slice name, struct slice colu
 #define SCHEMA_ASKING                                                                                                  \
     "(SELECT any(tenant) FROM weir.tenant_users WHERE user = currentUser() HAVING uniqExact(tenant) = 1)"
 /* The statement of a view in database pub; columns are of SQL, of the table weir.TABLE. of_tenants: each sees the rows
- * with its customer_id; else all rows are there for whoever is a tenant, or one of these (tenant_count 0: all). */
+ * with its customer_id; else all rows are there for whoever is a tenant, or one of these, or none of them (tenant_count
+ * 0: all). */
 struct schema_table_view {
     struct slice name, columns, table, comment;
     const struct slice *tenants;
     size_t tenant_count;
+    bool for_others;
 };
 void schema_add_table_view(struct buf *out, const struct schema_table_view *view, bool of_tenants);
 /* The statement of a view in database pub with rows that are said here, the same for everybody: begun with the names of
@@ -51,6 +53,8 @@ void schema_add_hidden_sessions(struct buf *out, struct slice tenant);
 void schema_add_quality_of(struct buf *out, int64_t hour_ms);
 /* 'text', with quotes and backslashes escaped. */
 void schema_add_literal(struct buf *out, struct slice text);
+/* The same of each, with ", " between. */
+void schema_add_literals(struct buf *out, const struct slice *texts, size_t count);
 
 /* For tests: the statements of a version (from 1), NULL behind the last. */
 const char *schema_statement(uint32_t version, size_t index);

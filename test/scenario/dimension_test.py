@@ -164,3 +164,22 @@ def gone(weir):
         return False
     except RuntimeError:
         return True
+
+
+FOR_OTHERS = "domain: web\ntenants: others\ndimension_tables: [{name: tiers, from: {csv: tiers.csv}, key: tier, columns: {tier: text, price: integer}}]\n"
+
+
+def test_a_table_for_the_others_is_not_shown_to_whom_a_domain_names():
+    weir = Weir(domain=FOR_OTHERS)
+    write(weir, "tier,price\na,1\nb,2\n", "tiers.csv")
+    write(weir, "domain: own\ntenants: [acme]\n", "own.yaml")
+    try:
+        weir.start()
+        acme, other = (weir.tenant(name)["read_key"] for name in ("acme", "other"))
+        weir.settle("SELECT count() FROM dim_tiers", 2, other)
+        weir.settle("SELECT count() FROM dim_tiers", 0, acme)
+        write(weir, "domain: own\ntenants: [acme, other]\n", "own.yaml")
+        weir.process.send_signal(signal.SIGHUP)
+        weir.settle("SELECT count() FROM dim_tiers", 0, other)
+    finally:
+        weir.close()
