@@ -7,6 +7,7 @@
 #include <sysexits.h>
 #include <unistd.h>
 
+#include "app/event_schemas.h"
 #include "app/parts.h"
 #include "base/buf.h"
 #include "base/log.h"
@@ -29,9 +30,7 @@ struct delivering {
     bool all_marked;  /* and noted */
     uint16_t orders;
     size_t count;
-    struct buf schema_text;
-    struct target_schema *schemas; /* of the event types, in Avro */
-    size_t schema_count;
+    struct event_schemas schemas;
     struct running {
         struct delivery *delivery;
         struct role_thread *thread;
@@ -134,43 +133,18 @@ static void look_at_marks(struct delivering *delivering)
     delivering->all_marked = all;
 }
 
-static void add_tenants(struct buf *text, const struct domain_set *domains, const struct domain *domain)
+/* Only for who writes them: the text is of some size. */
+static enum status make_schemas(struct delivering *delivering, struct error *err)
 {
-    size_t count;
-    const struct slice *names = domain_names(domains, domain, &count);
-    for (size_t i = 0; i < count; i++)
-        buf_add_format(text, "\n%.*s", SLICE_ARG(names[i]));
-    buf_add_text(text, count ? "\n" : "");
-    buf_add_char(text, '\0');
-}
-
-/* Texts behind one another, each with a NUL; the pointers into them follow when they no longer move. */
-static void make_schemas(struct delivering *delivering, const struct domain_set *domains)
-{
-    struct buf *text = &delivering->schema_text;
-    buf_init(text, SCHEMA_BYTES_MAX);
-    delivering->schemas = calloc(domains->event_type_count + 1, sizeof *delivering->schemas);
-    if (!delivering->schemas)
-        abort();
-    for (size_t i = 0; i < domains->event_type_count; i++) {
-        const struct event_type *type = &domains->event_types[i];
-        buf_add_slice(text, type->name);
-        buf_add_char(text, '\0');
-        avro_add_record(text, type);
-        buf_add_char(text, '\0');
-        add_tenants(text, domains, &domains->domains[type->domain_place]);
-    }
-    delivering->schema_count = text->full ? 0 : domains->event_type_count;
-    const char *at = text->p;
-    for (size_t i = 0; i < delivering->schema_count; i++) {
-        delivering->schemas[i].event_type = at;
-        delivering->schemas[i].schema = at += strlen(at) + 1;
-        at += strlen(at) + 1;
-        delivering->schemas[i].others =
-            domains->domains[domains->event_types[i].domain_place].audience == DOMAIN_FOR_OTHERS;
-        delivering->schemas[i].tenants = *at ? at : NULL;
-        at += strlen(at) + 1;
-    }
+    const struct settings *settings = delivering->options.settings;
+    const char *sink = NULL;
+    for (size_t i = 0; i < settings->sink_count && !sink; i++)
+        if (strcmp(settings->sinks[i].format, "avro") == 0)
+            sink = settings->sinks[i].name;
+    if (!sink)
+        return OK;
+    enum status s = event_schemas_init(&delivering->schemas, delivering->options.domains, SCHEMA_BYTES_MAX, err);
+    return s == OK ? OK : error_wrap(err, s, "sinks.%s.format", sink);
 }
 
 static enum status open_one(struct delivering *delivering, const struct delivering_options *options,
@@ -187,8 +161,8 @@ static enum status open_one(struct delivering *delivering, const struct deliveri
     made.target.order = order;
     made.target.orders = journal->orders;
     made.target.journal = options->journal_name;
-    made.target.avro.types = delivering->schemas;
-    made.target.avro.type_count = delivering->schema_count;
+    made.target.avro.types = delivering->schemas.types;
+    made.target.avro.type_count = delivering->schemas.count;
     made.untried = order > 0; /* a target that is away takes seconds, and the first one has told what is wrong */
     enum status s = delivery_open(&made, journal, metrics, delivering->world, &running->delivery, err);
     if (s != OK)
@@ -210,9 +184,12 @@ enum status delivering_open(const struct delivering_options *options, struct jou
     delivering->forgetting = forgetting_new(journal, world);
     delivering->orders = journal->orders;
     *out = delivering; /* also when it fails: what runs is to be stopped */
+    *out_exit_code = EX_CONFIG;
+    enum status s = make_schemas(delivering, err);
+    if (s != OK)
+        return s;
     *out_exit_code = EX_IOERR;
-    make_schemas(delivering, options->domains);
-    enum status s = settle_list(delivering, err);
+    s = settle_list(delivering, err);
     for (size_t i = 0; i < options->settings->sink_count && s == OK; i++) {
         *out_exit_code = EX_CONFIG;
         for (uint16_t order = 0; order < journal->orders && s == OK; order++)
@@ -257,7 +234,6 @@ void delivering_close(struct delivering *delivering)
     for (size_t i = 0; i < delivering->count; i++)
         delivery_close(delivering->running[i].delivery);
     forgetting_free(delivering->forgetting);
-    buf_done(&delivering->schema_text);
-    free(delivering->schemas);
+    event_schemas_done(&delivering->schemas);
     free(delivering);
 }

@@ -20,7 +20,8 @@ struct form {
     const char *name; /* a table, or an event type */
     const char *text;
     struct avro_schema *schema;
-    const char *tenants; /* as in struct target_schema */
+    struct slice *tenants; /* as in struct target_schema, sorted */
+    size_t tenant_count;
     bool others;
     uint32_t id;
 };
@@ -43,6 +44,24 @@ static int by_name(const void *a, const void *b)
     return strcmp(((const struct form *)a)->name, ((const struct form *)b)->name);
 }
 
+static int by_text(const void *a, const void *b)
+{
+    return slice_compare(*(const struct slice *)a, *(const struct slice *)b);
+}
+
+static void set_tenants(struct form *form, const struct target_schema *schema)
+{
+    form->others = schema->others;
+    form->tenant_count = schema->tenant_count;
+    if (!schema->tenant_count)
+        return;
+    form->tenants = malloc(schema->tenant_count * sizeof *form->tenants);
+    if (!form->tenants)
+        abort();
+    memcpy(form->tenants, schema->tenants, schema->tenant_count * sizeof *form->tenants);
+    qsort(form->tenants, form->tenant_count, sizeof *form->tenants, by_text);
+}
+
 static enum status parse_all(const struct target_avro_options *options, struct result_avro *avro, struct error *err)
 {
     enum status s = OK;
@@ -59,10 +78,8 @@ static enum status parse_all(const struct target_avro_options *options, struct r
         abort();
     for (size_t i = 0; s == OK && i < options->type_count; i++) {
         struct form *form = &avro->types[avro->type_count++];
-        *form = (struct form){ .name = options->types[i].event_type,
-                               .text = options->types[i].schema,
-                               .tenants = options->types[i].tenants,
-                               .others = options->types[i].others };
+        *form = (struct form){ .name = options->types[i].event_type, .text = options->types[i].schema };
+        set_tenants(form, &options->types[i]);
         s = avro_schema_parse(slice_from(form->text), &form->schema, err);
     }
     qsort(avro->types, avro->type_count, sizeof *avro->types, by_name);
@@ -100,8 +117,10 @@ void result_avro_close(struct result_avro *avro)
         return;
     for (size_t i = 0; i < RESULT_SCHEMAS; i++)
         avro_schema_free(avro->tables[i].schema);
-    for (size_t i = 0; i < avro->type_count; i++)
+    for (size_t i = 0; i < avro->type_count; i++) {
         avro_schema_free(avro->types[i].schema);
+        free(avro->types[i].tenants);
+    }
     registry_close(avro->registry);
     buf_done(&avro->ready);
     free(avro->types);
@@ -231,13 +250,10 @@ static void make_typed_ready(struct buf *out, struct slice event)
 
 static bool is_of(const struct form *form, struct slice tenant)
 {
-    for (const char *at = form->tenants; at && at[0] && at[1];) {
-        const char *end = strchr(++at, '\n');
-        if (slice_equal(slice_of(at, (size_t)(end - at)), tenant))
-            return !form->others;
-        at = end;
-    }
-    return !form->tenants || form->others;
+    if (!form->tenant_count)
+        return true;
+    const bool is_named = bsearch(&tenant, form->tenants, form->tenant_count, sizeof *form->tenants, by_text) != NULL;
+    return is_named != form->others;
 }
 
 static struct slice text_member(struct slice event, const char *key)

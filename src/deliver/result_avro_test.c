@@ -149,6 +149,34 @@ static void test_results_are_written_by_their_schemas(void **state)
     result_avro_close(avro);
 }
 
+#define COINS "{\"type\":\"record\",\"name\":\"paid_coins\",\"fields\":[{\"name\":\"coins\",\"type\":\"long\"}]}"
+
+static void test_of_two_types_of_one_name_each_tenant_has_its_own(void **state)
+{
+    (void)state;
+    static const struct slice GAMES[] = { SLICE("pixels"), SLICE("arcade") };
+    const struct target_schema types[] = {
+        { .event_type = "paid", .schema = COINS, .tenants = GAMES, .tenant_count = COUNT_OF(GAMES) },
+        { .event_type = "paid", .schema = PAID, .tenants = GAMES, .tenant_count = COUNT_OF(GAMES), .others = true },
+    };
+    const struct target_avro_options options = {
+        .registry = server.url, .subjects = "topic-record", .results = "events", .types = types, .type_count = 2
+    };
+    const _Atomic bool stopping = false;
+    struct result_avro *avro;
+    struct error err;
+    server.answer = "200 OK\n{\"id\":70000}";
+    assert_int_equal(result_avro_open(&options, "t", world_real(), &avro, &err), OK);
+    assert_int_equal(result_avro_register(avro, &stopping, &err), OK);
+#define EVENT_OF(tenant)                                                                                               \
+    "{\"table\":\"events\",\"id\":\"x\",\"event\":{\"customer_id\":\"" tenant "\",\"event_id\":\"e\",\"event_type\":"  \
+    "\"paid\",\"properties\":{\"stars\":5,\"coins\":7}}}"
+    expect(avro, EVENT_OF("arcade"), COINS, "{\"coins\":7}");
+    expect(avro, EVENT_OF("pixels"), COINS, "{\"coins\":7}");
+    expect(avro, EVENT_OF("acme"), PAID, "{\"event_id\":\"e\",\"stars\":5}");
+    result_avro_close(avro);
+}
+
 static void test_a_sink_that_stops_asks_nothing_more(void **state)
 {
     (void)state;
@@ -166,6 +194,7 @@ int main(void)
         cmocka_unit_test(test_a_published_schema_stays),
         cmocka_unit_test(test_without_a_registry_there_is_nothing_to_do),
         cmocka_unit_test(test_results_are_written_by_their_schemas),
+        cmocka_unit_test(test_of_two_types_of_one_name_each_tenant_has_its_own),
         cmocka_unit_test(test_a_sink_that_stops_asks_nothing_more),
     };
     return cmocka_run_group_tests(tests, start_server, stop_server);

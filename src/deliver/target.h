@@ -45,8 +45,9 @@ struct target_avro_options {
     const char *results; /* which the sink sends, as in the configuration */
     const struct target_schema {
         const char *event_type, *schema;
-        const char *tenants; /* whose it is, each between two \n; NULL: everybody's */
-        bool others;         /* those, it is of all but them */
+        const struct slice *tenants; /* whose it is or, others, whose it is not; tenant_count 0: everybody's */
+        size_t tenant_count;
+        bool others;
     } * types;
     size_t type_count;
 };

@@ -1,0 +1,57 @@
+#include "app/event_schemas.h"
+
+#include <stdlib.h>
+
+#include "schema/schema.h"
+
+/* Texts behind one another, each with a NUL. */
+static void add_texts(struct buf *text, const struct domain_set *domains)
+{
+    for (size_t i = 0; i < domains->event_type_count; i++) {
+        const struct event_type *type = &domains->event_types[i];
+        buf_add_slice(text, type->name);
+        buf_add_char(text, '\0');
+        avro_add_record(text, type);
+        buf_add_char(text, '\0');
+    }
+}
+
+/* When the texts no longer move. */
+static void point_into(struct event_schemas *schemas, const struct domain_set *domains)
+{
+    const char *at = schemas->text.p;
+    for (size_t i = 0; i < schemas->count; i++) {
+        struct target_schema *type = &schemas->types[i];
+        type->event_type = at;
+        type->schema = at += strlen(at) + 1;
+        at += strlen(at) + 1;
+        const struct domain *domain = &domains->domains[domains->event_types[i].domain_place];
+        type->tenants = domain_names(domains, domain, &type->tenant_count);
+        type->others = domain->audience == DOMAIN_FOR_OTHERS;
+    }
+}
+
+enum status event_schemas_init(struct event_schemas *schemas, const struct domain_set *domains, size_t bytes_max,
+                               struct error *err)
+{
+    *schemas = (struct event_schemas){ .types = calloc(domains->event_type_count + 1, sizeof *schemas->types) };
+    if (!schemas->types)
+        abort();
+    buf_init(&schemas->text, bytes_max);
+    add_texts(&schemas->text, domains);
+    if (schemas->text.full)
+        return error_set(err, ERR_INVALID,
+                         "the Avro schemas of the %zu event types exceed %zu bytes together: declare fewer types, "
+                         "fields or tenants, or let the sinks write JSON (format: json)",
+                         domains->event_type_count, bytes_max);
+    schemas->count = domains->event_type_count;
+    point_into(schemas, domains);
+    return OK;
+}
+
+void event_schemas_done(struct event_schemas *schemas)
+{
+    buf_done(&schemas->text);
+    free(schemas->types);
+    *schemas = (struct event_schemas){ 0 };
+}
