@@ -3,8 +3,9 @@ still. Always under load; always every event that was answered 200 is stored onc
 import contextlib, functools, random, signal, threading, time
 
 from crash_test import Load, check
-from kafka import lasting
+from kafka import OUTSIDE, Kafka
 from proxy import ADD_OFFSETS, ADD_PARTITIONS, END_TRANSACTION, OFFSET_COMMIT, PRODUCE
+from server import lasting
 from weir import Weir
 
 
@@ -28,7 +29,7 @@ class Gaps(threading.Thread):
 
 @functools.cache
 def behind_a_proxy():
-    return lasting(proxied=True)
+    return lasting(Kafka(proxied=True, within=OUTSIDE))
 
 
 @contextlib.contextmanager

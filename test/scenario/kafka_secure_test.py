@@ -2,9 +2,10 @@
 import functools, os, re, subprocess, tempfile
 from concurrent.futures import ThreadPoolExecutor
 
-from kafka import SCRIPT, lasting, shared
+from kafka import OUTSIDE, SCRIPT, Kafka, shared
 from roles import Role, Roles
 from roles_test import await_true, wait_until_known
+from server import lasting
 from weir import Weir
 
 USERS = ["weir", "no-rights", "no-write", "no-read", "no-group", "no-id"]
@@ -27,7 +28,7 @@ ROLE_RIGHTS = [
 def secure():
     """One broker with TLS and users for all tests here. Each user has all rights that docs/kafka.md names for `weir up` but the one it is named for,
     or what it names for a role."""
-    kafka = lasting(users=["%s:pw-of-%s" % (user, user) for user in [*USERS, *sorted({right[0] for right in ROLE_RIGHTS})]])
+    kafka = lasting(Kafka(users=["%s:pw-of-%s" % (user, user) for user in [*USERS, *sorted({right[0] for right in ROLE_RIGHTS})]], within=OUTSIDE))
     rights = [([user for user in USERS if user not in ("no-rights", without)], operation, [(kind, "t")]) for kind, operation, without in (
               (TOPIC, "Create", ""), (TOPIC, "Describe", ""), (TOPIC, "Read", "no-read"), (TOPIC, "Write", "no-write"), (GROUP, "Read", "no-group"),
               (ID, "Write", "no-id"))]

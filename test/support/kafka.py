@@ -1,14 +1,15 @@
 """Real brokers of a test's own, by tools/kafka/kafka.sh."""
-import atexit, functools, os, shutil, subprocess, tempfile, uuid
+import functools, os, shutil, subprocess, tempfile, uuid
 
 from proxy import Proxy
+from server import Server, lasting
 from weir import ROOT
 
 SCRIPT = os.path.join(ROOT, "tools", "kafka", "kafka.sh")
 OUTSIDE = tempfile.gettempdir()  # of any test's own files (scratch.py)
 
 
-class Kafka:
+class Kafka(Server):
     def __init__(self, brokers=1, users=(), proxied=False, within=None):
         """users: NAME:PASSWORD…; then `address` is the listener of TLS and passwords. proxied: clients come through `proxies`, one a broker."""
         self.users, self.proxies = users, [Proxy() for _ in range(brokers)] if proxied else []
@@ -51,13 +52,6 @@ class Kafka:
         return "journal.backend: kafka\nkafka.brokers: %s\nkafka.replication: %d\nkafka.min_insync: %d\nkafka.prefix: t%s\n%s" % (
             self.address, copies, (copies + 1) // 2, uuid.uuid4().hex[:8], more)
 
-    def __enter__(self):
-        try:
-            return self.start()
-        except BaseException:
-            self.__exit__()
-            raise
-
     def __exit__(self, *what):
         try:
             self.run("kill")
@@ -67,14 +61,7 @@ class Kafka:
             shutil.rmtree(self.directory, ignore_errors=True)
 
 
-def lasting(**options):
-    """Brokers for more than one test: they end with the process."""
-    kafka = Kafka(**options, within=OUTSIDE)
-    atexit.register(kafka.__exit__)
-    return kafka.start()
-
-
 @functools.cache
 def shared():
     """One broker for all tests that leave it alone."""
-    return lasting()
+    return lasting(Kafka(within=OUTSIDE))

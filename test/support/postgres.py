@@ -1,13 +1,14 @@
 """A real PostgreSQL server of a test's own: made in a temporary directory, on loopback, as a user without rights; ended by its process's id."""
-import atexit, functools, glob, os, shutil, signal, subprocess, tempfile, time
+import functools, glob, os, shutil, signal, subprocess, tempfile, time
 
 from ports import free_port
+from server import Server, lasting
 
 OUTSIDE = tempfile.gettempdir()  # of any test's own files (scratch.py)
 PASSWORD = "n0t-shown:%/word"  # with what has a meaning in a URL
 
 
-class Postgres:
+class Postgres(Server):
     def __init__(self, within=None, tls=False):
         self.bin = sorted(glob.glob("/usr/lib/postgresql/*/bin"))[-1]
         # The server refuses to run as root. The package brings a user.
@@ -86,13 +87,6 @@ class Postgres:
         self.process.kill()
         self.process.wait(30)
 
-    def __enter__(self):
-        try:
-            return self.start()
-        except BaseException:
-            self.__exit__()
-            raise
-
     def __exit__(self, *what):
         if self.process and self.process.poll() is None:
             self.process.send_signal(signal.SIGCONT)
@@ -104,6 +98,4 @@ class Postgres:
 @functools.cache
 def shared():
     """One server for all tests that leave it alone; it ends with the process."""
-    server = Postgres(within=OUTSIDE)
-    atexit.register(server.__exit__)
-    return server.start()
+    return lasting(Postgres(within=OUTSIDE))

@@ -1,22 +1,20 @@
 """Real schema registries of a test's own, by tools/kafka/registry.sh."""
-import atexit, functools, os, shutil, subprocess, tempfile
+import functools, os, shutil, subprocess, tempfile
 
+from server import Server, lasting
 from weir import ROOT
 
 SCRIPT = os.path.join(ROOT, "tools", "kafka", "registry.sh")
 OUTSIDE = tempfile.gettempdir()  # of any test's own files (scratch.py)
 
 
-class Registry:
+class Registry(Server):
     def __init__(self, within=None):
-        self.within = within
+        self.directory = tempfile.mkdtemp(prefix="weir-registry-", dir=within)
 
-    def __enter__(self):
-        self.directory = tempfile.mkdtemp(prefix="weir-registry-", dir=self.within)
+    def start(self):
         done = subprocess.run([SCRIPT, "start", self.directory], capture_output=True, text=True, timeout=600, env={**os.environ, "TMPDIR": self.directory})
-        if done.returncode != 0:
-            self.__exit__()
-            raise AssertionError(done.stderr)
+        assert done.returncode == 0, done.stderr
         self.url = done.stdout.strip()
         return self
 
@@ -33,6 +31,4 @@ class Registry:
 @functools.cache
 def shared():
     """One registry for all tests that choose names of their own in it: it ends with the process."""
-    registry = Registry(within=OUTSIDE)
-    atexit.register(registry.__exit__)
-    return registry.__enter__()
+    return lasting(Registry(within=OUTSIDE))
