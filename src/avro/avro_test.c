@@ -42,6 +42,8 @@ static const struct {
     const char *schema, *json, *hex;
 } GOLDEN[] = {
     { "\"long\"", "-1", "01" },
+    { "\"long\"", "999999999999999999", "feff9ff6f4acdbe01b" },
+    { "\"long\"", "1000000000000000000", "8080a0f6f4acdbe01b" },
     { "\"long\"", "9223372036854775807", "feffffffffffffffff01" },
     { "\"long\"", "-9223372036854775808", "ffffffffffffffffff01" },
     { "\"int\"", "64", "8001" },
@@ -132,6 +134,7 @@ static void test_what_does_not_fit_names_the_field(void **state)
           "\"fields\":[{\"name\":\"d\",\"type\":\"int\"}]}}]}",
           "{\"b\":{\"d\":2147483648}}", "field b.d: this is no int: 2147483648" },
         { "\"int\"", "1.5", "this is no int: 1.5" },
+        { "\"long\"", "9223372036854775808", "this is no long: 9223372036854775808" },
         { "\"float\"", "1e39", "this is no float: 1e39" },
         { "\"double\"", "-1e999", "this is no double: -1e999" },
         { "{\"type\":\"bytes\",\"logicalType\":\"decimal\",\"precision\":9,\"scale\":2}", "1.999",

@@ -87,6 +87,11 @@ static bool number_text(struct slice json, char room[NUMBER_BYTES_MAX])
 static bool whole_of(struct slice json, int64_t *out)
 {
     char room[NUMBER_BYTES_MAX], *end;
+    uint64_t usual;
+    if (json.n < 19 && slice_to_u64(json, &usual)) { /* what has 18 digits fits */
+        *out = (int64_t)usual;
+        return true;
+    }
     if (!number_text(json, room))
         return false;
     errno = 0;
@@ -97,6 +102,15 @@ static bool whole_of(struct slice json, int64_t *out)
 static bool time_of(struct slice json, int64_t *out_ms)
 {
     return is_text(json) && timestamp_parse(slice_of(json.p + 1, json.n - 2), out_ms);
+}
+
+static enum status write_truth(struct writing *writing, struct slice json)
+{
+    bool truth = slice_equal(json, SLICE("true"));
+    if (!truth && !slice_equal(json, SLICE("false")))
+        return wanted(writing, "boolean", json);
+    buf_add_char(writing->out, truth);
+    return OK;
 }
 
 static enum status write_whole(struct writing *writing, const struct avro_node *node, struct slice json)
@@ -332,15 +346,11 @@ static enum status write_nested(struct writing *writing, const struct avro_node 
 
 static enum status write_value(struct writing *writing, const struct avro_node *node, struct slice json)
 {
-    bool truth = slice_equal(json, SLICE("true"));
     switch (node->kind) {
     case AVRO_NULL:
         return json_is_null(json) ? OK : wanted(writing, "null", json);
     case AVRO_BOOLEAN:
-        if (!truth && !slice_equal(json, SLICE("false")))
-            return wanted(writing, "boolean", json);
-        buf_add_char(writing->out, truth);
-        return OK;
+        return write_truth(writing, json);
     case AVRO_INT:
     case AVRO_LONG:
         return write_whole(writing, node, json);

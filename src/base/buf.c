@@ -45,28 +45,13 @@ char *buf_reserve(struct buf *buf, size_t n)
     return p + buf->n;
 }
 
-void buf_add(struct buf *buf, const void *bytes, size_t n)
+void buf_add_growing(struct buf *buf, const void *bytes, size_t n)
 {
     char *to = buf_reserve(buf, n);
     if (!to || n == 0)
         return;
     memcpy(to, bytes, n);
     buf->n += n;
-}
-
-void buf_add_slice(struct buf *buf, struct slice s)
-{
-    buf_add(buf, s.p, s.n);
-}
-
-void buf_add_text(struct buf *buf, const char *text)
-{
-    buf_add(buf, text, strlen(text));
-}
-
-void buf_add_char(struct buf *buf, char c)
-{
-    buf_add(buf, &c, 1);
 }
 
 void buf_add_u64(struct buf *buf, uint64_t value)

@@ -1,37 +1,62 @@
 /* One pass with a stack of open brackets as bits: 1 for an object, 0 for an array. */
 #include "base/json_scan.h"
 
+#include <emmintrin.h>
 #include <stdio.h>
 #include <stdlib.h>
 
-static bool is_blank(char c)
+static inline bool is_blank(char c)
 {
     return c == ' ' || c == '\t' || c == '\n' || c == '\r';
 }
 
-static void skip_blanks(struct slice *rest)
+/* Its two halves apart: a slice that was just written in halves and is read as a whole makes the processor wait. */
+static inline void skip_blanks(struct slice *rest)
 {
-    while (rest->n && is_blank(*rest->p))
-        *rest = slice_after(*rest, 1);
+    const char *p = rest->p;
+    size_t n = rest->n;
+    for (; n && is_blank(*p); p++)
+        n--;
+    rest->p = p;
+    rest->n = n;
+}
+
+/* Where the first quote or backslash from i on is; n: there is none. Sixteen bytes at a time, where there are so many.
+ */
+static size_t special_at(const char *p, size_t i, size_t n)
+{
+    const __m128i quote = _mm_set1_epi8('"'), escape = _mm_set1_epi8('\\');
+    for (; i + sizeof quote <= n; i += sizeof quote) {
+        __m128i bytes = _mm_loadu_si128((const __m128i *)(const void *)(p + i));
+        __m128i found = _mm_or_si128(_mm_cmpeq_epi8(bytes, quote), _mm_cmpeq_epi8(bytes, escape));
+        unsigned places = (unsigned)_mm_movemask_epi8(found);
+        if (places)
+            return i + (size_t)__builtin_ctz(places);
+    }
+    while (i < n && p[i] != '"' && p[i] != '\\')
+        i++;
+    return i < n ? i : n;
 }
 
 /* Length of the string at p, quotes included; 0 when it does not end. */
 static size_t string_length(const char *p, size_t n)
 {
-    for (size_t i = 1; i < n; i++) {
+    for (size_t i = special_at(p, 1, n); i < n; i = special_at(p, i + 2, n))
         if (p[i] == '"')
             return i + 1;
-        if (p[i] == '\\')
-            i++;
-    }
     return 0;
 }
+
+/* What a number, true, false or null ends at. */
+static const bool ENDS_SCALAR[256] = {
+    [' '] = true, ['\t'] = true, ['\n'] = true, ['\r'] = true, [','] = true, [':'] = true,
+    ['"'] = true, ['['] = true,  [']'] = true,  ['{'] = true,  ['}'] = true
+};
 
 static size_t scalar_length(const char *p, size_t n)
 {
     size_t i = 0;
-    while (i < n && !is_blank(p[i]) && p[i] != ',' && p[i] != ']' && p[i] != '}' && p[i] != ':' && p[i] != '"' &&
-           p[i] != '[' && p[i] != '{')
+    while (i < n && !ENDS_SCALAR[(unsigned char)p[i]])
         i++;
     return i;
 }
@@ -66,17 +91,19 @@ static size_t container_length(const char *p, size_t n)
 
 bool json_scan_value(struct slice *rest, struct slice *out_value)
 {
-    struct slice at = *rest;
+    struct slice at = { rest->p, rest->n };
     skip_blanks(&at);
-    if (at.n == 0)
+    const char *p = at.p;
+    size_t n = at.n;
+    if (n == 0)
         return false;
-    size_t length = *at.p == '"'                   ? string_length(at.p, at.n)
-                    : *at.p == '{' || *at.p == '[' ? container_length(at.p, at.n)
-                                                   : scalar_length(at.p, at.n);
+    size_t length = *p == '"'                ? string_length(p, n)
+                    : *p == '{' || *p == '[' ? container_length(p, n)
+                                             : scalar_length(p, n);
     if (length == 0)
         return false;
-    *out_value = slice_of(at.p, length);
-    *rest = slice_after(at, length);
+    *out_value = slice_of(p, length);
+    *rest = slice_of(p + length, n - length);
     return true;
 }
 
@@ -112,7 +139,8 @@ static bool take(struct slice *rest, char c)
     skip_blanks(rest);
     if (rest->n == 0 || *rest->p != c)
         return false;
-    *rest = slice_after(*rest, 1);
+    rest->p++;
+    rest->n--;
     return true;
 }
 

@@ -1,5 +1,7 @@
 #include "base/json_scan.h"
 
+#include <stdlib.h>
+
 #include "base/test.h"
 
 static void test_members_are_found_and_handed_on_byte_for_byte(void **state)
@@ -29,6 +31,33 @@ static void test_strings_are_unescaped(void **state)
     assert_false(json_scan_string(SLICE("\"open"), &out));
     assert_false(json_scan_string(SLICE("\"a\" \"b\""), &out));
     assert_false(json_scan_string(SLICE("5"), &out));
+}
+
+/* Strings are looked through in pieces of sixteen bytes: the end and an escape at every place of one, and of the next.
+ */
+static void test_a_string_ends_where_it_ends_whatever_its_length(void **state)
+{
+    (void)state;
+    for (size_t length = 0; length < 40; length++)
+        for (size_t escape = 0; escape <= length; escape++) {
+            char text[80], *exact;
+            memset(text, 'x', sizeof text);
+            text[0] = text[length + 1] = '"';
+            if (escape + 1 < length) /* an escaped quote, which does not end it */
+                memcpy(text + 1 + escape, "\\\"", 2);
+            for (size_t behind = 0; behind < 20; behind++) {
+                size_t n = length + 2 + behind;
+                exact = malloc(n); /* with sanitizers: nothing is read behind it */
+                memcpy(exact, text, n);
+                struct slice rest = slice_of(exact, n), value;
+                assert_true(json_scan_value(&rest, &value));
+                assert_int_equal(value.n, length + 2);
+                assert_int_equal(rest.n, behind);
+                rest = slice_of(exact, length + 1);
+                assert_false(json_scan_value(&rest, &value));
+                free(exact);
+            }
+        }
 }
 
 static void test_what_breaks_off_is_reported(void **state)
@@ -68,6 +97,7 @@ int main(void)
         cmocka_unit_test(test_a_number_is_read_and_a_missing_one_is_none),
         cmocka_unit_test(test_members_are_found_and_handed_on_byte_for_byte),
         cmocka_unit_test(test_strings_are_unescaped),
+        cmocka_unit_test(test_a_string_ends_where_it_ends_whatever_its_length),
         cmocka_unit_test(test_what_breaks_off_is_reported),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
