@@ -3,8 +3,8 @@
  * since it shares the machine with what it measures.
  *
  *   load --port P [--path /track] [--batch 100] [--bytes 300] [--connections 16] [--seconds 10] [--rate EVENTS_PER_S]
- * [--key K] [--tenant T]
- *        [--tag TEXT]     --tag begins every event id; --single-object: batch 1 as an object, not an array
+ * [--key K] [--tenant T] [--tag TEXT] [--with MEMBERS]     --tag begins every event id; --with: more members of each
+ * event's properties, '"n":1'; they count in --bytes
  * Prints one JSON object: requests, events, seconds, rates, latency percentiles, answers that were not 200. */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -36,8 +36,8 @@ struct connection {
 static struct {
     int port, batch, bytes, connections, seconds;
     double rate;
-    const char *path, *key, *tenant, *tag;
-} options = { 8000, 100, 300, 16, 10, 0, "/track", "", "demo_tenant", "b" };
+    const char *path, *key, *tenant, *tag, *members;
+} options = { 8000, 100, 300, 16, 10, 0, "/track", "", "demo_tenant", "b", "" };
 
 static size_t request_bytes, *id_offsets;
 static char *request_template;
@@ -53,7 +53,7 @@ static int64_t now_us(void)
 
 static void make_template(void)
 {
-    size_t body_max = (size_t)options.batch * ((size_t)options.bytes + 400) + 64, n = 0;
+    size_t body_max = (size_t)options.batch * ((size_t)options.bytes + strlen(options.members) + 400) + 64, n = 0;
     char *body = malloc(body_max), head[512];
     size_t *in_body = malloc(sizeof *in_body * (size_t)options.batch);
     id_offsets = malloc(sizeof *id_offsets * (size_t)options.batch);
@@ -69,8 +69,9 @@ static void make_template(void)
         n += (size_t)sprintf(body + n,
                              "\"visitor_id\":\"vid_%06x\",\"session_id\":\"sess_%06x\",\"event_type\":\"%s\",\"event_"
                              "name\":\"Home viewed\","
-                             "\"properties\":{\"page\":\"/p/%d\",\"title\":\"Home\",\"pad\":\"",
-                             i * 7919 % 10007, i * 31 % 5003, i % 7 ? "page_view" : "click", i % 50);
+                             "\"properties\":{\"page\":\"/p/%d\",\"title\":\"Home\",%s%s\"pad\":\"",
+                             i * 7919 % 10007, i * 31 % 5003, i % 7 ? "page_view" : "click", i % 50, options.members,
+                             options.members[0] ? "," : "");
         size_t tail = strlen("\"}}");
         while (n - start + tail < (size_t)options.bytes)
             body[n++] = 'x';
@@ -184,6 +185,8 @@ int main(int argc, char **argv)
             options.tenant = value;
         else if (!strcmp(name, "--tag"))
             options.tag = value;
+        else if (!strcmp(name, "--with"))
+            options.members = value;
         else {
             fprintf(stderr, "load: no option %s\n", name);
             return 64;

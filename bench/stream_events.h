@@ -28,9 +28,11 @@ struct stream_case {
     bool by_visitor, by_item, last;
     bool sessions;     /* those of all visitors, not a window of its own */
     bool updates;      /* results come while events do */
+    bool has_table;    /* items.csv lies beside the domain: each item and its name, the same */
     double quiet_s;    /* results are complete when none comes for so long */
     double aim;        /* events per CPU-second */
     const char *peers; /* what the issue quotes */
+    const char *costs; /* what it has beyond `campaign`: its price is a row of its own */
 };
 
 static inline uint64_t roll_of(uint64_t number, uint64_t salt)
