@@ -23,7 +23,6 @@ struct race_journal {
     struct journal *inner;
     const char *brokers, *topic;
     const struct race_workload *workload;
-    struct race_names names;
     bool is_live;
     struct race_flight *flights[PARTITIONS_MAX];
     _Atomic uint64_t read[PARTITIONS_MAX]; /* of the topic's events: before the committed mark */
@@ -79,7 +78,7 @@ static enum status race_reader_open(struct journal *self, const struct journal_r
         }
     }
     reader->source = source_open(journal->brokers, journal->topic, options->partition, (int64_t)(at >> INNER_BITS),
-                                 journal->workload, &journal->names, options->waker);
+                                 journal->workload, options->waker);
     if (journal->is_live)
         reader->source->end = INT64_MAX;
     *out = &reader->reader;

@@ -1,16 +1,11 @@
 /* One partition of the race's topic as events of weir: messages are taken from librdkafka, parsed by ingestion's
- * parser, views get their ad's campaign as event_name (what the peers' jobs look up in a HashMap; weir's domain
- * language has no look-up), and are encoded as ingestion would. The topic is bounded: behind its last event comes one
- * of a day later, which closes all windows, as Flink's bounded source ends with a last watermark. Owner: the
- * partition's task; one thread. Only race_weir.c includes this. */
+ * parser and encoded as ingestion would. The topic is bounded: behind its last event comes one of a day later, which
+ * closes all windows, as Flink's bounded source ends with a last watermark. Owner: the partition's task; one thread.
+ * Only race_weir.c includes this. */
 #pragma once
-#define XXH_INLINE_ALL
-#include <xxhash.h>
-
 #include <stdatomic.h>
 
 #include "base/buf.h"
-#include "base/json_scan.h"
 #include "bench/peers/race_events.h"
 #include "bench/peers/race_kafka.h"
 #include "event/event_parse.h"
@@ -21,43 +16,19 @@
 #define SOURCE_BODY_MAX (SOURCE_BATCH_MAX * (RACE_JSON_MAX + 1) + EVENT_BODY_PADDING)
 #define TENANT "bench"
 #define DAY_MS 86400000ll
-#define AD_SLOTS 4096 /* a power of two */
 
 struct race_source {
     rd_kafka_t *consumer;
     rd_kafka_queue_t *queue;
     struct waker waker;
-    const struct race_names *names;
     const struct race_workload *workload;
     struct event_parser *parser;
     struct arena arena;
     struct buf body, records;
-    uint16_t ads[AD_SLOTS]; /* + 1; 0: none */
-    int wait_ms;            /* for messages; 0 in a task, which is woken */
-    int64_t next, end;      /* offsets; end + 1: the closing event has been given too */
+    int wait_ms;       /* for messages; 0 in a task, which is woken */
+    int64_t next, end; /* offsets; end + 1: the closing event has been given too */
     rd_kafka_message_t *messages[SOURCE_BATCH_MAX];
 };
-
-/* ---- ads ---- */
-
-static size_t ad_slot(const struct race_source *source, const char *id)
-{
-    size_t at = XXH3_64bits(id, RACE_ID_BYTES) & (AD_SLOTS - 1);
-    while (source->ads[at] && memcmp(source->names->ads[source->ads[at] - 1], id, RACE_ID_BYTES) != 0)
-        at = (at + 1) & (AD_SLOTS - 1);
-    return at;
-}
-
-static void join(const struct race_source *source, struct event *event)
-{
-    struct slice ad;
-    if (!slice_equal(event->event_type, SLICE("view")) || !json_find(event->properties, "ad_id", &ad) ||
-        ad.n != RACE_ID_BYTES + 2)
-        return;
-    uint16_t found = source->ads[ad_slot(source, ad.p + 1)];
-    if (found)
-        event->event_name = slice_of(source->names->campaigns[race_campaign_of(found - 1u)], RACE_ID_BYTES);
-}
 
 /* ---- life ---- */
 
@@ -76,7 +47,9 @@ static rd_kafka_t *consumer_new(const char *brokers)
                                                     { "check.crcs", "true" },
                                                     { "fetch.wait.max.ms", "100" },
                                                     { "fetch.message.max.bytes", "4194304" },
-                                                    { "queued.max.messages.kbytes", "32768" },
+                                                    /* As the journal's readers (kafka_reader.c). */
+                                                    { "queued.min.messages", "10000000" },
+                                                    { "queued.max.messages.kbytes", "131072" },
                                                     { NULL, NULL } };
     return race_client(brokers, RD_KAFKA_CONSUMER, settings, NULL);
 }
@@ -96,20 +69,17 @@ static void source_assign(struct race_source *source, const char *topic, uint16_
 }
 
 static struct race_source *source_open(const char *brokers, const char *topic, uint16_t partition, int64_t from,
-                                       const struct race_workload *workload, const struct race_names *names,
-                                       struct waker waker)
+                                       const struct race_workload *workload, struct waker waker)
 {
     struct race_source *source = calloc(1, sizeof *source);
     if (!source)
         abort();
-    *source = (struct race_source){ .waker = waker, .names = names, .workload = workload };
+    *source = (struct race_source){ .waker = waker, .workload = workload };
     const struct event_parse_options options = { .events_max = SOURCE_BATCH_MAX };
     source->parser = event_parser_new(&options, world_real());
     arena_init(&source->arena, 64u << 20);
     buf_init(&source->body, SOURCE_BODY_MAX);
     buf_init(&source->records, 8u << 20);
-    for (unsigned i = 0; i < RACE_ADS; i++)
-        source->ads[ad_slot(source, names->ads[i])] = (uint16_t)(i + 1);
     source->consumer = consumer_new(brokers);
     source->queue = rd_kafka_queue_get_consumer(source->consumer);
     rd_kafka_queue_cb_event_enable(source->queue, on_arrived, source);
@@ -179,11 +149,8 @@ static size_t source_parse(struct race_source *source, size_t count)
         fail("parse events", err.text);
     if (result.event_count != count)
         fail("parse events", "some of them were refused");
-    for (size_t i = 0; i < count; i++) {
-        if (source->workload->by_campaign)
-            join(source, &result.events[i]);
+    for (size_t i = 0; i < count; i++)
         add_record(&source->records, &result.events[i], now_us);
-    }
     arena_reset(&source->arena);
     return count;
 }

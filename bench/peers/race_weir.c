@@ -27,6 +27,7 @@
 #define LOOK_US 2000
 #define LIMIT_S 600
 #define CLOCK_WINDOW_S 10
+#define ADS_FILE "ads.csv"
 /* A transaction costs the broker the same for one event as for thousands. */
 #define COMMIT_EVENTS_MAX 65536
 #define COMMIT_BYTES_MAX (6u << 20)
@@ -119,8 +120,11 @@ static const char *domain_of(const struct race_workload *workload)
     switch (workload->query) {
     case RACE_NONE:
         return workload->by_campaign
-                   ? "windows:\n- {name: race, size: 10s, emit: close, by: [{campaign: event_name}], where: event_type "
-                     "== 'view', measures: {n: count()}}\n"
+                   ? "dimension_tables:\n- {name: ads, from: {csv: " ADS_FILE
+                     "}, key: ad, columns: {ad: text, campaign: text}}\n"
+                     "windows:\n- {name: race, size: 10s, emit: close, by: [{campaign: \"lookup('ads', "
+                     "properties.ad_id, "
+                     "'campaign')\"}], where: event_type == 'view', measures: {n: count()}}\n"
                    : "windows:\n- {name: race, size: 10s, emit: close, by: [visitor_id], where: event_type != "
                      "'closing', measures: {n: count()}}\n";
     case RACE_Q0:
@@ -147,11 +151,32 @@ static const char *domain_of(const struct race_workload *workload)
     return "";
 }
 
+/* Which campaign an ad is of, beside the domain's file. */
+static void write_ads(const struct race_options *options)
+{
+    static struct race_names names;
+    static char path[DISK_PATH_MAX], file[DISK_PATH_MAX + 16];
+    struct error err;
+    snprintf(path, sizeof path, "%s/config/domains", options->dir);
+    must(disk_make_dirs(world_real()->disk, path, &err), &err, "write the ads");
+    snprintf(file, sizeof file, "%s/" ADS_FILE, path);
+    FILE *to = fopen(file, "w");
+    if (!to)
+        fail(file, "cannot be written");
+    race_names_make(&names, options->seed);
+    fputs("ad,campaign\n", to);
+    for (unsigned i = 0; i < RACE_ADS; i++)
+        fprintf(to, "%.*s,%.*s\n", RACE_ID_BYTES, names.ads[i], RACE_ID_BYTES, names.campaigns[race_campaign_of(i)]);
+    if (fclose(to) != 0)
+        fail(file, "cannot be written");
+}
+
 static struct domain_set *load_domain(const struct race_options *options)
 {
-    char text[512];
+    char text[1024];
     struct domain_set *domains = NULL;
     struct error err;
+    write_ads(options);
     snprintf(text, sizeof text, "domain: race\ntime: {out_of_orderness: %llums}\nsessions: {enabled: false}\n%s",
              (unsigned long long)options->disorder_ms, domain_of(options->workload));
     must(bench_domain_load(options->dir, text, &domains, &err), &err, "load the window");
@@ -185,7 +210,6 @@ static void open_journal(struct race_tasks *of, const struct race_options *optio
     of->journal.workload = options->workload;
     of->journal.is_live = options->live;
     of->journal.on_first = on_first;
-    race_names_make(&of->journal.names, options->seed);
     of->role_count = inner->backend->roles(inner, of->roles);
     for (size_t i = 0; i < of->role_count; i++)
         must(role_start(&of->roles[i], world_real(), &of->threads[i], &err), &err, "start the journal");
@@ -324,15 +348,13 @@ static void run(const struct race_options *options)
 /* Reads the topic without counting anything. */
 static void drain(const struct race_options *options, bool parse)
 {
-    static struct race_names names;
     struct race_source *sources[PARTITIONS_MAX];
     struct race_instant half = { 0 }, last;
     uint64_t events = count_events(options), done = 0, half_events = 0;
     struct slice records;
-    race_names_make(&names, options->seed);
     for (size_t i = 0; i < options->partitions; i++) {
-        sources[i] = source_open(options->brokers, options->topic, (uint16_t)i, 0, options->workload, &names,
-                                 (struct waker){ 0 });
+        sources[i] =
+            source_open(options->brokers, options->topic, (uint16_t)i, 0, options->workload, (struct waker){ 0 });
         sources[i]->wait_ms = 100;
     }
     while (done < events) {

@@ -3,13 +3,20 @@
  *
  * The first reads wait until the broker says that the end was reached, so that a restart knows that it has seen all.
  * From then on a read never waits: what comes later rings. */
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "journal/kafka.h"
 
 #define MESSAGES_MAX 256
-#define FETCH_BYTES_TEXT "16384" /* KiB, of a reader's queue */
 #define CATCH_UP_WAIT_MS 5000
+
+/* KiB that the readers of a lane may have fetched ahead, together and each for a partition. A client whose queue was
+ * full looks for room only a second later: what a queue holds is what a partition's reader gets in a second. */
+#define QUEUES_KIB (256u << 10)
+#define QUEUE_KIB_MIN (8u << 10)
+#define QUEUE_KIB_MAX (128u << 10)
+#define ROOM_AFTER_MS_VERSION 0x02020000 /* of librdkafka: from here on it can be told how long it waits for room */
 
 struct kafka_reader {
     struct journal_reader reader;
@@ -65,6 +72,12 @@ static enum status assign(struct kafka *kafka, struct kafka_reader *reader, stru
     return code ? kafka_error(err, code, "open a reader of %s", kafka->topics[reader->lane]) : OK;
 }
 
+static unsigned queue_kib(const struct kafka *kafka)
+{
+    unsigned kib = QUEUES_KIB / kafka->journal.partitions;
+    return kib < QUEUE_KIB_MIN ? QUEUE_KIB_MIN : kib > QUEUE_KIB_MAX ? QUEUE_KIB_MAX : kib;
+}
+
 enum status kafka_reader_open(struct journal *journal, const struct journal_read_options *options,
                               struct journal_reader **out, struct error *err)
 {
@@ -80,8 +93,10 @@ enum status kafka_reader_open(struct journal *journal, const struct journal_read
     reader->options = *options;
     reader->position = options->position;
     reader->lane = lane;
-    char group[KAFKA_NAME_MAX];
+    char group[KAFKA_NAME_MAX], queue[16];
     kafka_group_name(kafka, "reader", 0, group, sizeof group);
+    snprintf(queue, sizeof queue, "%u", queue_kib(kafka));
+    const char *room_after_ms = rd_kafka_version() < ROOM_AFTER_MS_VERSION ? NULL : "10";
     const struct kafka_setting settings[] = { { "group.id", group },
                                               { "enable.auto.commit", "false" },
                                               { "enable.auto.offset.store", "false" },
@@ -91,7 +106,9 @@ enum status kafka_reader_open(struct journal *journal, const struct journal_read
                                               { "check.crcs", "true" },
                                               { "fetch.wait.max.ms", "100" },
                                               { "fetch.message.max.bytes", "4194304" },
-                                              { "queued.max.messages.kbytes", FETCH_BYTES_TEXT },
+                                              { "queued.min.messages", "10000000" }, /* bytes are the bound */
+                                              { "queued.max.messages.kbytes", queue },
+                                              { "fetch.queue.backoff.ms", room_after_ms },
                                               { NULL, NULL } };
     s = kafka_client_new(kafka, RD_KAFKA_CONSUMER, settings, NULL, &reader->consumer, err);
     if (s == OK) {
