@@ -313,7 +313,8 @@ enum status app_check_domains(struct app *app, const struct domain_set *domains,
                               struct error *err)
 {
     const struct deployed deployed = deployed_of(app);
-    return deployed_check(&deployed, app->options.domains, domains, problems, err);
+    enum status s = delivering_check_domains(app->delivering, domains, err);
+    return s == OK ? deployed_check(&deployed, app->options.domains, domains, problems, err) : s;
 }
 
 /* Of several processes each changes at a moment of its own. A sum that one sends for a window that another does not
@@ -326,6 +327,8 @@ enum status app_use_domains(struct app *app, const struct domain_set *domains, s
     if (s != OK)
         return s;
     app->options.domains = domains;
+    delivering_use_domains(app->delivering,
+                           domains); /* before the tasks: no event of a new type goes out as an old one */
     app_restart_processing(app);
     const struct deployed deployed = deployed_of(app);
     deployed_write(&deployed, domains);

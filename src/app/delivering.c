@@ -21,6 +21,13 @@
 #define DRAIN_WAIT_MS 2000
 #define LIST_BYTES_MAX (64u << 10)
 
+/* Schemas as they were at one time. */
+struct generation {
+    struct event_schemas schemas;
+    struct target_schemas given; /* to the deliveries */
+    struct generation *earlier;  /* which some may still look at */
+};
+
 struct delivering {
     struct delivering_options options;
     struct world *world;
@@ -30,7 +37,7 @@ struct delivering {
     bool all_marked;  /* and noted */
     uint16_t orders;
     size_t count;
-    struct event_schemas schemas;
+    struct generation *schemas; /* the newest; NULL: no sink writes Avro */
     struct running {
         struct delivery *delivery;
         struct role_thread *thread;
@@ -133,18 +140,77 @@ static void look_at_marks(struct delivering *delivering)
     delivering->all_marked = all;
 }
 
-/* Only for who writes them: the text is of some size. */
-static enum status make_schemas(struct delivering *delivering, struct error *err)
+static void free_generations(struct generation *newest)
+{
+    while (newest) {
+        struct generation *earlier = newest->earlier;
+        event_schemas_done(&newest->schemas);
+        free(newest);
+        newest = earlier;
+    }
+}
+
+/* *out NULL: no sink writes Avro. */
+static enum status make_generation(const struct delivering *delivering, const struct domain_set *domains,
+                                   struct generation **out, struct error *err)
 {
     const struct settings *settings = delivering->options.settings;
     const char *sink = NULL;
+    *out = NULL;
     for (size_t i = 0; i < settings->sink_count && !sink; i++)
         if (strcmp(settings->sinks[i].format, "avro") == 0)
             sink = settings->sinks[i].name;
     if (!sink)
         return OK;
-    enum status s = event_schemas_init(&delivering->schemas, delivering->options.domains, SCHEMA_BYTES_MAX, err);
-    return s == OK ? OK : error_wrap(err, s, "sinks.%s.format", sink);
+    struct generation *made = calloc(1, sizeof *made);
+    if (!made)
+        abort();
+    enum status s = event_schemas_init(&made->schemas, domains, SCHEMA_BYTES_MAX, err);
+    if (s != OK) {
+        free_generations(made);
+        return error_wrap(err, s, "sinks.%s.format", sink);
+    }
+    made->given = (struct target_schemas){ made->schemas.types, made->schemas.count };
+    *out = made;
+    return OK;
+}
+
+enum status delivering_check_domains(const struct delivering *delivering, const struct domain_set *domains,
+                                     struct error *err)
+{
+    struct generation *made = NULL;
+    enum status s = delivering ? make_generation(delivering, domains, &made, err) : OK;
+    free_generations(made);
+    return s;
+}
+
+void delivering_use_domains(struct delivering *delivering, const struct domain_set *domains)
+{
+    struct generation *made = NULL;
+    struct error err;
+    enum status s = delivering ? make_generation(delivering, domains, &made, &err) : OK;
+    assert(s == OK);
+    if (!made)
+        return;
+    if (event_schemas_equal(&made->schemas, &delivering->schemas->schemas)) { /* windows have changed, say */
+        free_generations(made);
+        return;
+    }
+    made->earlier = delivering->schemas;
+    delivering->schemas = made;
+    for (size_t i = 0; i < delivering->count; i++)
+        delivery_use_schemas(delivering->running[i].delivery, &made->given);
+}
+
+static void drop_earlier_generations(struct delivering *delivering)
+{
+    if (!delivering->schemas || !delivering->schemas->earlier)
+        return;
+    for (size_t i = 0; i < delivering->count; i++)
+        if (!delivery_has_newest_schemas(delivering->running[i].delivery))
+            return;
+    free_generations(delivering->schemas->earlier);
+    delivering->schemas->earlier = NULL;
 }
 
 static enum status open_one(struct delivering *delivering, const struct delivering_options *options,
@@ -161,8 +227,8 @@ static enum status open_one(struct delivering *delivering, const struct deliveri
     made.target.order = order;
     made.target.orders = journal->orders;
     made.target.journal = options->journal_name;
-    made.target.avro.types = delivering->schemas.types;
-    made.target.avro.type_count = delivering->schemas.count;
+    if (delivering->schemas)
+        made.target.avro.schemas = delivering->schemas->given;
     made.untried = order > 0; /* a target that is away takes seconds, and the first one has told what is wrong */
     enum status s = delivery_open(&made, journal, metrics, delivering->world, &running->delivery, err);
     if (s != OK)
@@ -185,7 +251,7 @@ enum status delivering_open(const struct delivering_options *options, struct jou
     delivering->orders = journal->orders;
     *out = delivering; /* also when it fails: what runs is to be stopped */
     *out_exit_code = EX_CONFIG;
-    enum status s = make_schemas(delivering, err);
+    enum status s = make_generation(delivering, options->domains, &delivering->schemas, err);
     if (s != OK)
         return s;
     *out_exit_code = EX_IOERR;
@@ -204,6 +270,7 @@ void delivering_look(struct delivering *delivering)
         return;
     for (size_t i = 0; i < delivering->count; i++)
         delivery_look(delivering->running[i].delivery);
+    drop_earlier_generations(delivering);
     look_at_forgotten(delivering);
     if (!delivering->all_marked)
         look_at_marks(delivering);
@@ -234,6 +301,6 @@ void delivering_close(struct delivering *delivering)
     for (size_t i = 0; i < delivering->count; i++)
         delivery_close(delivering->running[i].delivery);
     forgetting_free(delivering->forgetting);
-    event_schemas_done(&delivering->schemas);
+    free_generations(delivering->schemas);
     free(delivering);
 }

@@ -49,6 +49,22 @@ enum status event_schemas_init(struct event_schemas *schemas, const struct domai
     return OK;
 }
 
+static bool have_same_tenants(const struct target_schema *one, const struct target_schema *other)
+{
+    bool same = one->others == other->others && one->tenant_count == other->tenant_count;
+    for (size_t i = 0; same && i < one->tenant_count; i++)
+        same = slice_equal(one->tenants[i], other->tenants[i]);
+    return same;
+}
+
+bool event_schemas_equal(const struct event_schemas *one, const struct event_schemas *other)
+{
+    bool equal = one->count == other->count && slice_equal(buf_slice(&one->text), buf_slice(&other->text));
+    for (size_t i = 0; equal && i < one->count; i++)
+        equal = have_same_tenants(&one->types[i], &other->types[i]);
+    return equal;
+}
+
 void event_schemas_done(struct event_schemas *schemas)
 {
     buf_done(&schemas->text);

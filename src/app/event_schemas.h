@@ -17,4 +17,6 @@ struct event_schemas {
  */
 MUST_CHECK enum status event_schemas_init(struct event_schemas *schemas, const struct domain_set *domains,
                                           size_t bytes_max, struct error *err);
+/* The same schemas, in the same order, of the same tenants. */
+bool event_schemas_equal(const struct event_schemas *one, const struct event_schemas *other);
 void event_schemas_done(struct event_schemas *schemas); /* zeroes are fine */

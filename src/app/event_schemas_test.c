@@ -42,10 +42,55 @@ static void test_a_set_over_its_bound_is_an_error_and_not_a_smaller_set(void **s
     event_schemas_done(&schemas);
 }
 
+/* The set that it is of lives on, until it is freed. */
+static struct domain_set *schemas_of(const char *text, struct event_schemas *out)
+{
+    (void)domain_files_expect_fine(text);
+    struct domain_set *set = domain_files.set;
+    domain_files.set = NULL;
+    assert_int_equal(event_schemas_init(out, set, SCHEMA_BYTES_MAX, &err), OK);
+    return set;
+}
+
+static bool are_equal(const char *one, const char *other)
+{
+    struct event_schemas first, second;
+    struct domain_set *sets[2] = { schemas_of(one, &first), schemas_of(other, &second) };
+    const bool equal = event_schemas_equal(&first, &second);
+    event_schemas_done(&first);
+    event_schemas_done(&second);
+    domain_set_free(sets[0]);
+    domain_set_free(sets[1]);
+    return equal;
+}
+
+#define TYPE "event_types: [{name: purchase, attributes: [order_no]}]\n"
+
+static void test_schemas_are_equal_when_types_fields_and_tenants_are(void **state)
+{
+    (void)state;
+    static const char *const OTHERS[] = {
+        "domain: shop\n",
+        "domain: shop\nevent_types: [{name: purchase, attributes: [order_no, page]}]\n",
+        "domain: shop\nevent_types: [{name: purchase, attributes: [order_no]}, {name: refund}]\n",
+        "domain: club\n" TYPE,
+        "domain: shop\ntenants: [b]\n" TYPE,
+        "domain: shop\ntenants: [a, b]\n" TYPE,
+        "domain: shop\n" TYPE,
+    };
+    const char *shop = "domain: shop\ntenants: [a]\n" TYPE;
+    assert_true(are_equal(shop, shop));
+    assert_true(
+        are_equal(shop, "domain: shop\ntenants: [a]\nwindows: [{name: w, size: 1m, measures: {n: count()}}]\n" TYPE));
+    for (size_t i = 0; i < COUNT_OF(OTHERS); i++)
+        assert_false(are_equal(shop, OTHERS[i]));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         DOMAIN_TEST(test_each_type_has_its_schema),
+        DOMAIN_TEST(test_schemas_are_equal_when_types_fields_and_tenants_are),
         DOMAIN_TEST(test_a_set_over_its_bound_is_an_error_and_not_a_smaller_set),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

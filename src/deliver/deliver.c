@@ -330,6 +330,8 @@ static bool delivery_step(void *self, struct world *world, int64_t *wake_us)
         *wake_us = delivery->not_before_us;
         return false;
     }
+    if (!delivery_change_schemas(delivery, wake_us))
+        return false;
     switch (delivery->phase) {
     case RESUME:
         return step_resume(delivery, wake_us);
@@ -350,14 +352,19 @@ struct role delivery_role(struct delivery *delivery)
     return (struct role){ "sink", delivery, delivery_step, delivery->bell, 0 };
 }
 
-static enum status open_target(struct delivery *delivery, struct error *err)
+enum status delivery_make_target(struct delivery *delivery, struct target **out, struct error *err)
 {
     struct target_options options = delivery->options.target;
     options.sink = delivery->options.sink;
     options.stopping = &delivery->stopping;
+    return delivery->options.backend->open(&options, delivery->world, out, err);
+}
+
+static enum status open_target(struct delivery *delivery, struct error *err)
+{
     enum status s = selection_topics(&delivery->options.selection, &delivery->topics, err);
     if (s == OK)
-        s = delivery->options.backend->open(&options, delivery->world, &delivery->target, err);
+        s = delivery_make_target(delivery, &delivery->target, err);
     if (s == OK && !delivery->options.untried)
         s = resume(delivery, err);
     if (s == OK || s == ERR_INVALID || s == ERR_NOT_FOUND || s == ERR_IO || s == ERR_CORRUPT)

@@ -3,7 +3,7 @@
  *
  * While the target is away the journal waits for it, up to hold_bytes; then the oldest results are passed over, counted
  * and told, so that a foreign system does not end the acceptance of events. Bounds: one batch (batch.h).
- * Threads: the role's; delivery_drain, delivery_is_drained, delivery_look from any. */
+ * Threads: the role's; any for what says so, delivery_drain, delivery_is_drained and delivery_look. */
 #pragma once
 #include "base/compiler.h"
 #include "base/error.h"
@@ -54,5 +54,9 @@ void delivery_look(struct delivery *delivery);
 void delivery_drain(struct delivery *delivery);
 bool delivery_is_drained(struct delivery *delivery);
 bool delivery_has_mark(struct delivery *delivery); /* any thread: the journal has it */
-void delivery_cancel(struct delivery *delivery);   /* what waits for the target ends soon */
-void delivery_close(struct delivery *delivery);    /* NULL is fine */
+/* Event types have changed: where values are Avro, all that is written from the next batch on goes by these. They must
+ * stay until delivery_has_newest_schemas, and as long as no newer ones are in use. Both from any thread. */
+void delivery_use_schemas(struct delivery *delivery, const struct target_schemas *schemas);
+bool delivery_has_newest_schemas(const struct delivery *delivery);
+void delivery_cancel(struct delivery *delivery); /* what waits for the target ends soon */
+void delivery_close(struct delivery *delivery);  /* NULL is fine */

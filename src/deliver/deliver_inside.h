@@ -1,4 +1,5 @@
-/* The inside of a delivery: deliver.c (the machine), deliver_away.c (a target that stays away). Nobody else includes
+/* The inside of a delivery: deliver.c (the machine), deliver_away.c (a target that stays away),
+ * deliver_schemas.c (event types that change). Nobody else includes
  * this. */
 #pragma once
 #include "base/log.h"
@@ -37,12 +38,15 @@ struct delivery {
     struct retry retry;
     int64_t not_before_us;
     struct log_limit log_retry, log_refused;
-    bool has_end; /* since it drains: */
-    uint64_t end; /* of what was durable then */
+    bool has_end;                                 /* since it drains: */
+    uint64_t end;                                 /* of what was durable then */
+    const struct target_schemas *_Atomic schemas; /* that are to be used from the next write on; NULL: none new */
     _Atomic bool has_mark, draining, drained, stopping;
 };
 
-/* deliver.c: reads on from there; puts a mark behind the batch; what is told of the oldest result that waits. */
+/* deliver.c: a target by the options as they are; reads on from there; puts a mark behind the batch; what is told of
+ * the oldest result that waits. */
+MUST_CHECK enum status delivery_make_target(struct delivery *delivery, struct target **out, struct error *err);
 MUST_CHECK enum status delivery_reopen(struct delivery *delivery, uint64_t position, struct error *err);
 MUST_CHECK enum status delivery_submit_mark(struct delivery *delivery, struct error *err);
 void delivery_note_waiting(struct delivery *delivery, int64_t since_us);
@@ -54,3 +58,6 @@ bool delivery_holds_too_much(struct delivery *delivery, uint64_t *out_until);
 bool delivery_positions_lost(struct delivery *delivery, const struct error *why, int64_t *wake_us);
 /* A step of PASS_OVER. */
 bool delivery_pass_over(struct delivery *delivery, int64_t *wake_us);
+
+/* deliver_schemas.c: before a step. False: it cannot be yet, and the step is to return. */
+bool delivery_change_schemas(struct delivery *delivery, int64_t *wake_us);

@@ -9,17 +9,22 @@
 #include "test/support/delivery_fixture.h"
 #include "test/support/seeds.h"
 
+static const struct target_schemas NO_SCHEMAS;
+
 static void live(uint64_t seed, const struct target_backend *backend, bool keeps_place)
 {
     delivery_begin(NULL);
     stand.seed = seed * 0x9e3779b97f4a7c15 + 1;
     deliveries.options.backend = backend;
+    deliveries.options.target.avro.registry = "http://registry"; /* event types change at any time, too */
     deliveries.keeps_place = keeps_place;
     deliveries.fail_percent = stand_dice() % 40;
     delivery_start();
     for (unsigned turns = 0; turns < 60; turns++) {
         if (stand_dice() % 3)
             delivery_emit(1 + stand_dice() % (stand_dice() % 10 ? 20 : 2000) % (DELIVERY_RESULTS_MAX / 60));
+        if (stand_dice() % 8 == 0)
+            delivery_use_schemas(deliveries.delivery, &NO_SCHEMAS);
         for (uint64_t steps = stand_dice() % 12; steps; steps--)
             (void)stand_step();
         if (stand_dice() % 8 == 0)
@@ -223,6 +228,83 @@ static void test_a_target_that_is_not_to_be_tried_is_asked_by_the_role_alone(voi
     delivery_expect_each(1, 1);
 }
 
+static size_t opened, types_of_open;
+
+static enum status open_and_count(const struct target_options *options, struct world *world, struct target **out,
+                                  struct error *err)
+{
+    opened++;
+    types_of_open = options->avro.schemas.count;
+    return target_failing.open(options, world, out, err);
+}
+
+static const struct target_backend COUNTING = { .version = TARGET_VERSION, .open = open_and_count };
+static const struct target_schema TYPES[] = { { "a", "{}" }, { "b", "{}" } };
+static const struct target_schemas ONE = { TYPES, 1 }, TWO = { TYPES, 2 };
+
+static void start_with(const char *registry)
+{
+    opened = 0;
+    deliveries.options.backend = &COUNTING;
+    deliveries.options.target.avro.registry = registry;
+    deliveries.keeps_place = true;
+    delivery_start();
+}
+
+static void test_new_schemas_are_used_from_the_next_write_on_and_nothing_comes_twice(void **state)
+{
+    (void)state;
+    start_with("http://registry");
+    delivery_emit(10);
+    (void)stand_step(); /* read, and waiting for company */
+    delivery_use_schemas(deliveries.delivery, &ONE);
+    delivery_use_schemas(deliveries.delivery, &TWO);
+    assert_false(delivery_has_newest_schemas(deliveries.delivery));
+    assert_int_equal(opened, 1);
+    delivery_run();
+    assert_true(delivery_has_newest_schemas(deliveries.delivery));
+    assert_int_equal(opened, 2);
+    assert_int_equal(types_of_open, 2);
+    delivery_use_schemas(deliveries.delivery, &ONE);
+    delivery_emit(10);
+    delivery_run();
+    assert_int_equal(opened, 3);
+    assert_int_equal(types_of_open, 1);
+    delivery_expect_each(1, 1);
+}
+
+static void test_new_schemas_that_the_registry_does_not_take_hold_the_results_until_better_ones_come(void **state)
+{
+    (void)state;
+    start_with("http://registry");
+    delivery_emit(10);
+    delivery_run();
+    delivery_use_schemas(deliveries.delivery, &ONE);
+    deliveries.away = true; /* it registers before anything else */
+    delivery_emit(10);
+    for (int i = 0; i < 100; i++)
+        (void)stand_step();
+    assert_int_equal(delivery_metric("sink_records_total"), 10);
+    assert_int_equal(delivery_metric("sink_up"), 0);
+    delivery_use_schemas(deliveries.delivery, &TWO);
+    deliveries.away = false;
+    delivery_run();
+    assert_int_equal(types_of_open, 2);
+    delivery_expect_each(1, 1);
+}
+
+static void test_new_schemas_are_nothing_to_a_sink_that_writes_json(void **state)
+{
+    (void)state;
+    start_with(NULL);
+    delivery_use_schemas(deliveries.delivery, &ONE);
+    assert_true(delivery_has_newest_schemas(deliveries.delivery));
+    delivery_emit(10);
+    delivery_run();
+    assert_int_equal(opened, 1);
+    delivery_expect_each(1, 1);
+}
+
 static void test_what_cannot_work_is_refused_with_the_name_of_the_sink(void **state)
 {
     (void)state;
@@ -255,6 +337,9 @@ int main(void)
         CASE(test_a_target_that_keeps_its_place_needs_no_mark),
         CASE(test_the_mark_of_a_sink_that_nothing_is_for_is_said_again),
         CASE(test_a_target_that_is_not_to_be_tried_is_asked_by_the_role_alone),
+        CASE(test_new_schemas_are_used_from_the_next_write_on_and_nothing_comes_twice),
+        CASE(test_new_schemas_that_the_registry_does_not_take_hold_the_results_until_better_ones_come),
+        CASE(test_new_schemas_are_nothing_to_a_sink_that_writes_json),
         CASE(test_what_cannot_work_is_refused_with_the_name_of_the_sink),
     };
     log_set_level(LOG_ERROR);

@@ -73,13 +73,14 @@ static enum status parse_all(const struct target_avro_options *options, struct r
     }
     if (!selection_names(options->results, SLICE("events")))
         return s;
-    avro->types = calloc(options->type_count + 1, sizeof *avro->types);
+    avro->types = calloc(options->schemas.count + 1, sizeof *avro->types);
     if (!avro->types)
         abort();
-    for (size_t i = 0; s == OK && i < options->type_count; i++) {
+    for (size_t i = 0; s == OK && i < options->schemas.count; i++) {
         struct form *form = &avro->types[avro->type_count++];
-        *form = (struct form){ .name = options->types[i].event_type, .text = options->types[i].schema };
-        set_tenants(form, &options->types[i]);
+        const struct target_schema *type = &options->schemas.types[i];
+        *form = (struct form){ .name = type->event_type, .text = type->schema };
+        set_tenants(form, type);
         s = avro_schema_parse(slice_from(form->text), &form->schema, err);
     }
     qsort(avro->types, avro->type_count, sizeof *avro->types, by_name);

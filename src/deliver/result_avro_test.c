@@ -79,8 +79,7 @@ static struct result_avro *open_all(void)
     const struct target_avro_options options = { .registry = server.url,
                                                  .subjects = "topic-record",
                                                  .results = "windows,sessions,late_events,dead_letters,events",
-                                                 .types = TYPES,
-                                                 .type_count = COUNT_OF(TYPES) };
+                                                 .schemas = { TYPES, COUNT_OF(TYPES) } };
     struct result_avro *avro;
     struct error err;
     assert_int_equal(result_avro_open(&options, "t", world_real(), &avro, &err), OK);
@@ -160,7 +159,7 @@ static void test_of_two_types_of_one_name_each_tenant_has_its_own(void **state)
         { .event_type = "paid", .schema = PAID, .tenants = GAMES, .tenant_count = COUNT_OF(GAMES), .others = true },
     };
     const struct target_avro_options options = {
-        .registry = server.url, .subjects = "topic-record", .results = "events", .types = types, .type_count = 2
+        .registry = server.url, .subjects = "topic-record", .results = "events", .schemas = { types, 2 }
     };
     const _Atomic bool stopping = false;
     struct result_avro *avro;

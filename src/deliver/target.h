@@ -38,18 +38,23 @@ struct target_kafka_options {
     const char *tls_ca, *tls_certificate, *tls_key;
 };
 
-/* Of kafka: values in Avro. The schemas of declared event types; the others are the sink's own. */
-struct target_avro_options {
-    const char *registry; /* NULL or "": values are JSON */
-    const char *user, *password, *subjects;
-    const char *results; /* which the sink sends, as in the configuration */
+/* The Avro schemas of declared event types. */
+struct target_schemas {
     const struct target_schema {
         const char *event_type, *schema;
         const struct slice *tenants; /* whose it is or, others, whose it is not; tenant_count 0: everybody's */
         size_t tenant_count;
         bool others;
     } * types;
-    size_t type_count;
+    size_t count;
+};
+
+/* Of kafka: values in Avro. Other schemas than those of event types are the sink's own. */
+struct target_avro_options {
+    const char *registry; /* NULL or "": values are JSON */
+    const char *user, *password, *subjects;
+    const char *results; /* which the sink sends, as in the configuration */
+    struct target_schemas schemas;
 };
 
 /* Texts are borrowed for the target's life; "" for what is not said. */

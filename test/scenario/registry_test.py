@@ -113,6 +113,97 @@ def events_equal(weir, key, records):
     assert sorted((e["order"], e["amount_cents"], e["stars"], e["colour"]) for e in typed.values()) == [("o%d" % i, 1990 + i, i, "none") for i in range(5)], typed
 
 
+SHOP = "domain: shop\ntenants: others\nevent_types:\n  - {name: purchase, attributes: [{name: order, required: true}%s]}\n"
+REFUND = "  - {name: refund, attributes: [{name: why, required: true}%s]}\n"
+CLUB = "domain: club\ntenants: [two]\nevent_types: [{name: purchase, attributes: [{name: member, required: true}, order]}]\n"
+
+
+def bought(name, kind="purchase"):
+    """An event with more than its type declares at first."""
+    return {"event_id": name, "visitor_id": "v" + name[:2], "event_type": kind, "properties": {"order": name, "channel": "app", "why": "torn", "member": "m7"}}
+
+
+class Purchases(Load):
+    def events(self, ids):
+        return [bought(i, "refund" if n % 2 else "purchase") for n, i in enumerate(ids)]
+
+
+class Shops:
+    """Two tenants that send all the while, and events by name that tell what was in force."""
+
+    def __init__(self, weir, topic):
+        self.weir, self.topic, self.names = weir, topic, {}
+        self.keys = {tenant: weir.tenant(tenant) for tenant in ("one", "two")}
+        self.loads = [Purchases(weir, key["write_key"], 0.05) for key in self.keys.values()]
+
+    def send(self, name, tenant, kind="purchase"):
+        self.names[name] = str(uuid.uuid4())
+        assert self.weir.post("/track", [bought(self.names[name], kind)], self.keys[tenant]["write_key"])[0] == 200
+
+    def reload(self, shop, club=None):
+        """SIGHUP, until the tasks have it."""
+        changes = self.weir.log_text().count("process.changed")
+        self.weir.declare(shop)
+        if club:
+            with open(os.path.join(self.weir.config, "domains", "club.yaml"), "w") as f:
+                f.write(club)
+        self.weir.process.send_signal(signal.SIGHUP)
+        settle(lambda: self.weir.log_text().count("process.changed") > changes)
+
+    def delivered(self):
+        """(record, value) of the events in the topic, by id."""
+        records = read_avro(self.topic)
+        whole([{"id": record["headers"]["weir-id"]} for record in records])
+        return {r["value"]["event_id"]: (r["record"], r["value"]) for r in records if r["record"] == "weir.results.events" or not r["record"].startswith("weir.results.")}
+
+    def settle(self):
+        """What there is of the named events, when all that was accepted is there."""
+        for load in self.loads:
+            load.stop()
+        accepted = set().union(*(load.accepted for load in self.loads), self.names.values())
+        settle(lambda: sum(int(self.weir.one("SELECT count() FROM events_raw", key["read_key"])) for key in self.keys.values()) == len(accepted))
+        settle(lambda: delivered(self.weir, "topic"))
+        events = self.delivered()
+        assert events.keys() == accepted, (len(events), len(accepted), list(events.keys() ^ accepted)[:5])
+        return {name: events[i] for name, i in self.names.items()}
+
+
+def test_event_types_that_come_change_or_move_by_sighup_have_their_schemas_in_a_sink_from_then_on():
+    topic = make_topic(shared())
+    weir = Weir(yaml=avro_sink(topic), domain=SHOP % "")
+    try:
+        weir.start()
+        shops = Shops(weir, topic)
+        shops.send("old", "one")
+        shops.send("undeclared", "one", "refund")
+        settle(lambda: set(shops.names.values()) <= shops.delivered().keys())
+        registry().signal(signal.SIGSTOP)
+        shops.reload(SHOP % ", channel" + REFUND % "")
+        shops.send("changed", "one")
+        shops.send("new", "one", "refund")
+        settle(lambda: metric(weir, "sink_up", sink="topic") == 0 and "schema registry" in weir.log_text())
+        registry().signal(signal.SIGCONT)
+        settle(lambda: metric(weir, "sink_up", sink="topic") == 1)
+        changes = weir.log_text().count("sink.schemas_changed")
+        shops.reload(SHOP % ", channel" + REFUND % ", order", CLUB)
+        shops.send("moved", "two")
+        settle(lambda: weir.log_text().count("sink.schemas_changed") > changes)
+        weir.kill9()  # its target was opened anew a moment ago, or is being so
+        weir.start()
+        shops.send("last", "one", "refund")
+        events = shops.settle()
+        records = {name: record for name, (record, value) in events.items()}
+        assert records == {"old": "weir.shop.purchase", "undeclared": "weir.results.events", "changed": "weir.shop.purchase", "new": "weir.shop.refund", "moved": "weir.club.purchase",
+                           "last": "weir.shop.refund"}, records
+        own = {name: sorted(value.keys() & {"order", "channel", "why", "member"}) for name, (record, value) in events.items() if record != "weir.results.events"}
+        assert own == {"old": ["order"], "changed": ["channel", "order"], "new": ["why"], "moved": ["member", "order"], "last": ["order", "why"]}, own
+        versions = [len(ask("GET", "/subjects/%s-weir.shop.%s/versions" % (topic, name))) for name in ("purchase", "refund")]
+        assert versions == [2, 2] and weir.stop() == 0, versions
+    finally:
+        registry().signal(signal.SIGCONT)
+        weir.close()
+
+
 def test_a_schema_that_the_registry_does_not_take_is_one_clear_error_at_start():
     topic = make_topic(shared())
     subject = topic + "-weir.results.windows"

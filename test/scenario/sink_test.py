@@ -50,7 +50,7 @@ class Load(threading.Thread):
         number = 0
         while not self.ended:
             ids = [str(uuid.uuid4()) for _ in range(100)]
-            body = [{"event_id": i, "visitor_id": "v" + i[:2], "event_type": "view", "properties": {"page": "/" + i[:2]}} for i in ids]
+            body = self.events(ids)
             body += [{"event_type": "nobody", "number": number}] if number % 10 == 0 else []
             number, began = number + 1, time.time()
             while not self.post(body):
@@ -58,6 +58,9 @@ class Load(threading.Thread):
             self.accepted.update(ids)
             self.longest = max(self.longest, time.time() - began)
             time.sleep(self.pause)
+
+    def events(self, ids):
+        return [{"event_id": i, "visitor_id": "v" + i[:2], "event_type": "view", "properties": {"page": "/" + i[:2]}} for i in ids]
 
     def post(self, body):
         with contextlib.suppress(OSError, ValueError):
