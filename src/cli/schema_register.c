@@ -1,6 +1,7 @@
 /* `weir schema register`: the Avro schemas of event types into a schema registry. What is there already is found by
- * its text, so that a second run changes nothing; what is not compatible with the latest version is told with the
- * registry's own reason, and the others are registered all the same. */
+ * its text, so that a second run changes nothing; what the registry finds incompatible with the versions that the
+ * subject's level of compatibility counts (the latest, or all) is told with the registry's own reason, and the others
+ * are registered all the same. */
 #include "cli/schema_register.h"
 
 #include <stdio.h>
@@ -30,7 +31,7 @@ static const struct arg ARGS[] = {
              "the subject's name: TOPIC-value (of one type alone), weir.DOMAIN.TYPE, or TOPIC-weir.DOMAIN.TYPE"),
     ARG_TEXT(struct register_options, topic, "topic", 't', "NAME", NULL, "of the subject's name"),
     ARG_TEXT(struct register_options, compatibility, "compatibility", 0, LEVELS, "keep",
-             "what each subject's versions must be to each other from now on"),
+             "what each subject's versions must be to each other from now on; --dry-run judges by what is set"),
     ARG_FLAG(struct register_options, dry_run, "dry-run", 'n', "asks what would become of them; changes nothing"),
     ARG_FLAG(struct register_options, json, "json", 'j', "one JSON object instead of text"),
     ARG_TEXT(struct register_options, config, "config", 'c', "DIR", "config",
@@ -69,6 +70,7 @@ struct verdict {
     char subject[REGISTRY_SUBJECT_MAX];
     enum outcome outcome;
     struct registry_version version; /* 0: unknown */
+    char level[REGISTRY_LEVEL_MAX];  /* of compatibility, by which it was judged; "": it was there, or it is unknown */
     struct error why;                /* of REFUSED */
 };
 
@@ -84,7 +86,9 @@ static enum status set_level(const struct registering *registering, const char *
 static enum status add_version(struct registering *registering, struct verdict *verdict, struct error *err)
 {
     struct slice schema = buf_slice(&registering->schema);
-    enum status s = registry_check(registering->registry, verdict->subject, schema, err);
+    enum status s = registry_compatibility(registering->registry, verdict->subject, verdict->level, err);
+    if (s == OK)
+        s = registry_check(registering->registry, verdict->subject, schema, verdict->level, err);
     if (s == OK && registering->options->dry_run)
         return OK;
     if (s == OK)
@@ -132,6 +136,8 @@ static void add_json(struct buf *out, const struct event_type *type, const struc
         json_add_field_u64(out, "id", verdict->version.id);
     if (verdict->version.version)
         json_add_field_u64(out, "version", verdict->version.version);
+    if (verdict->level[0])
+        json_add_field(out, "compatibility", slice_from(verdict->level));
     if (verdict->outcome == REFUSED)
         json_add_field(out, "reason", slice_from(verdict->why.text));
     buf_add_char(out, '}');
@@ -148,6 +154,11 @@ static void add_line(struct buf *out, const struct verdict *verdict)
         buf_add_format(out, "  id %u", verdict->version.id);
     if (verdict->version.version)
         buf_add_format(out, ", version %u", verdict->version.version);
+    if (verdict->level[0])
+        buf_add_format(out, "  %s%s", verdict->level,
+                       strcmp(verdict->level, "NONE") == 0     ? ": anything goes"
+                       : registry_compares_all(verdict->level) ? " with all versions"
+                                                               : " with the latest version");
     if (verdict->outcome == REFUSED)
         buf_add_format(out, "\n              %s", verdict->why.text);
     buf_add_char(out, '\n');

@@ -47,11 +47,16 @@ MUST_CHECK enum status registry_register(struct registry *registry, const char *
 /* Whether the schema is there under the subject. ERR_NOT_FOUND: it is not, or there is no such subject. */
 MUST_CHECK enum status registry_find(struct registry *registry, const char *subject, struct slice schema,
                                      struct registry_version *out, struct error *err);
-/* Whether the registry would take it beside the subject's latest version. ERR_INVALID: it would not; err has the
- * reason. Of a subject that is not there: OK. */
+/* Whether the registry would take it beside the subject's latest version or, when the level is one of all versions,
+ * beside each. ERR_INVALID: it would not; err has the reason. Of a subject that is not there: OK. */
 MUST_CHECK enum status registry_check(struct registry *registry, const char *subject, struct slice schema,
-                                      struct error *err);
-/* What the subject's versions must be to each other: BACKWARD, FORWARD, FULL, NONE, or one of these _TRANSITIVE. */
+                                      const char *level, struct error *err);
+#define REGISTRY_LEVEL_MAX 32
+/* What the subject's versions must be to each other: BACKWARD, FORWARD, FULL, NONE, or one of these _TRANSITIVE: the
+ * subject's own level, or that of the registry. "": the registry does not say. */
+MUST_CHECK enum status registry_compatibility(struct registry *registry, const char *subject,
+                                              char out[REGISTRY_LEVEL_MAX], struct error *err);
+bool registry_compares_all(const char *level); /* not with the latest version alone */
 MUST_CHECK enum status registry_set_compatibility(struct registry *registry, const char *subject, const char *level,
                                                   struct error *err);
 

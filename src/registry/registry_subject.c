@@ -138,7 +138,8 @@ enum status registry_find(struct registry *registry, const char *subject, struct
 }
 
 /* {"is_compatible":false,"messages":["…"]}, of Apicurio's with "reason":"…" in their place */
-static enum status verdict(const struct registry *registry, const char *subject, struct slice answer, struct error *err)
+static enum status verdict(const struct registry *registry, const char *subject, const char *level, struct slice answer,
+                           struct error *err)
 {
     struct slice compatible, messages, reason;
     struct json_walk walk;
@@ -156,18 +157,48 @@ static enum status verdict(const struct registry *registry, const char *subject,
         }
     if (json_find(answer, "reason", &reason) && !json_scan_string(reason, &words))
         buf_reset(&words);
-    return error_set(err, ERR_INVALID, "schema registry %s: subject %s: it is incompatible with the latest version%s%s",
-                     registry->url, subject, words.n ? ": " : "", words.n ? buf_text(&words) : "");
+    return error_set(err, ERR_INVALID, "schema registry %s: subject %s: it is incompatible with %s%s%s", registry->url,
+                     subject, registry_compares_all(level) ? "one of its versions" : "the latest version",
+                     words.n ? ": " : "", words.n ? buf_text(&words) : "");
 }
 
-enum status registry_check(struct registry *registry, const char *subject, struct slice schema, struct error *err)
+bool registry_compares_all(const char *level)
+{
+    return strstr(level, "_TRANSITIVE") != NULL;
+}
+
+/* Without a number, Confluent's asks what the level wants, and Apicurio always all versions: so the level decides here.
+ */
+enum status registry_check(struct registry *registry, const char *subject, struct slice schema, const char *level,
+                           struct error *err)
 {
     struct slice answer;
-    const char *path = path_of(registry, "/compatibility/subjects/", subject, "/versions/latest?verbose=true");
+    const char *path =
+        path_of(registry, "/compatibility/subjects/", subject,
+                registry_compares_all(level) ? "/versions?verbose=true" : "/versions/latest?verbose=true");
     enum status s = post_schema(registry, path, subject, schema, &answer, err);
     if (s == ERR_NOT_FOUND)
         return OK;
-    return s == OK ? verdict(registry, subject, answer, err) : s;
+    return s == OK ? verdict(registry, subject, level, answer, err) : s;
+}
+
+enum status registry_compatibility(struct registry *registry, const char *subject, char out[REGISTRY_LEVEL_MAX],
+                                   struct error *err)
+{
+    char what[REGISTRY_SUBJECT_MAX + 32];
+    struct slice answer, level = SLICE("");
+    snprintf(what, sizeof what, "compatibility of subject %s", subject);
+    const char *path = path_of(registry, "/config/", subject, "?defaultToGlobal=true");
+    enum status s = registry_ask(registry, "GET", path, (struct slice){ 0 }, what, &answer, err);
+    if (s == ERR_NOT_FOUND) /* no such subject, or none with a level of its own */
+        s = registry_ask(registry, "GET", "/config", (struct slice){ 0 }, what, &answer, err);
+    if (s == OK && (!json_find(answer, "compatibilityLevel", &level) || level.p[0] != '"'))
+        return no_sense(registry, subject, err);
+    if (s == OK)
+        snprintf(out, REGISTRY_LEVEL_MAX, "%.*s", (int)level.n - 2, level.p + 1);
+    else if (s == ERR_NOT_FOUND)
+        out[0] = '\0';
+    return s == ERR_NOT_FOUND ? OK : s;
 }
 
 enum status registry_set_compatibility(struct registry *registry, const char *subject, const char *level,

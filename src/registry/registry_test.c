@@ -158,11 +158,39 @@ static void test_a_verdict_has_the_reason_of_either_registry(void **state)
     for (size_t i = 0; i < COUNT_OF(CASES); i++) {
         struct error err = { 0 };
         t.answer = CASES[i].answer;
-        enum status s = registry_check(registry, "s", SLICE("\"long\""), &err);
+        enum status s = registry_check(registry, "s", SLICE("\"long\""), "BACKWARD", &err);
         if (s != CASES[i].status || !strstr(err.text, CASES[i].words))
             fail_msg("%s gives %d, %s", CASES[i].answer, s, err.text);
     }
     registry_close(registry);
+}
+
+static void test_a_subjects_level_is_its_own_or_the_registrys_or_not_said(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *answer;
+        enum status status;
+        const char *level; /* or what is said */
+    } CASES[] = {
+        { "200 OK\n{\"compatibilityLevel\":\"FULL_TRANSITIVE\"}", OK, "FULL_TRANSITIVE" },
+        { "404 Not Found\n{\"error_code\":40408}", OK, "" },
+        { "404 Not Found\n<html>", ERR_IO, "check the address" },
+        { "200 OK\n{}", ERR_IO, "none of Confluent's API" },
+        { "200 OK\n{\"compatibilityLevel\":7}", ERR_IO, "none of Confluent's API" },
+        { "503 Busy\n", ERR_RETRY, t.url },
+    };
+    struct registry *registry = open_registry(t.url);
+    for (size_t i = 0; i < COUNT_OF(CASES); i++) {
+        struct error err = { 0 };
+        char level[REGISTRY_LEVEL_MAX] = "unset";
+        t.answer = CASES[i].answer;
+        enum status s = registry_compatibility(registry, "s", level, &err);
+        if (s != CASES[i].status || (s == OK ? strcmp(level, CASES[i].level) != 0 : !strstr(err.text, CASES[i].level)))
+            fail_msg("%s gives %d, %s, %s", CASES[i].answer, s, level, err.text);
+    }
+    registry_close(registry);
+    assert_true(registry_compares_all("BACKWARD_TRANSITIVE") && !registry_compares_all("BACKWARD"));
 }
 
 static void expect_subject(enum subject_strategy strategy, const char *schema, const char *subject)
@@ -194,6 +222,7 @@ int main(void)
         cmocka_unit_test(test_ids_that_nobody_knows_do_not_use_up_the_room),
         cmocka_unit_test(test_a_schema_is_registered_once_and_a_refusal_says_what_to_do),
         cmocka_unit_test(test_a_verdict_has_the_reason_of_either_registry),
+        cmocka_unit_test(test_a_subjects_level_is_its_own_or_the_registrys_or_not_said),
         cmocka_unit_test(test_subjects_are_named_as_confluents_clients_do_it),
     };
     return cmocka_run_group_tests(tests, setup, teardown);

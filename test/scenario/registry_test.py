@@ -124,6 +124,8 @@ def bought(name, kind="purchase"):
 
 
 class Purchases(Load):
+    size = 6  # the topic is read while they go on
+
     def events(self, ids):
         return [bought(i, "refund" if n % 2 else "purchase") for n, i in enumerate(ids)]
 
@@ -134,7 +136,7 @@ class Shops:
     def __init__(self, weir, topic):
         self.weir, self.topic, self.names = weir, topic, {}
         self.keys = {tenant: weir.tenant(tenant) for tenant in ("one", "two")}
-        self.loads = [Purchases(weir, key["write_key"], 0.05) for key in self.keys.values()]
+        self.loads = [Purchases(weir, key["write_key"], 0.2) for key in self.keys.values()]
 
     def send(self, name, tenant, kind="purchase"):
         self.names[name] = str(uuid.uuid4())
@@ -183,7 +185,7 @@ def test_event_types_that_come_change_or_move_by_sighup_have_their_schemas_in_a_
         shops.send("new", "one", "refund")
         settle(lambda: metric(weir, "sink_up", sink="topic") == 0 and "schema registry" in weir.log_text())
         registry().signal(signal.SIGCONT)
-        settle(lambda: metric(weir, "sink_up", sink="topic") == 1)
+        settle(lambda: set(shops.names.values()) <= shops.delivered().keys())
         changes = weir.log_text().count("sink.schemas_changed")
         shops.reload(SHOP % ", channel" + REFUND % ", order", CLUB)
         shops.send("moved", "two")
@@ -261,6 +263,29 @@ def test_schema_register_says_which_are_new_which_were_there_and_why_the_registr
     code, out, err = register(directory, "--subject-strategy", "topic", "--topic", domain, "paid")
     assert code == 0 and "new           %s-value" % domain in out, (code, out, err)
     return reason
+
+
+def test_a_dry_run_judges_as_the_registry_would_beside_all_versions_where_their_level_says_so():
+    domain = "d" + uuid.uuid4().hex[:8]
+    subject = "weir.%s.paid" % domain
+    first, second = configuration(domain, "{name: paid, attributes: [{name: code, required: true}]}"), configuration(domain, "{name: paid}")
+    again = configuration(domain, "{name: paid, metrics: [{name: code, type: integer}]}", "{name: seen}")  # fine beside the second, not beside the first
+    for directory in (first, second):
+        assert register(directory)[0] == 0
+    for level, code, outcome in (("BACKWARD", 0, "new"), ("BACKWARD_TRANSITIVE", 1, "incompatible"), ("NONE", 0, "new"), ("FULL_TRANSITIVE", 1, "incompatible")):
+        ask("PUT", "/config/" + subject, {"compatibility": level})
+        got, out, err = register(again, "--dry-run", "--json")
+        assert (got, outcomes(out)) == (code, {"paid": outcome, "seen": "new"}), (level, got, out, err)
+        paid = json.loads(out)["schemas"][0]
+        assert (paid["subject"], paid["compatibility"]) == (subject, level) and ("reason" in paid) == (code == 1), paid
+    assert "one of its versions" in paid["reason"] and "/fields/" in paid["reason"], paid
+    assert len(ask("GET", "/subjects/%s/versions" % subject)) == 2 and "weir.%s.seen" % domain not in ask("GET", "/subjects")
+    code, out, err = register(again, "--dry-run", "--compatibility", "BACKWARD")
+    assert code == 1 and "incompatible  %s  FULL_TRANSITIVE with all versions\n" % subject in out and "nothing was changed: 1 new, 0 there, 1 incompatible" in out, (code, out, err)
+    code, out, err = register(again, "paid", "--compatibility", "BACKWARD_TRANSITIVE", "--json")  # a dry run had told so
+    assert code == 1 and outcomes(out) == {"paid": "incompatible"}, (code, out, err)
+    code, out, err = register(again, "paid", "--compatibility", "BACKWARD", "--json")
+    assert code == 0 and outcomes(out) == {"paid": "new"} and json.loads(out)["schemas"][0]["version"] == 3, (code, out, err)
 
 
 def test_schema_register_without_a_registry_says_so():

@@ -41,6 +41,8 @@ def read_topic(kafka, topic, address=None):
 class Load(threading.Thread):
     """One sender, a hundred events at a time and some that are refused; what has no answer is sent again with the same ids."""
 
+    size = 100
+
     def __init__(self, weir, key, pause=0.01):
         super().__init__(daemon=True)
         self.weir, self.key, self.pause, self.accepted, self.ended, self.longest = weir, key, pause, set(), False, 0
@@ -49,7 +51,7 @@ class Load(threading.Thread):
     def run(self):
         number = 0
         while not self.ended:
-            ids = [str(uuid.uuid4()) for _ in range(100)]
+            ids = [str(uuid.uuid4()) for _ in range(self.size)]
             body = self.events(ids)
             body += [{"event_type": "nobody", "number": number}] if number % 10 == 0 else []
             number, began = number + 1, time.time()
