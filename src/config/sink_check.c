@@ -3,7 +3,6 @@
 #include <stdarg.h>
 #include <stdio.h>
 
-#include "world/disk.h"
 #include "world/path.h"
 
 struct checking {
@@ -55,14 +54,6 @@ static void check_place(const struct checking *checking)
         tell(checking, "kind", "kind is library, and library must name a shared object");
 }
 
-static bool is_same_place(const char *one, const char *other)
-{
-    char places[2][DISK_PATH_MAX];
-    if (!path_absolute(one, places[0], sizeof places[0]) || !path_absolute(other, places[1], sizeof places[1]))
-        return strcmp(one, other) == 0;
-    return strcmp(places[0], places[1]) == 0;
-}
-
 /* Each cuts off what stands behind its own last line, when it begins again: the other's lines. */
 static void check_path(const struct checking *checking)
 {
@@ -71,7 +62,7 @@ static void check_path(const struct checking *checking)
     if (strcmp(sink->kind, "file") != 0 || !sink->path[0])
         return;
     for (size_t i = 0; i < checking->sink; i++)
-        if (strcmp(settings->sinks[i].kind, "file") == 0 && is_same_place(settings->sinks[i].path, sink->path))
+        if (strcmp(settings->sinks[i].kind, "file") == 0 && path_is_same_file(settings->sinks[i].path, sink->path))
             tell(checking, "path", "%s is the file of sinks.%s already: a file is one sink's alone", sink->path,
                  settings->sinks[i].name);
 }

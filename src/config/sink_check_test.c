@@ -1,8 +1,10 @@
 #include "config/sink_check.h"
 
 #include <stdio.h>
+#include <unistd.h>
 
 #include "base/test.h"
+#include "test/support/scratch.h"
 
 static struct config config;
 static struct problems problems;
@@ -194,6 +196,23 @@ static void test_a_file_is_the_same_however_its_path_is_spelled(void **state)
     assert_told("dev.yaml:7:1: sinks.f: /dir/./x/../p is the file of sinks.e already");
 }
 
+static void test_a_file_is_the_same_by_a_link_to_its_directory(void **state)
+{
+    (void)state;
+    struct error err;
+    struct domain_set domains = { 0 };
+    char dir[SCRATCH_PATH_MAX], link[SCRATCH_PATH_MAX + 8], text[3 * SCRATCH_PATH_MAX];
+    scratch_make("sinks", dir);
+    snprintf(link, sizeof link, "%s/again", dir);
+    assert_int_equal(symlink(dir, link), 0);
+    snprintf(text, sizeof text, "sinks:\n  a: {kind: file, path: %s/out}\n  b: {kind: file, path: %s/out}\n", dir,
+             link);
+    assert_int_equal(apply(text), 0);
+    assert_int_equal(sinks_check(&config, &domains, &problems, &err), ERR_INVALID);
+    assert_told("/again/out is the file of sinks.a already");
+    assert_int_equal(scratch_remove(dir), 0);
+}
+
 #define CASE(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
 
 int main(void)
@@ -206,6 +225,7 @@ int main(void)
         CASE(test_who_is_at_the_registry_goes_with_its_address),
         CASE(test_two_sinks_do_not_share_a_file),
         CASE(test_a_file_is_the_same_however_its_path_is_spelled),
+        CASE(test_a_file_is_the_same_by_a_link_to_its_directory),
         CASE(test_brokers_may_be_those_of_the_platform),
         CASE(test_avro_wants_kafka_a_registry_and_a_subject_for_each_kind_of_results),
     };
