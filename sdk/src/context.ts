@@ -21,7 +21,7 @@ export function pageProperties(landing: boolean): Properties {
   const properties: Properties = { page: location.pathname, title: document.title, url: location.href.split('#')[0] };
   if (!landing) return properties;
   const { referrer } = document;
-  if (referrer && !referrer.startsWith(location.origin)) properties.referrer = referrer;
+  if (referrer && !referrer.startsWith(location.origin + '/')) properties.referrer = referrer;
   for (const [name, text] of new URLSearchParams(location.search)) if (name.startsWith('utm_')) properties[name] = text;
   return properties;
 }

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { clean, cleanName, cleanText } from './clean';
+import { pageProperties } from './context';
 import { define, freshStorage } from './fakes';
 import { openQueue } from './queue';
 import { openStore } from './storage';
@@ -154,6 +155,17 @@ test('a session ends after the pause, is shared by tabs, and keeps its campaign'
   assert.equal(tab.user(), null);
   localStorage.setItem('w.s', '{broken');
   assert.ok(tab.session(13000, true).id);
+});
+
+test('the referrer is told when it is another site, also one whose name begins alike', () => {
+  define('location', { origin: 'https://shop.example', pathname: '/', href: 'https://shop.example/', search: '' });
+  const told = (referrer: string): unknown => {
+    define('document', { title: '', referrer });
+    return pageProperties(true).referrer;
+  };
+  assert.equal(told('https://shop.example/cart'), undefined);
+  assert.equal(told(''), undefined);
+  for (const other of ['https://shop.example.org/', 'https://shop.example:8443/', 'http://shop.example/']) assert.equal(told(other), other);
 });
 
 test('Retry-After is seconds or a date, and bounded', () => {

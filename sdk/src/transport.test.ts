@@ -123,6 +123,46 @@ test('during a pause new events do not hurry, and leave with the old ones', asyn
   assert.equal(bodies[1]!.batch.length, 5);
 });
 
+/** A request whose answer comes when the test says so. */
+function slow(): (answer: Response) => void {
+  let done!: (answer: Response) => void;
+  answers = [() => new Promise<Response>((resolve) => (done = resolve))];
+  return (answer) => done(answer);
+}
+
+test('an event whose time comes while an answer is slow leaves behind it, and so does the next one', async () => {
+  const transport = open();
+  const answer = slow();
+  put(transport);
+  await pass(2000);
+  put(transport);
+  await pass(5000);
+  assert.equal(bodies.length, 1);
+  answer(ok());
+  await pass(0);
+  assert.equal(queue.size(), 0);
+  put(transport);
+  await pass(2000);
+  assert.equal(queue.size(), 0);
+  assert.deepEqual(bodies.map((b) => b.batch.length), [1, 1, 1]);
+});
+
+test('a failure after a slow answer is tried again, and Retry-After holds for what was made meanwhile', async () => {
+  const transport = open();
+  const answer = slow();
+  put(transport);
+  await pass(2000);
+  put(transport);
+  await pass(1000);
+  answer(status(429, { 'Retry-After': '30' })());
+  await pass(0);
+  await pass(29000);
+  assert.equal(bodies.length, 1);
+  await pass(3000);
+  assert.equal(queue.size(), 0);
+  assert.deepEqual(bodies.map((b) => b.batch.length), [1, 2]);
+});
+
 test('an event that the server cannot take is found, dropped and told; its neighbours arrive', async () => {
   const transport = open();
   const poison = `id-${String(made + 3).padStart(6, '0')}`;

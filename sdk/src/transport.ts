@@ -64,6 +64,7 @@ export function openTransport(
   let timer: ReturnType<typeof setTimeout> | undefined;
   let dueMs = Infinity;
   let running: Promise<void> | undefined;
+  let again = false; // asked for while it ran
 
   const body = (batch: readonly Waiting[]): string =>
     `{"writeKey":${JSON.stringify(options.key)},"sentAt":"${new Date().toISOString()}","context":${JSON.stringify(context())},"batch":[${batch
@@ -86,6 +87,7 @@ export function openTransport(
   const fail = (batch: readonly Waiting[], reason: string, atLeastMs: number): boolean => {
     const retryInMs = Math.round(atLeastMs + pauseMs(++failures, Math.random()));
     observe('failed', events(batch), { reason, retryInMs });
+    calm(); // what was due earlier waits, too
     at(retryInMs);
     return false;
   };
@@ -137,14 +139,16 @@ export function openTransport(
   };
 
   const run = (): Promise<void> => {
-    if (running) return running; // it takes what comes meanwhile, too
     calm();
+    again = !!running;
+    if (running) return running;
     // Locks are for secure pages only, and a request for one may be refused: then tabs rely on ids alone.
     const locks = navigator.locks;
     running = (locks ? locks.request(`weir:${url}:${options.key}`, sendAll).catch(sendAll) : sendAll())
       .catch(() => undefined)
       .then(() => {
         running = undefined;
+        if (again && !failures) at(0); // what came when it was about to end
       });
     return running;
   };
