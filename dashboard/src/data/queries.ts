@@ -117,7 +117,8 @@ export class Queries {
     const is = this.feed.view.connection.is;
     const isDown = is === 'waiting' || is === 'paused';
     const since = now - entry.answeredAt;
-    if (entry.view.error && !entry.view.error.isPassing) return; // the same text gets the same answer
+    // The same text gets the same answer, unless it had another one before: a machine that was too busy once.
+    if (entry.view.error && !entry.view.error.isPassing && !(entry.view.answer && since >= entry.atMostMs)) return;
     if (isDown && entry.view.answer) return;
     if (entry.view.error && since < RETRY_MS) return;
     const settle = Math.max(SETTLE_MS, 2 * (this.feed.view.state?.queryable_ms ?? 0));

@@ -70,9 +70,15 @@ export function DeadLetterTable({
           </>
         }
         empty={
-          <Note icon="check" title="No dead letters">
-            An event that is refused is kept here, with the reason and the bytes that were sent.
-          </Note>
+          text || reason ? (
+            <Note icon="search" title="No dead letters found">
+              Nothing in this time matches.
+            </Note>
+          ) : (
+            <Note icon="check" title="No dead letters">
+              An event that is refused is kept here, with the reason and the bytes that were sent.
+            </Note>
+          )
         }
       >
         {(rows) => <Rows letters={rows.map(letterOf)} onOpen={setShown} />}
