@@ -6,13 +6,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sysexits.h>
-#include <unistd.h>
 
 #include "app/dimensions.h"
 #include "app/engine.h"
 #include "app/give_way.h"
-#include "app/live_tap.h"
 #include "app/parts.h"
+#include "app/store_sinks.h"
 #include "base/log.h"
 #include "cli/commands.h"
 #include "deliver/selection.h"
@@ -24,16 +23,13 @@
 #include "world/disk.h"
 #include "world/world.h"
 
-#define SINK_DRAIN_WAIT_MS 3000
-#define LATER_NICE 5   /* storing has the journal in front of it: a client's request goes first */
+#define LATER_NICE 5   /* a client's request goes first */
 #define REPLAY_NICE 15 /* and of what removes old rows */
 #define DAY_MS ((int64_t)86400000)
-#define RESTART_PAUSE_US 1000000
 
 struct storing {
     struct storing_options options;
     char token_path[DISK_PATH_MAX], replay_path[DISK_PATH_MAX];
-    struct journal *journal;
     struct catalog *catalog;
     struct metrics *metrics;
     struct world *world;
@@ -48,17 +44,9 @@ struct storing {
     struct role_thread *dimensions_thread;
     bool rows_are_held;
     struct serve *serve;
+    struct store_sinks *sinks;
     struct give_way give_way;
     const struct domain_set *_Atomic drawn; /* options.domains, for the API's loop */
-    uint16_t lane_count, sink_count;
-    bool all_marked;     /* every sink has its mark, and it is noted */
-    int64_t sinks_at_us; /* not before, after a failure */
-    struct lane {        /* one for each order of the journal's positions; a sink waits within its store */
-        struct store *store;
-        struct sink *sink;
-        struct live_tap *tap;
-        struct role_thread *thread;
-    } lanes[];
 };
 
 static bool hook_engine_is_ready(void *self)
@@ -213,17 +201,26 @@ static enum status start_dimensions(struct storing *storing, int *exit_code, str
     return role_start(&role, storing->world, &storing->dimensions_thread, err);
 }
 
+/* Where no tasks are beside them, they tell the live feed. */
+static void open_sinks(struct storing *storing, struct journal *journal)
+{
+    const struct store_sinks_options options = { .settings = storing->options.settings,
+                                                 .engine = storing->engine,
+                                                 .marked = storing->options.marked,
+                                                 .live =
+                                                     storing->options.has_tasks ? NULL : storing_live_queue(storing) };
+    storing->sinks = store_sinks_new(&options, journal, storing->metrics, storing->world);
+}
+
 enum status storing_open(const struct storing_options *options, struct journal *journal, struct catalog *catalog,
                          struct metrics *metrics, struct world *world, struct storing **out, int *out_exit_code,
                          struct error *err)
 {
-    struct storing *storing = calloc(1, sizeof *storing + journal->orders * sizeof storing->lanes[0]);
+    struct storing *storing = calloc(1, sizeof *storing);
     if (!storing)
         abort();
     storing->options = *options;
     atomic_init(&storing->drawn, options->domains);
-    storing->journal = journal;
-    storing->lane_count = journal->orders;
     storing->catalog = catalog;
     storing->metrics = metrics;
     storing->world = world;
@@ -242,6 +239,7 @@ enum status storing_open(const struct storing_options *options, struct journal *
     if (s == OK)
         s = open_serve(storing, out_exit_code, err);
     if (s == OK) {
+        open_sinks(storing, journal);
         *out = storing;
         return OK;
     }
@@ -255,89 +253,12 @@ enum status storing_start(struct storing *storing, struct error *err)
     return serve_start(storing->serve, err);
 }
 
-static enum status open_store(struct storing *storing, struct store **out, struct error *err)
-{
-    struct olap_user writer;
-    engine_writer(storing->engine, &writer);
-    struct store_options options = { .url = engine_url(storing->engine),
-                                     .database = "weir",
-                                     .user = writer.name,
-                                     .password = writer.password,
-                                     .tls_ca = storing->options.settings->engine_tls_ca,
-                                     .connect_wait_ms = 2000,
-                                     .insert_wait_ms = 60000 };
-    return store_clickhouse.open(&options, storing->world, out, err);
-}
-
-static enum status start_sink(struct storing *storing, struct error *err)
-{
-    struct sink_options options;
-    struct lane *lane = &storing->lanes[storing->sink_count];
-    parts_sink_options(storing->options.settings, &options);
-    options.had_mark = marked_has(storing->options.marked, SINK_GROUP);
-    if (storing->journal->orders > 1)
-        options.partition = storing->sink_count;
-    if (!storing->options.has_tasks) {
-        if (!lane->tap)
-            lane->tap = live_tap_new(storing_live_queue(storing), storing->sink_count, storing->world);
-        options.seen = live_tap_seen;
-        options.seen_self = lane->tap;
-    }
-    enum status s = lane->store ? OK : open_store(storing, &lane->store, err);
-    if (s == OK)
-        s = sink_open(&options, storing->journal, lane->store, storing->metrics, storing->world, &lane->sink, err);
-    if (s != OK)
-        return error_wrap(err, s, "start the store's sink");
-    struct role role = sink_role(lane->sink);
-    role.nice = LATER_NICE;
-    s = role_start(&role, storing->world, &lane->thread, err);
-    storing->sink_count++;
-    return s;
-}
-
-static bool sinks_run(const struct storing *storing)
-{
-    return storing->sink_count == storing->journal->orders;
-}
-
-/* Once the tables are there: before, an insert could only fail. A journal that does not answer now is asked again. */
-static enum status start_sinks(struct storing *storing, struct error *err)
-{
-    enum status s = OK;
-    int64_t now_us = world_mono_us(storing->world);
-    if (!engine_is_ready(storing->engine) || now_us < storing->sinks_at_us)
-        return OK;
-    while (s == OK && !sinks_run(storing))
-        s = start_sink(storing, err);
-    if (s != ERR_RETRY)
-        return s;
-    log_warn("store.start_waits", "%s", err->text);
-    storing->sinks_at_us = now_us + RESTART_PAUSE_US;
-    return OK;
-}
-
-static void look_at_marks(struct storing *storing)
-{
-    struct error err;
-    for (uint16_t i = 0; i < storing->sink_count; i++)
-        if (!sink_has_mark(storing->lanes[i].sink))
-            return;
-    storing->all_marked = true;
-    if (marked_add(storing->options.marked, SINK_GROUP, &err) != OK)
-        log_warn("store.mark_not_noted", "%s", err.text);
-}
-
-static void follow_load(struct storing *storing, int64_t *out_wait_ms)
+static void follow_load(struct storing *storing, int64_t lag_us, int64_t *out_wait_ms)
 {
     if (*out_wait_ms > GIVE_WAY_EVERY_MS)
         *out_wait_ms = GIVE_WAY_EVERY_MS;
     give_way_look(&storing->give_way, world_mono_us(storing->world));
-    int64_t worst_us = 0, wall_us = world_wall_us(storing->world);
-    for (uint16_t i = 0; i < storing->sink_count; i++) {
-        int64_t lag_us = sink_lag_us(storing->lanes[i].sink, wall_us);
-        worst_us = lag_us > worst_us ? lag_us : worst_us;
-    }
-    engine_give_way(storing->engine, give_way_nice(&storing->give_way, worst_us));
+    engine_give_way(storing->engine, give_way_nice(&storing->give_way, lag_us));
 }
 
 enum status storing_step(struct storing *storing, bool *out_ready, int64_t *out_wait_ms, int *out_exit_code,
@@ -347,14 +268,13 @@ enum status storing_step(struct storing *storing, bool *out_ready, int64_t *out_
     if (s != OK)
         return s;
     *out_exit_code = EX_SOFTWARE;
-    s = start_sinks(storing, err);
+    s = store_sinks_start(storing->sinks, err);
     if (s == ERR_CORRUPT || s == ERR_INVALID)
         *out_exit_code = EX_CONFIG; /* what the mark says, or that there is none, is for a person to settle */
-    *out_ready = sinks_run(storing);
-    if (*out_ready && !storing->all_marked)
-        look_at_marks(storing);
+    *out_ready = store_sinks_run(storing->sinks);
+    const int64_t lag_us = store_sinks_look(storing->sinks);
     if (*out_ready)
-        follow_load(storing, out_wait_ms);
+        follow_load(storing, lag_us, out_wait_ms);
     return s;
 }
 
@@ -401,16 +321,7 @@ uint16_t storing_api_port(const struct storing *storing)
 
 void storing_stop_sinks(struct storing *storing)
 {
-    for (uint16_t i = 0; i < storing->sink_count; i++)
-        sink_drain(storing->lanes[i].sink);
-    int64_t end_us = world_mono_us(storing->world) + SINK_DRAIN_WAIT_MS * 1000;
-    for (uint16_t i = 0; i < storing->sink_count; i++) {
-        struct lane *lane = &storing->lanes[i];
-        while (!sink_is_drained(lane->sink) && world_mono_us(storing->world) < end_us)
-            usleep(2000);
-        lane->store->backend->cancel(lane->store);
-        role_stop(lane->thread);
-    }
+    store_sinks_stop(storing->sinks);
 }
 
 void storing_stop_api(struct storing *storing)
@@ -437,8 +348,7 @@ void storing_stop_api(struct storing *storing)
 
 void storing_close_sinks(struct storing *storing)
 {
-    for (uint16_t i = 0; i < storing->sink_count; i++)
-        sink_close(storing->lanes[i].sink);
+    store_sinks_close(storing->sinks);
     serve_free(storing->serve);
     storing->serve = NULL;
     replayer_free(storing->replayer);
@@ -449,8 +359,6 @@ void storing_close_sinks(struct storing *storing)
     storing->quality = NULL;
     dimensions_free(storing->dimensions);
     storing->dimensions = NULL;
-    for (uint16_t i = 0; i < storing->lane_count; i++)
-        live_tap_free(storing->lanes[i].tap);
 }
 
 void storing_free(struct storing *storing)
@@ -462,8 +370,7 @@ void storing_free(struct storing *storing)
     retention_free(storing->retention);
     quality_watch_free(storing->quality);
     dimensions_free(storing->dimensions);
-    for (uint16_t i = 0; i < storing->lane_count && storing->lanes[i].store; i++)
-        store_close(storing->lanes[i].store);
+    store_sinks_free(storing->sinks);
     engine_stop(storing->engine);
     free(storing);
 }

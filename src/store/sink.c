@@ -52,8 +52,6 @@ static void metrics_init(struct sink_metrics *out, struct metrics *metrics)
     out->newest_queryable_s = metrics_gauge(
         metrics, "store_queryable_seconds",
         "From acknowledgement to visible to queries, of the event in the newest batch that waited longest.", "");
-    out->lag_s = metrics_gauge(metrics, "store_lag_seconds", "Age of the oldest record that is not stored.", "");
-    out->pending = metrics_gauge(metrics, "store_pending_rows", "Rows in the sink's hands, not stored yet.", "");
 }
 
 enum status sink_reader_reopen(struct sink *sink, uint64_t position, struct error *err)
@@ -147,19 +145,21 @@ void sink_healed(struct sink *sink)
     sink->log_retry.next_us = 0;
 }
 
-int64_t sink_lag_us(struct sink *sink, int64_t wall_us)
+int64_t sink_lag_us(const struct sink *sink, int64_t wall_us)
 {
-    int64_t oldest_us = atomic_load(&sink->oldest_written_us);
-    int64_t lag_us = oldest_us < wall_us ? wall_us - oldest_us : 0;
-    gauge_set(sink->metrics.lag_s, (double)lag_us / 1e6);
-    return lag_us;
+    const int64_t oldest_us = atomic_load(&sink->oldest_written_us);
+    return oldest_us < wall_us ? wall_us - oldest_us : 0;
 }
 
-void sink_note_lag(struct sink *sink, struct world *world)
+uint64_t sink_pending_rows(const struct sink *sink)
+{
+    return atomic_load(&sink->pending_rows);
+}
+
+void sink_note_lag(struct sink *sink)
 {
     atomic_store(&sink->oldest_written_us, sink->batch.oldest_written_us);
-    (void)sink_lag_us(sink, world_wall_us(world));
-    gauge_set(sink->metrics.pending, (double)sink->batch.rows);
+    atomic_store(&sink->pending_rows, sink->batch.rows);
 }
 
 void sink_gather_from(struct sink *sink, uint64_t position)

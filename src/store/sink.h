@@ -54,7 +54,9 @@ struct role sink_role(struct sink *sink);
 void sink_drain(struct sink *sink);
 bool sink_is_drained(struct sink *sink);
 bool sink_has_mark(struct sink *sink); /* any thread: the journal has it; a new one gets it when it first idles */
-/* Any thread: the age of the oldest record in the sink's hands that is not stored; 0: none. Shows it as
- * store_lag_seconds, too: a sink that waits within an insert cannot. */
-int64_t sink_lag_us(struct sink *sink, int64_t wall_us);
+/* Any thread: the age of the oldest record in the sink's hands that is not stored; 0: none. And how many rows these
+ * are.
+ */
+int64_t sink_lag_us(const struct sink *sink, int64_t wall_us);
+uint64_t sink_pending_rows(const struct sink *sink);
 void sink_close(struct sink *sink); /* NULL is fine */

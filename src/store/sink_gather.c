@@ -125,7 +125,7 @@ bool sink_gather(struct sink *sink, struct world *world, int64_t *wake_us)
         return gather_failed(sink, world, &err, wake_us);
     if (sink->replaying)
         return sink->batch.to >= sink->note.to ? replay_gathered(sink, world, wake_us) : true;
-    sink_note_lag(sink, world);
+    sink_note_lag(sink);
     if (sink_batch_is_empty(&sink->batch)) {
         gather_nothing(sink, world, wake_us);
         return read.chunk_count > 0;

@@ -15,7 +15,7 @@ static void finish(struct sink *sink, struct world *world)
     counter_add(sink->metrics.batches, 1);
     pace_finished(&sink->pace, world_mono_us(world));
     sink->idle_since_us = world_mono_us(world);
-    gauge_set(sink->metrics.pending, 0);
+    atomic_store(&sink->pending_rows, 0);
     if (sink->batch.letters.count) {
         sink->phase = FINISH;
         return;
@@ -91,7 +91,7 @@ static bool insert_range(struct sink *sink, struct world *world, const struct sp
         sink->unmarked_blocks += blocks;
         settle(sink, range);
     } else if (s != ERR_INVALID) {
-        sink_note_lag(sink, world);
+        sink_note_lag(sink);
         return sink_pause(sink, world, &err, wake_us);
     } else if (rows > 1) {
         split_halve(&sink->split);

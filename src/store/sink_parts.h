@@ -26,7 +26,6 @@ struct sink_metrics {
     struct counter *rows[SINK_TABLE_COUNT], *refused[SINK_TABLE_COUNT], *batches, *inserts, *retries;
     struct histogram *insert_s, *queryable_s;
     struct gauge *newest_queryable_s;
-    struct gauge *lag_s, *pending;
 };
 
 /* Owner: the store role. */
@@ -53,6 +52,7 @@ struct sink {
     int64_t not_before_us; /* a pause after a failure */
     struct log_limit log_retry, log_refused;
     _Atomic int64_t oldest_written_us; /* of the batch, for whoever asks; INT64_MAX: empty */
+    _Atomic uint64_t pending_rows;     /* the same */
     _Atomic bool has_mark, draining, drained;
     bool has_end; /* since it drains: */
     uint64_t end; /* of what was durable then */
@@ -63,7 +63,7 @@ enum status sink_reader_reopen(struct sink *sink, uint64_t position, struct erro
 /* A failure that time may heal: a pause, and a word in the log now and then. */
 bool sink_pause(struct sink *sink, struct world *world, const struct error *why, int64_t *wake_us);
 void sink_healed(struct sink *sink);
-void sink_note_lag(struct sink *sink, struct world *world);
+void sink_note_lag(struct sink *sink);
 /* A new, empty batch from the position on. */
 void sink_gather_from(struct sink *sink, uint64_t position);
 /* Where the mark is: at open, and when a commit's end is in doubt or the mark was another process's meanwhile. */

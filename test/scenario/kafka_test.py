@@ -1,6 +1,6 @@
 """Kafka as the journal, with real brokers: the data files end to end, kill -9 of weir, the broker gone and back (three brokers:
 roles_test.py)."""
-import glob, json, os, shutil, signal, tempfile, time
+import glob, json, os, re, shutil, signal, tempfile, time
 
 from crash_test import Load, check
 from data_test import DATA, check_tenant, send_file
@@ -79,6 +79,29 @@ def test_a_place_that_the_brokers_have_forgotten_is_refused_and_somebody_decides
     finally:
         weir.close()
         shutil.rmtree(directory, ignore_errors=True)
+
+
+def test_a_store_that_hangs_with_one_partition_is_told_beside_one_that_is_idle():
+    with Weir(yaml=shared().yaml("journal.partitions: 2\n")) as weir:
+        def processed(partition):
+            found = re.search(r'^events_processed_total\{partition="%d"\} (\d+)' % partition, weir.request("GET", weir.ingest("/metrics"))[1].decode(), re.M)
+            return int(found.group(1)) if found else 0
+
+        sent = 0
+        while processed(0) == 0:  # until a visitor is found who belongs there
+            assert sent < 50 and weir.post("/track", [{"visitor_id": "v%d" % sent, "event_type": "t"}], "demo_write")[0] == 200
+            sent += 1
+            await_true(lambda: processed(0) + processed(1) == sent)
+        weir.settle("SELECT count() FROM events_raw", sent)
+        engine = weir.engine_pid()
+        os.kill(engine, signal.SIGSTOP)
+        try:
+            assert weir.post("/track", [{"visitor_id": "v%d" % (sent - 1), "event_type": "t"}], "demo_write")[0] == 200
+            await_true(lambda: weir.metric("store_lag_seconds") > 1 and weir.metric("store_pending_rows") > 0)
+        finally:
+            os.kill(engine, signal.SIGCONT)
+        weir.settle("SELECT count() FROM events_raw", sent + 1)
+        await_true(lambda: weir.metric("store_lag_seconds") == 0 and weir.metric("store_pending_rows") == 0)
 
 
 def test_sigterm_ends_every_process_while_all_brokers_are_gone_and_loses_and_doubles_nothing():
