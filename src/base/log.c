@@ -32,14 +32,31 @@ void log_set(const char *level, const char *format)
     log_set_json(strcmp(format, "json") == 0);
 }
 
-/* Quotes what would break a line of JSON; the text is ours, so dropping control bytes loses nothing. */
+/* Names and words of others are in there: they neither end a line nor steer a terminal. */
+static void make_plain(char *text)
+{
+    for (char *c = text; *c; c++)
+        if ((unsigned char)*c < ' ' || *c == 0x7f)
+            *c = ' ';
+}
+
+/* Not within a character. */
+static void cut(char *text, size_t n)
+{
+    while (n && ((unsigned char)text[n - 1] & 0xc0) == 0x80)
+        n--;
+    if (n && (unsigned char)text[n - 1] & 0x80)
+        n--;
+    text[n] = '\0';
+}
+
 static void json_escape(char *to, size_t size, const char *from)
 {
     size_t n = 0;
     for (; *from && n + 2 < size; from++) {
         if (*from == '"' || *from == '\\')
             to[n++] = '\\';
-        to[n++] = (unsigned char)*from < ' ' ? ' ' : *from;
+        to[n++] = *from;
     }
     to[n] = '\0';
 }
@@ -51,8 +68,11 @@ void log_line(enum log_level level, const char *name, const char *format, ...)
     char text[1024], line[2560], at[32];
     va_list arguments;
     va_start(arguments, format);
-    vsnprintf(text, sizeof text, format, arguments);
+    const int whole = vsnprintf(text, sizeof text, format, arguments);
     va_end(arguments);
+    if (whole >= (int)sizeof text)
+        cut(text, sizeof text - 1);
+    make_plain(text);
     struct timespec now;
     struct tm parts;
     clock_gettime(CLOCK_REALTIME, &now); /* a log's own time stamp is not part of the simulated world */
@@ -66,9 +86,6 @@ void log_line(enum log_level level, const char *name, const char *format, ...)
                      at, now.tv_nsec / 1000000, LEVEL_NAMES[level], name, escaped);
     } else {
         bool colour = isatty(STDERR_FILENO);
-        for (char *c = text; *c; c++)
-            if (*c == '\n' || *c == '\r')
-                *c = ' ';
         n = snprintf(line, sizeof line, "%s.%03ldZ %s%-5s%s %s %s\n", at, now.tv_nsec / 1000000,
                      colour ? LEVEL_COLOURS[level] : "", LEVEL_NAMES[level], colour ? "\033[0m" : "", name, text);
     }
