@@ -7,7 +7,11 @@
 
 static const char *kind_name(enum option_kind kind)
 {
-    static const char *const NAMES[] = { "whole number", "size", "time", "true or false", "text", "secret", "choice" };
+    static const char *const NAMES[] = {
+        [OPTION_INTEGER] = "whole number", [OPTION_BYTES] = "size",    [OPTION_DURATION] = "time",
+        [OPTION_SHARE] = "share",          [OPTION_TEXT] = "text",     [OPTION_BOOLEAN] = "true or false",
+        [OPTION_SECRET] = "secret",        [OPTION_CHOICE] = "choice",
+    };
     return NAMES[kind];
 }
 
