@@ -13,6 +13,9 @@
 #include <sysexits.h>
 
 #include "base/slice.h"
+#include "cli/term.h"
+
+#define HELP_CELLS 30 /* before an option's words */
 
 static const struct args_visitor *visitor_now;
 
@@ -391,8 +394,9 @@ static void print_one_help(const struct arg *arg)
         snprintf(left, sizeof left, "%c%c%s--%s%s%s", arg->letter ? '-' : ' ', arg->letter ? arg->letter : ' ',
                  arg->letter ? ", " : "  ", arg->name, arg->value_name ? " " : "",
                  arg->value_name ? arg->value_name : "");
-    printf("  %-30s %s", left, arg->help);
-    if (arg->default_text && *arg->default_text)
+    const int cells = (int)term_width(slice_from(left));
+    printf("  %s%*s %s", left, cells < HELP_CELLS ? HELP_CELLS - cells : 0, "", arg->help);
+    if (arg->default_text && *arg->default_text && *arg->default_text != '-') /* a negative number: not said */
         printf(" [%s]", arg->default_text);
     if (arg->environment)
         printf(" ($%s)", arg->environment);
@@ -416,7 +420,7 @@ void args_print_help(const struct args_command *command)
     for (size_t i = 0; i < command->arg_count; i++)
         if (command->args[i].kind != ARG_KIND_REST)
             print_one_help(&command->args[i]);
-    printf("  %-30s %s\n", "-h, --help", "this text");
+    printf("  %-*s %s\n", HELP_CELLS, "-h, --help", "this text");
     if (command->examples)
         printf("\nExamples:\n%s", command->examples);
 }

@@ -40,8 +40,10 @@ static const struct args_command SQL = {
     .name = "sql",
     .summary = "ask a question in SQL",
     .description =
-        "One SELECT (or WITH … SELECT) over the tenant's own tables: events_raw, events_hourly, events_daily,\n"
-        "dead_letters. At most 10,000 rows come back.",
+        "One SELECT (or WITH … SELECT) over the tenant's own tables: events_raw, events_hourly, events_daily, "
+        "sessions,\n"
+        "windows, late_events, dead_letters, data_quality, and those that event_types and dimension_tables list\n"
+        "(docs/query.md). At most 10,000 rows come back.",
     .examples = "  weir sql \"SELECT event_type, count() AS n FROM events_raw GROUP BY event_type ORDER BY n DESC\"\n"
                 "  weir sql --key rk_… \"SELECT max(timestamp) FROM events_raw\"\n"
                 "  weir sql --csv --file report.sql > report.csv\n"
