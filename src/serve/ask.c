@@ -39,6 +39,7 @@ static void take_engine_error(struct question *question, const struct store_http
         AUTO(buf) struct buf words;
         buf_init(&words, 4096);
         sql_error_clean(text, &words);
+        buf_add_text(&words, sql_error_hint(answer->exception_code));
         snprintf(question->err.text, sizeof question->err.text, "%s", buf_text(&words));
     } else {
         snprintf(question->err.text, sizeof question->err.text, "%s",

@@ -127,6 +127,8 @@ static void test_the_engines_errors_become_the_callers(void **state)
     (void)state;
     assert_int_equal(api_ask("SELECT wrong"), 400);
     assert_non_null(strstr(api.answer, "\"message\":\"Unknown expression identifier `wrong` in scope SELECT wrong.\""));
+    assert_int_equal(api_ask("SELECT 1 FROM nowhere"), 400);
+    assert_non_null(strstr(api.answer, "FROM nowhere. The tables are events_raw, "));
     assert_int_equal(api_ask("SELECT denied"), 403);
     assert_int_equal(api_ask("SELECT stranger"), 503);
     assert_null(strstr(api.answer, "secret words"));

@@ -154,3 +154,13 @@ struct sql_verdict sql_verdict_of(long exception_code, long http_status)
         return (struct sql_verdict){ 503, "engine_not_ready", false };
     return (struct sql_verdict){ 400, "bad_sql", true };
 }
+
+const char *sql_error_hint(long exception_code)
+{
+    const long unknown_table = 60;
+    return exception_code == unknown_table
+               ? " The tables are events_raw, events_hourly, events_daily, sessions, windows, late_events, "
+                 "dead_letters,"
+                 " data_quality, replays, and those that event_types and dimension_tables list."
+               : "";
+}

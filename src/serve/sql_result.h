@@ -28,3 +28,5 @@ struct sql_verdict {
     bool engine_words; /* the engine's own message helps the person who asked */
 };
 struct sql_verdict sql_verdict_of(long exception_code, long http_status);
+/* What may be done about it, to stand behind the engine's words; "" where they say enough. */
+const char *sql_error_hint(long exception_code);

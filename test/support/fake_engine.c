@@ -54,6 +54,10 @@ static void handle(void *self, struct http_exchange *exchange)
         say(exchange, 404, "X-ClickHouse-Exception-Code: 47\r\n",
             "Code: 47. DB::Exception: Unknown expression identifier `wrong` in scope SELECT wrong. "
             "(UNKNOWN_IDENTIFIER) (version 26.7.2.1)\n");
+    } else if (memmem(body.p, body.n, "nowhere", 7)) {
+        say(exchange, 404, "X-ClickHouse-Exception-Code: 60\r\n",
+            "Code: 60. DB::Exception: Unknown table expression identifier 'nowhere' in scope SELECT 1 FROM nowhere. "
+            "(UNKNOWN_TABLE) (version 26.7.2.1)\n");
     } else if (memmem(body.p, body.n, "denied", 6)) {
         say(exchange, 403, "X-ClickHouse-Exception-Code: 497\r\n",
             "Code: 497. DB::Exception: reader_0001: Not enough privileges. (ACCESS_DENIED) (version 26.7.2.1)\n");
