@@ -272,7 +272,10 @@ enum status link_connect(struct postgres_link *link, struct error *err)
     PQsetErrorVerbosity(link->connection, PQERRORS_DEFAULT);
     if (PQsetnonblocking(link->connection, 1) != 0)
         return cannot_connect(link, err);
-    return set_up(link, err);
+    const enum status s = set_up(link, err);
+    if (s != OK)
+        give_up(link); /* without its bounds it is not to be used */
+    return s;
 }
 
 /* --- asking --- */

@@ -24,10 +24,8 @@ static bool grow(struct watermarks *watermarks)
     size_t slot_count = watermarks->slot_count ? 2 * watermarks->slot_count : SLOTS_MIN;
     struct watermark **slots = calloc(slot_count, sizeof *slots);
     struct watermark **all = realloc(watermarks->all, slot_count / 2 * sizeof *all);
-    if (all) {
+    if (all)
         watermarks->all = all;
-        watermarks->capacity = slot_count / 2;
-    }
     if (!slots || !all) {
         free(slots);
         return false;
@@ -35,6 +33,7 @@ static bool grow(struct watermarks *watermarks)
     free(watermarks->slots);
     watermarks->slots = slots;
     watermarks->slot_count = slot_count;
+    watermarks->capacity = slot_count / 2;
     for (size_t i = 0; i < watermarks->count; i++)
         *slot_of(watermarks, all[i]->hash, all[i]->customer_id) = all[i];
     return true;
