@@ -196,6 +196,15 @@ static void *stop_run(void *argument)
     return NULL;
 }
 
+static void await_received(const struct fixture *fixture, uint64_t events)
+{
+    const struct counter *received =
+        metrics_counter(fixture->metrics, "events_received_total", "", "customer_id=\"acme\",event_type=\"page_view\"");
+    for (int i = 0; i < 2000 && counter_value(received) < events; i++)
+        usleep(5000);
+    assert_true(counter_value(received) >= events);
+}
+
 static void test_draining_answers_what_was_whole(void **state)
 {
     struct fixture *fixture = *state;
@@ -205,7 +214,7 @@ static void test_draining_answers_what_was_whole(void **state)
     uint16_t port = ingest_port(fixture->ingest);
     int waiting = connect_to(port), idle = connect_to(port);
     send_event(waiting);
-    usleep(100000);
+    await_received(fixture, 1);
     assert_int_equal(pthread_create(&stopper, NULL, stop_run, fixture->ingest), 0);
     char byte;
     assert_int_equal(read(idle, &byte, 1), 0); /* closed at once */

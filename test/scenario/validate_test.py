@@ -98,9 +98,8 @@ def test_quarantine_is_listed_apart_and_released_as_it_is_and_tags_are_counted()
         for _ in range(2):
             letters(weir, "replay", "--stage", "quarantine")
         weir.settle(count % "paid_at_the_shop", 1)
-        time.sleep(0.5)
+        weir.until(lambda: weir.metric("quarantine_released_total") == 2 and weir.metric("validation_tagged_total") == 3)
         assert int(weir.one("SELECT count() FROM events_raw")) == 2 and int(weir.one("SELECT count() FROM dead_letters")) == 1
-        assert weir.metric("quarantine_released_total") == 2 and weir.metric("validation_tagged_total") == 3
 
 
 def test_what_is_to_be_encrypted_needs_a_key():

@@ -126,6 +126,23 @@ class Weir:
             time.sleep(0.05)
         raise AssertionError("%s: %s, not %s" % (query, got, want))
 
+    def until(self, what, seconds=60):
+        """Asks until it is true; fails with what it was at the end. What cannot be asked yet is not true."""
+        end, got = time.time() + seconds, None
+        while time.time() < end:
+            try:
+                got = what()
+                if got:
+                    return got
+            except (RuntimeError, OSError, IndexError, KeyError) as e:
+                got = e
+            time.sleep(0.05)
+        raise AssertionError("not in %d s, but %s: %s" % (seconds, got, self.log_text()[-1000:]))
+
+    def decided(self, events):
+        """Until so many events have been looked at since the start, repeats too: what was to be stored of them is on its way."""
+        self.until(lambda: (self.metric("events_processed_total") or 0) >= events)
+
     def cli(self, *words, timeout=120, stdin=None):
         return subprocess.run([self.binary, *map(str, words)], cwd=ROOT, timeout=timeout, capture_output=True, text=True, input=stdin)
 
