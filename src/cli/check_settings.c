@@ -8,9 +8,14 @@
 static const char *kind_name(enum option_kind kind)
 {
     static const char *const NAMES[] = {
-        [OPTION_INTEGER] = "whole number", [OPTION_BYTES] = "size",    [OPTION_DURATION] = "time",
-        [OPTION_SHARE] = "share",          [OPTION_TEXT] = "text",     [OPTION_BOOLEAN] = "true or false",
-        [OPTION_SECRET] = "secret",        [OPTION_CHOICE] = "choice",
+        [OPTION_INTEGER] = "whole number",
+        [OPTION_BYTES] = "size",
+        [OPTION_DURATION] = "time",
+        [OPTION_SHARE] = "share, 0 to 1 or 0 % to 100 %",
+        [OPTION_TEXT] = "text",
+        [OPTION_BOOLEAN] = "true or false",
+        [OPTION_SECRET] = "secret",
+        [OPTION_CHOICE] = "choice",
     };
     return NAMES[kind];
 }

@@ -81,7 +81,7 @@ def test_later_layers_win_key_by_key_and_domains_stay_out_of_the_platform():
         done = weir("check", "--config", directory, "--explain", "log.level")
         assert "log.level = debug  (%s/environments/dev.yaml:1)" % directory in done.stdout and "default: info" in done.stdout and "SIGHUP" in done.stdout, done.stdout
         assert "needs a restart" in weir("check", "--config", directory, "--explain", "ingest.port").stdout
-        for key, kind in {"demo_tenant": "true or false", "quality.validity": "share, 0 to 1", "kafka.prefix": "text", "kafka.sasl_password": "secret, written as ${secret:NAME}",
+        for key, kind in {"demo_tenant": "true or false", "quality.validity": "share, 0 to 1 or 0 % to 100 %", "kafka.prefix": "text", "kafka.sasl_password": "secret, written as ${secret:NAME}",
                           "log.level": "one of debug|info|warn|error"}.items():
             assert "type: %s\n" % kind in weir("check", "--explain", key).stdout, key
         assert "an event without" not in weir("check", "--explain", "windows[].gap").stdout and "30m" in weir("check", "--explain", "windows[].gap").stdout
