@@ -215,13 +215,28 @@ static struct slice shortest(double d, char digits[VALUE_DIGITS_MAX])
     return slice_of(digits, (size_t)n);
 }
 
+/* By hand: this is done for money's cents and windows' keys, event by event. */
+static struct slice whole_text(int64_t i, char digits[VALUE_DIGITS_MAX])
+{
+    char text[VALUE_DIGITS_MAX];
+    uint64_t rest = i < 0 ? 0 - (uint64_t)i : (uint64_t)i;
+    size_t at = sizeof text;
+    do
+        text[--at] = (char)('0' + rest % 10);
+    while (rest /= 10);
+    if (i < 0)
+        text[--at] = '-';
+    memcpy(digits, text + at, sizeof text - at);
+    return slice_of(digits, sizeof text - at);
+}
+
 struct slice value_as_text(struct value v, char digits[VALUE_DIGITS_MAX])
 {
     switch ((enum value_kind)v.kind) {
     case VALUE_TEXT:
         return value_slice(v);
     case VALUE_INT:
-        return slice_of(digits, (size_t)snprintf(digits, VALUE_DIGITS_MAX, "%lld", (long long)v.i));
+        return whole_text(v.i, digits);
     case VALUE_NUMBER:
         return v.n ? slice_of(v.p, v.n) : shortest(v.d, digits);
     case VALUE_BOOL:

@@ -96,7 +96,8 @@ struct value value_from_decimal(struct slice text);
 /* Both not null. False: these kinds have no order (text and number). *out_order: below, at or above 0. Whole numbers
  * and doubles compare exactly. */
 MUST_CHECK bool value_compare(struct value a, struct value b, int *out_order);
-/* A number or truth as text, text as it is; at most VALUE_DIGITS_MAX bytes unless it is text or has digits. */
+/* A number or truth as text, text as it is; at most VALUE_DIGITS_MAX bytes unless it is text or has digits. What is
+ * made for it stands at the beginning of `digits`. */
 #define VALUE_DIGITS_MAX 32
 struct slice value_as_text(struct value v, char digits[VALUE_DIGITS_MAX]);
 
