@@ -24,7 +24,7 @@ ALLOWED = {
     "deliver": {"base", "world", "avro", "event", "journal", "kafka", "registry"},
     "replay": {"base", "world", "config", "event", "catalog", "process", "store"},  # the process folder's stage, run over the past
     "quality": {"base", "world", "config", "store"},
-    "retention": {"base", "world", "catalog", "store"},
+    "retention": {"base", "world", "config", "catalog", "store"},
     "serve": {"base", "world", "event", "http", "journal", "catalog", "process", "store", "replay"},
     "trial": {"base", "world", "config", "event", "journal", "process"},  # the real stream in virtual time, for `weir test`
     "schema": {"base", "world", "config", "event", "expr", "store"},  # what follows from the event types, as text

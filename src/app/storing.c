@@ -25,7 +25,6 @@
 
 #define LATER_NICE 5   /* a client's request goes first */
 #define REPLAY_NICE 15 /* and of what removes old rows */
-#define DAY_MS ((int64_t)86400000)
 
 struct storing {
     struct storing_options options;
@@ -124,16 +123,6 @@ static enum status start_replayer(struct storing *storing, int *exit_code, struc
     return role_start(&role, storing->world, &storing->replay_thread, err);
 }
 
-/* The longest gap of sessions, and a day: what lies a gap before the retention may be part of a session within it. */
-static int64_t retention_spare_ms(const struct domain_set *domains)
-{
-    int64_t gap_ms = domains ? domains->session_gap_max_ms : 0;
-    for (size_t i = 0; domains && i < domains->window_count; i++)
-        if (domains->windows[i].kind == WINDOW_SESSION && domains->windows[i].gap_ms > gap_ms)
-            gap_ms = domains->windows[i].gap_ms;
-    return gap_ms + DAY_MS;
-}
-
 static enum status start_retention(struct storing *storing, int *exit_code, struct error *err)
 {
     struct olap_user writer;
@@ -141,7 +130,7 @@ static enum status start_retention(struct storing *storing, int *exit_code, stru
     const struct retention_options options = { .catalog = storing->catalog,
                                                .engine = as_writer(storing, &writer),
                                                .days = (int32_t)settings->retention_days,
-                                               .spare_ms = retention_spare_ms(storing->options.domains),
+                                               .domains = storing->options.domains,
                                                .every_ms = settings->retention_every_ms };
     storing->retention = retention_new(&options, storing->metrics, storing->world);
     struct role role = retention_role(storing->retention);
@@ -287,7 +276,7 @@ enum status storing_use_domains(struct storing *storing, const struct domain_set
     atomic_store(&storing->drawn, domains);
     engine_use_domains(storing->engine, domains);
     quality_watch_use(storing->quality, domains);
-    retention_set_spare(storing->retention, retention_spare_ms(domains));
+    retention_use(storing->retention, domains);
     dimensions_use(storing->dimensions, domains);
     return OK;
 }

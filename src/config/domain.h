@@ -67,7 +67,8 @@ struct window {
     int64_t slide_ms; /* sliding: divides size_ms; tumbling: size_ms */
     int64_t gap_ms;   /* session: events of a key that are not farther apart are one */
     int64_t lateness_ms;
-    unsigned emit; /* enum window_emit as a set */
+    int32_t retention_days; /* its results are kept so long where their tenant's retention is longer; 0: as that */
+    unsigned emit;          /* enum window_emit as a set */
     bool processing_time;
     const struct expr *where; /* NULL: every event */
     struct window_key keys[WINDOW_KEYS_MAX];
@@ -172,6 +173,8 @@ static inline bool tenant_has_domain(const struct tenant_domains *tenant, size_t
 {
     return tenant->domains >> place & 1;
 }
+/* Whether the window counts the tenant's events. */
+bool window_is_for(const struct domain_set *set, const struct window *window, struct slice tenant);
 
 /* Compiles every .yaml file of DIRECTORY/domains; a directory without any gives an empty set. All mistakes of all files
  * are added to problems. ERR_INVALID: there were some. *out is set on OK only. */

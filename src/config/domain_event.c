@@ -171,6 +171,11 @@ static void read_rules(struct domain_reader *reader, void *object, struct fy_nod
     reading->rules_key = key;
 }
 
+static void read_retention(struct domain_reader *reader, void *object, struct fy_node *key, struct fy_node *value)
+{
+    (void)!domain_days(reader, key, value, &((struct reading *)object)->type.retention_days);
+}
+
 static void read_generate(struct domain_reader *reader, void *object, struct fy_node *key, struct fy_node *value)
 {
     domain_read_generate_type(reader, key, value, &((struct reading *)object)->type.weight);
@@ -200,6 +205,8 @@ static const struct domain_key EVENT_KEYS[] = {
     { "compatibility", "backward | forward | full | none",
       "What a change of it must keep, or it is refused; as the domain says unless said.", read_compatibility,
       SHAPE_CHOICE },
+    { "retention", "90d", "Its events are kept so long, in whole days; as long as their tenant's unless said.",
+      read_retention, SHAPE_DURATION },
     { "generate", "{weight: 5}", "How `weir generate` makes it.", read_generate, SHAPE_LEVEL, &DOMAIN_GENERATE_TYPE },
 };
 const struct domain_level DOMAIN_EVENT_TYPE = { "event_types[]", EVENT_KEYS, COUNT_OF(EVENT_KEYS) };

@@ -80,6 +80,8 @@ static void test_what_is_wrong_with_an_event_type_is_told(void **state)
         { "{name: a, rules: [{name: r, expect: 7}]}", "this must be true or false" },
         { "{name: a, rules: [{name: r, expect: true}, {name: r, expect: true}]}", "there is a rule r already" },
         { "{name: a, unknown_fields: never}", "'never' is not one of reject, quarantine, tag, allow" },
+        { "{name: a, retention: 36h}", "whole days are wanted" },
+        { "{name: a, retention: 12h}", "retention: 12h is outside 1 d to 36500 d" },
         { "{name: a, on_failure: never}", "'never' is not one of reject, quarantine, tag" },
     };
     for (size_t i = 0; i < COUNT_OF(CASES); i++) {

@@ -170,6 +170,20 @@ bool domain_duration(struct domain_reader *reader, struct fy_node *key, struct f
     return true;
 }
 
+#define DAY_MS ((int64_t)86400000)
+
+bool domain_days(struct domain_reader *reader, struct fy_node *key, struct fy_node *value, int32_t *out_days)
+{
+    int64_t ms;
+    if (!domain_duration(reader, key, value, DAY_MS, 36500 * DAY_MS, &ms))
+        return false;
+    if (ms % DAY_MS)
+        yaml_problem_at(&reader->file, value, "whole days are wanted, such as 90d");
+    else
+        *out_days = (int32_t)(ms / DAY_MS);
+    return ms % DAY_MS == 0;
+}
+
 bool domain_choice(struct domain_reader *reader, struct fy_node *key, struct fy_node *value, const char *const *choices,
                    size_t count, size_t *out)
 {

@@ -87,6 +87,9 @@ MUST_CHECK bool domain_name(struct domain_reader *reader, struct fy_node *key, s
                             struct slice *out);
 MUST_CHECK bool domain_duration(struct domain_reader *reader, struct fy_node *key, struct fy_node *value,
                                 int64_t min_ms, int64_t max_ms, int64_t *out_ms);
+/* 1d to 36500d. */
+MUST_CHECK bool domain_days(struct domain_reader *reader, struct fy_node *key, struct fy_node *value,
+                            int32_t *out_days);
 /* In millionths. */
 MUST_CHECK bool domain_share(struct domain_reader *reader, struct fy_node *key, struct fy_node *value,
                              int64_t *out_millionths);

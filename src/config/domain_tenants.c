@@ -264,3 +264,13 @@ const struct event_type *event_type_again(const struct domain_set *domains, stru
     const struct event_type *type = event_type_of_domain(domains, domain, name);
     return type ? type : event_type_of_key(domains, key);
 }
+
+bool window_is_for(const struct domain_set *set, const struct window *window, struct slice tenant)
+{
+    if (!tenant_has_domain(domain_set_of(set, tenant), window->domain_place))
+        return false;
+    for (size_t i = 0; i < window->tenant_count; i++)
+        if (slice_equal(window->tenants[i], tenant))
+            return true;
+    return window->tenant_count == 0;
+}

@@ -64,6 +64,11 @@ static void read_lateness(struct domain_reader *reader, void *object, struct fy_
         return;
 }
 
+static void read_retention(struct domain_reader *reader, void *object, struct fy_node *key, struct fy_node *value)
+{
+    (void)!domain_days(reader, key, value, &((struct window *)object)->retention_days);
+}
+
 static void read_where(struct domain_reader *reader, void *object, struct fy_node *key, struct fy_node *value)
 {
     struct window *window = object;
@@ -224,6 +229,8 @@ static const struct domain_key WINDOW_KEYS[] = {
       read_lateness, SHAPE_DURATION },
     { "time", "event | processing", "Whose clock: the event's unless said, or ours.", read_time, SHAPE_CHOICE },
     { "tenants", "[NAME, …]", "For these alone; all unless said.", read_tenants, SHAPE_TEXTS },
+    { "retention", "730d", "Its results are kept so long, in whole days; as long as their tenant's unless said.",
+      read_retention, SHAPE_DURATION },
 };
 const struct domain_level DOMAIN_WINDOW = { "windows[]", WINDOW_KEYS, COUNT_OF(WINDOW_KEYS) };
 

@@ -86,6 +86,7 @@ struct event_type {
     struct slice deprecated;
     size_t at; /* where its name stands in the text of the domain's file */
     enum event_compatibility compatibility;
+    int32_t retention_days; /* its events are kept so long where their tenant's retention is longer; 0: as that */
     const struct event_field *fields; /* attributes, dimensions, metrics, in the order of the file within each */
     size_t field_count;
     const struct event_rule *rules;

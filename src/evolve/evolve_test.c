@@ -17,6 +17,7 @@ static const char WHOLE[] =
     "    deprecated: order\n"
     "    unknown_fields: tag\n"
     "    on_failure: quarantine\n"
+    "    retention: 90d\n"
     "    metrics: [{name: amount, type: money, min: 0.01, max: 10000, required: true}, {name: weight, min: -1.5, max: "
     "1e9, default: .5}]\n"
     "    dimensions: [{name: shop, values: [a, \"true\"], default: a}, {name: n, type: integer, values: [1, 2]}]\n"

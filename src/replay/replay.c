@@ -13,6 +13,7 @@
 #include "world/world.h"
 
 #define MEMORY_BYTES_DEFAULT (256u << 20)
+#define DAY_MS ((int64_t)86400000)
 
 struct replayer {
     struct replayer_options options; /* texts are its own */
@@ -102,16 +103,6 @@ void replayer_free(struct replayer *replayer)
 
 /* ---- asking for one ---- */
 
-static bool is_for(const struct domain_set *domains, const struct window *window, const char *tenant)
-{
-    if (!tenant_has_domain(domain_set_of(domains, slice_from(tenant)), window->domain_place))
-        return false;
-    for (size_t i = 0; i < window->tenant_count; i++)
-        if (slice_equal(window->tenants[i], slice_from(tenant)))
-            return true;
-    return window->tenant_count == 0;
-}
-
 static enum status refuse_by_clock(const struct window *window, struct error *err)
 {
     return error_set(err, ERR_INVALID,
@@ -127,7 +118,7 @@ static enum status choose_windows(const struct replayer *replayer, struct replay
     for (size_t i = 0; domains && i < domains->window_count; i++) {
         const struct window *window = &domains->windows[i];
         const bool named = slice_equal(window->name, slice_from(request->window));
-        if ((request->window[0] && !named) || !is_for(domains, window, request->tenant))
+        if ((request->window[0] && !named) || !window_is_for(domains, window, slice_from(request->tenant)))
             continue;
         if (named && !replay_windows_can(window))
             return refuse_by_clock(window, err);
@@ -145,18 +136,36 @@ static enum status choose_windows(const struct replayer *replayer, struct replay
                            request->tenant);
 }
 
-static enum status check_range(const struct replay_request *request, struct error *err)
+/* The event type of the tenant whose events are gone the soonest, by its own retention; NULL: none says one. */
+static const struct event_type *soonest_gone(const struct domain_set *domains, struct slice tenant)
 {
-    char kept[TIMESTAMP_TEXT_BYTES];
+    const struct event_type *soonest = NULL;
+    for (size_t i = 0; domains && i < domains->event_type_count; i++) {
+        const struct event_type *type = &domains->event_types[i];
+        if (type->retention_days && (!soonest || type->retention_days < soonest->retention_days) &&
+            event_type_find(domains, domain_set_of(domains, tenant), type->name) == type)
+            soonest = type;
+    }
+    return soonest;
+}
+
+static enum status check_range(const struct replayer *replayer, const struct replay_request *request, struct error *err)
+{
+    char kept[TIMESTAMP_TEXT_BYTES], whose[DOMAIN_NAME_MAX + 32] = "the tenant's retention";
+    const struct event_type *type = soonest_gone(replayer->options.domains, slice_from(request->tenant));
+    int64_t kept_from_ms = request->kept_from_ms;
     if (request->to_ms <= request->from_ms)
         return error_set(err, ERR_INVALID, "from must be before to: the range is [from, to)");
-    if (request->from_ms >= request->kept_from_ms)
+    if (type && world_wall_ms(replayer->world) - type->retention_days * DAY_MS > kept_from_ms) {
+        kept_from_ms = world_wall_ms(replayer->world) - type->retention_days * DAY_MS;
+        snprintf(whose, sizeof whose, "the retention of %.*s", SLICE_ARG(type->name));
+    }
+    if (request->from_ms >= kept_from_ms)
         return OK;
-    timestamp_format(request->kept_from_ms, kept);
+    timestamp_format(kept_from_ms, kept);
     return error_set(err, ERR_INVALID,
-                     "events before %.*s may be gone by the tenant's retention, and their results would be with them: "
-                     "use a later from",
-                     TIMESTAMP_TEXT_BYTES, kept);
+                     "events before %.*s may be gone by %s, and their results would be with them: use a later from",
+                     TIMESTAMP_TEXT_BYTES, kept, whose);
 }
 
 /* A place that is free or over, the longest over first. NULL: all are taken. */
@@ -184,7 +193,7 @@ static enum status begin(struct replayer *replayer, const struct replay_request 
         return error_set(err, ERR_RETRY, "a replay of %s is under way: one at a time", request->tenant);
     if (!job)
         return error_set(err, ERR_FULL, "%d replays wait already", REPLAY_JOBS_MAX);
-    enum status s = check_range(request, err);
+    enum status s = check_range(replayer, request, err);
     if (s != OK)
         return s;
     *job = (struct replay_job){ .request = *request, .to_ms = request->to_ms };

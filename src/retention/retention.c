@@ -1,4 +1,5 @@
-/* A pass: the tenants' cuts are taken from the catalog once; then for each table, and so many tenants at a time, the
+/* A pass: the tenants are taken from the catalog once. Then for each rule (the tenants' own retention, and the shorter
+ * one of each event type and window that says one), for each table that it concerns, and so many tenants at a time, the
  * rows are counted and, where there are any, a delete is asked for, which the engine does by writing the parts anew
  * that hold some of them. Counting and deleting ask the same, so whatever is asked again finds what is left. */
 #include "retention/retention.h"
@@ -12,6 +13,8 @@
 #include "base/metrics.h"
 #include "base/retry.h"
 #include "catalog/catalog.h"
+#include "config/domain.h"
+#include "config/event_type.h"
 #include "retention/retention_sql.h"
 #include "store/store_asker.h"
 #include "world/world.h"
@@ -26,6 +29,14 @@
 #define SQL_BYTES_MAX (1u << 18)
 #define SETTINGS "wait_end_of_query=1&max_threads=1&max_memory_usage=4000000000&max_query_size=1048576"
 
+struct rule {
+    enum retention_of of;
+    int32_t days; /* of a domain's; the tenants' own are each their own */
+    struct slice name;
+    const struct event_type *type;
+    const struct window *window;
+};
+
 struct retention {
     struct catalog *catalog;
     int32_t days;
@@ -33,14 +44,17 @@ struct retention {
     struct world *world;
     struct bell *bell;
     struct store_asker *asker;
-    _Atomic int64_t spare_ms;
+    const struct domain_set *_Atomic domains;
     struct counter *rows, *failures;
     struct gauge *finished, *took;
     struct retry retry;
     int64_t next_us, last_mono_us, last_wall_us;
     /* The pass in work. */
     struct directory *directory; /* NULL: none */
-    struct retention_cut *cuts;
+    const struct domain_set *by;
+    size_t next_rule;
+    struct rule rule;
+    struct retention_cut *cuts; /* of the rule */
     size_t cut_count, from, table;
     uint64_t removed;
     int64_t began_us;
@@ -66,7 +80,7 @@ struct retention *retention_new(const struct retention_options *options, struct 
     retention->every_ms = options->every_ms;
     retention->asker = store_asker_new(&options->engine);
     retention->world = world;
-    atomic_store(&retention->spare_ms, options->spare_ms);
+    atomic_store(&retention->domains, options->domains);
     retention->bell = bell_new();
     retention->rows =
         metrics_counter(metrics, "retention_removed_rows_total", "Rows removed by the tenants' retention.", "");
@@ -97,6 +111,79 @@ static void end_pass(struct retention *retention)
     retention->cuts = NULL;
 }
 
+/* The longest gap of sessions, and a day: what lies a gap before the retention may be part of a session within it. */
+static int64_t spare_ms(const struct domain_set *domains)
+{
+    int64_t gap_ms = domains ? domains->session_gap_max_ms : 0;
+    for (size_t i = 0; domains && i < domains->window_count; i++)
+        if (domains->windows[i].kind == WINDOW_SESSION && domains->windows[i].gap_ms > gap_ms)
+            gap_ms = domains->windows[i].gap_ms;
+    return gap_ms + DAY_MS;
+}
+
+/* The rule at the place, which may be none (days 0). False: there are no more. */
+static bool rule_at(const struct domain_set *domains, size_t place, struct rule *out)
+{
+    *out = (struct rule){ .of = RETENTION_OF_TENANTS };
+    const size_t types = domains ? domains->event_type_count : 0, windows = domains ? domains->window_count : 0;
+    if (place == 0)
+        return true;
+    if (place <= types) {
+        const struct event_type *type = &domains->event_types[place - 1];
+        *out = (struct rule){ RETENTION_OF_EVENT_TYPE, type->retention_days, type->name, type, NULL };
+    } else if (place <= types + windows) {
+        const struct window *window = &domains->windows[place - 1 - types];
+        *out = (struct rule){ RETENTION_OF_WINDOW, window->retention_days, window->name, NULL, window };
+    }
+    return place <= types + windows;
+}
+
+static bool is_for(const struct retention *retention, struct slice tenant)
+{
+    const struct rule *rule = &retention->rule;
+    return rule->type ? event_type_find(retention->by, domain_set_of(retention->by, tenant), rule->name) == rule->type
+                      : window_is_for(retention->by, rule->window, tenant);
+}
+
+/* How long the tenant's rows of the rule are kept; -1: for ever, or another rule sees to it. */
+static int32_t days_of(const struct retention *retention, const struct tenant *tenant)
+{
+    const int32_t own = tenant->retention_days ? tenant->retention_days : retention->days;
+    if (retention->rule.of == RETENTION_OF_TENANTS)
+        return own;
+    const bool shorter = own < 0 || retention->rule.days < own;
+    return shorter && is_for(retention, slice_from(tenant->id)) ? retention->rule.days : -1;
+}
+
+/* From `table` on, the next one that the rule concerns. False: there is none. */
+static bool go_to_table(struct retention *retention, size_t table)
+{
+    while (retention_table(table) && !retention_concerns(table, retention->rule.of))
+        table++;
+    retention->table = table;
+    retention->from = 0;
+    return retention_table(table) != NULL;
+}
+
+/* The tenants' cuts by the next rule that has some. False: no rule is left. */
+static bool next_rule(struct retention *retention)
+{
+    const size_t tenants = directory_count(retention->directory);
+    const int64_t now_ms = world_wall_ms(retention->world), spare = spare_ms(retention->by);
+    retention->cut_count = 0;
+    while (retention->cut_count == 0 && rule_at(retention->by, retention->next_rule++, &retention->rule)) {
+        if (retention->rule.of != RETENTION_OF_TENANTS && retention->rule.days == 0)
+            continue;
+        for (size_t i = 0; i < tenants; i++) {
+            const struct tenant *tenant = directory_at(retention->directory, i);
+            const int64_t before_ms = retention_cutoff_ms(now_ms, days_of(retention, tenant), spare);
+            if (before_ms != INT64_MIN)
+                retention->cuts[retention->cut_count++] = (struct retention_cut){ slice_from(tenant->id), before_ms };
+        }
+    }
+    return retention->cut_count > 0 && go_to_table(retention, 0);
+}
+
 static enum status begin_pass(struct retention *retention, struct error *err)
 {
     struct catalog *catalog = retention->catalog;
@@ -107,17 +194,10 @@ static enum status begin_pass(struct retention *retention, struct error *err)
     retention->cuts = calloc(tenants ? tenants : 1, sizeof *retention->cuts);
     if (!retention->cuts)
         abort();
-    retention->cut_count = retention->from = retention->table = 0;
+    retention->by = atomic_load(&retention->domains);
+    retention->next_rule = 0;
     retention->removed = 0;
     retention->began_us = world_mono_us(retention->world);
-    for (size_t i = 0; i < tenants; i++) {
-        const struct tenant *tenant = directory_at(retention->directory, i);
-        const int32_t days = tenant->retention_days ? tenant->retention_days : retention->days;
-        const int64_t before_ms =
-            retention_cutoff_ms(world_wall_ms(retention->world), days, atomic_load(&retention->spare_ms));
-        if (before_ms != INT64_MIN)
-            retention->cuts[retention->cut_count++] = (struct retention_cut){ slice_from(tenant->id), before_ms };
-    }
     return OK;
 }
 
@@ -131,8 +211,8 @@ static enum status ask(struct retention *retention, uint32_t wait_ms, struct err
 static void where(struct retention *retention)
 {
     const size_t left = retention->cut_count - retention->from;
-    retention_add_where(&retention->sql, retention->table, retention->cuts + retention->from,
-                        left < RETENTION_TENANTS_MAX ? left : RETENTION_TENANTS_MAX);
+    retention_add_where(&retention->sql, retention->table, retention->rule.of, retention->rule.name,
+                        retention->cuts + retention->from, left < RETENTION_TENANTS_MAX ? left : RETENTION_TENANTS_MAX);
 }
 
 /* One table, for one lot of tenants. */
@@ -159,7 +239,8 @@ static enum status cut_table(struct retention *retention, struct error *err)
         return s;
     counter_add(retention->rows, rows);
     retention->removed += rows;
-    log_info("retention.removed", "table=%s rows=%llu took_ms=%lld", table, (unsigned long long)rows,
+    log_info("retention.removed", "table=%s of=%.*s rows=%llu took_ms=%lld", table,
+             SLICE_ARG(retention->rule.name.n ? retention->rule.name : SLICE("tenants")), (unsigned long long)rows,
              (long long)((world_mono_us(retention->world) - began_us) / 1000));
     return OK;
 }
@@ -170,8 +251,7 @@ static bool next_place(struct retention *retention)
     retention->from += RETENTION_TENANTS_MAX;
     if (retention->from < retention->cut_count)
         return true;
-    retention->from = 0;
-    return retention_table(++retention->table) != NULL;
+    return go_to_table(retention, retention->table + 1) || next_rule(retention);
 }
 
 static void finish_pass(struct retention *retention)
@@ -181,19 +261,26 @@ static void finish_pass(struct retention *retention)
     gauge_set(retention->took, (double)(now_us - retention->began_us) / 1e6);
     if (retention->removed)
         log_info("retention.done", "rows=%llu tenants=%zu", (unsigned long long)retention->removed,
-                 retention->cut_count);
+                 directory_count(retention->directory));
     retention->next_us = now_us + retention->every_ms * 1000;
     end_pass(retention);
 }
 
 static enum status take_step(struct retention *retention, struct error *err)
 {
-    enum status s = OK;
-    if (!retention->directory)
-        s = begin_pass(retention, err);
-    if (s == OK && retention->cut_count)
-        s = cut_table(retention, err);
-    if (s == OK && (!retention->cut_count || !next_place(retention)))
+    if (retention->directory && retention->by != atomic_load(&retention->domains))
+        end_pass(retention);
+    if (!retention->directory) {
+        enum status s = begin_pass(retention, err);
+        if (s != OK)
+            return s;
+        if (!next_rule(retention)) {
+            finish_pass(retention);
+            return OK;
+        }
+    }
+    enum status s = cut_table(retention, err);
+    if (s == OK && !next_place(retention))
         finish_pass(retention);
     return s;
 }
@@ -241,9 +328,9 @@ struct role retention_role(struct retention *retention)
     return (struct role){ "retention", retention, retention_step, retention->bell, 0 };
 }
 
-void retention_set_spare(struct retention *retention, int64_t spare_ms)
+void retention_use(struct retention *retention, const struct domain_set *domains)
 {
-    atomic_store(&retention->spare_ms, spare_ms);
+    atomic_store(&retention->domains, domains);
 }
 
 void retention_stop(struct retention *retention)

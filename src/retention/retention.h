@@ -1,6 +1,7 @@
-/* Takes rows out of the engine's tables that are older than their tenant's retention: once a day, table by table, for
- * all tenants together, so that a table is rewritten once however many tenants there are (docs/stream.md, Retention).
- * Rollups stay: they are counts. A pass that is cut off, or done again, does no harm.
+/* Takes rows out of the engine's tables that are older than their tenant's retention, or the shorter one that a domain
+ * says for an event type or a window: once a day, table by table, for all tenants together, so that a table is
+ * rewritten once however many tenants there are (docs/stream.md, Retention). Rollups stay: they are counts. A pass that
+ * is cut off, or done again, does no harm.
  *
  * One role; a step waits for the engine. */
 #pragma once
@@ -10,6 +11,7 @@
 #include "store/store_http.h"
 
 struct catalog;
+struct domain_set;
 struct metrics;
 struct retention;
 struct world;
@@ -17,16 +19,18 @@ struct world;
 struct retention_options {
     struct catalog *catalog;          /* outlives it */
     struct store_http_options engine; /* as the writer; copied */
+    const struct domain_set *domains; /* NULL: none; they outlive it */
     int32_t days;                     /* of tenants that name none; -1: for ever */
-    int64_t spare_ms; /* rows are kept so much longer: a session that goes on may still need what is a gap older */
-    int64_t every_ms; /* between two passes */
+    int64_t every_ms;                 /* between two passes */
 };
 
 /* Aborts when out of memory (start-up only). */
 struct retention *retention_new(const struct retention_options *options, struct metrics *metrics, struct world *world);
 struct role retention_role(struct retention *retention);
-/* The same as options.spare_ms, when the domains have changed. Any thread. */
-void retention_set_spare(struct retention *retention, int64_t spare_ms);
+/* Other domains from now on; a pass under way begins anew. Those of before may go when the next pass is done. Any
+ * thread.
+ */
+void retention_use(struct retention *retention, const struct domain_set *domains);
 /* The question under way is given up, and no further one is asked. Any thread. */
 void retention_stop(struct retention *retention);
 void retention_free(struct retention *retention); /* after its role ended; NULL is fine */

@@ -38,12 +38,35 @@ static void test_each_tenant_has_its_own_cut_and_the_newest_is_told_alone(void *
                                           { SLICE("third"), 2000 } };
     AUTO(buf) struct buf sql;
     buf_init(&sql, 1 << 20);
-    retention_add_where(&sql, 0, cuts, COUNT_OF(cuts));
+    retention_add_where(&sql, 0, RETENTION_OF_TENANTS, SLICE(""), cuts, COUNT_OF(cuts));
     const char *text = buf_text(&sql);
     assert_string_equal(retention_table(0), "events_raw");
     assert_non_null(strstr(text, " WHERE timestamp < fromUnixTimestamp64Milli(toInt64(3000), 'UTC') AND "));
     assert_non_null(strstr(text, "transform(customer_id, ['acme','o\\'neil','third'], [toInt64(1000),toInt64(3000),"
                                  "toInt64(2000)], toInt64(-2208988800000))"));
+}
+
+static void test_what_a_domain_keeps_for_a_shorter_time_is_a_part_of_its_tables_alone(void **state)
+{
+    (void)state;
+    static const char *const PARTS[] = { [RETENTION_OF_EVENT_TYPE] = " AND event_type = 'o\\'clock' AND ",
+                                         [RETENTION_OF_WINDOW] = " AND window = 'o\\'clock' AND " };
+    static const size_t CONCERNED[] = { [RETENTION_OF_EVENT_TYPE] = 2, [RETENTION_OF_WINDOW] = 3 };
+    const struct retention_cut cut = { SLICE("acme"), 1000 };
+    for (enum retention_of of = RETENTION_OF_EVENT_TYPE; of <= RETENTION_OF_WINDOW; of++) {
+        size_t concerned = 0;
+        for (size_t table = 0; retention_table(table); table++) {
+            AUTO(buf) struct buf sql;
+            assert_true(retention_concerns(table, RETENTION_OF_TENANTS));
+            if (!retention_concerns(table, of))
+                continue;
+            concerned++;
+            buf_init(&sql, 1 << 20);
+            retention_add_where(&sql, table, of, SLICE("o'clock"), &cut, 1);
+            assert_non_null(strstr(buf_text(&sql), PARTS[of]));
+        }
+        assert_int_equal(concerned, CONCERNED[of]);
+    }
 }
 
 /* A question of as many tenants as there may be must fit into what the engine parses. */
@@ -57,7 +80,7 @@ static void test_the_largest_question_fits(void **state)
     for (size_t table = 0; retention_table(table); table++) {
         AUTO(buf) struct buf sql;
         buf_init(&sql, 1 << 18);
-        retention_add_where(&sql, table, cuts, COUNT_OF(cuts));
+        retention_add_where(&sql, table, RETENTION_OF_TENANTS, SLICE(""), cuts, COUNT_OF(cuts));
         assert_true(!sql.full && sql.n < (1 << 18) - 1000);
     }
 }
@@ -114,6 +137,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_nothing_within_the_retention_and_its_spare_goes_and_little_behind_it_stays),
         cmocka_unit_test(test_each_tenant_has_its_own_cut_and_the_newest_is_told_alone),
+        cmocka_unit_test(test_what_a_domain_keeps_for_a_shorter_time_is_a_part_of_its_tables_alone),
         cmocka_unit_test(test_the_largest_question_fits),
         cmocka_unit_test(test_a_clock_that_jumped_deletes_nothing_for_an_hour),
     };

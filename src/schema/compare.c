@@ -217,6 +217,16 @@ static struct slice unknown_fields(const struct event_type *type)
     return type->strict ? slice_from(event_otherwise_name(type->unknown)) : SLICE("allow");
 }
 
+static void tell_retention(const struct compare_visitor *visitor, int32_t before, int32_t now)
+{
+    char was[16] = "", is[16] = "";
+    if (before)
+        snprintf(was, sizeof was, "%dd", before);
+    if (now)
+        snprintf(is, sizeof is, "%dd", now);
+    tell(visitor, SLICE(""), "retention", slice_from(was), slice_from(is));
+}
+
 unsigned compare_types(const struct event_type *before, const struct event_type *now,
                        const struct compare_visitor *visitor)
 {
@@ -234,6 +244,7 @@ unsigned compare_types(const struct event_type *before, const struct event_type 
     }
     tell(visitor, itself, "domain", before->domain, now->domain);
     tell(visitor, itself, "unknown_fields", unknown_fields(before), unknown_fields(now));
+    tell_retention(visitor, before->retention_days, now->retention_days);
     tell(visitor, itself, "deprecated", before->deprecated, now->deprecated);
     tell(visitor, itself, "description", before->description, now->description);
     compare_all_fields(before, now, visitor);

@@ -90,6 +90,10 @@ void declared_add_type(struct buf *out, const struct event_type *type)
     add_text(out, "description", type->description);
     add_text(out, "deprecated", type->deprecated);
     json_add_field(out, "compatibility", slice_from(event_compatibility_name(type->compatibility)));
+    if (type->retention_days) {
+        json_add_key(out, "retention");
+        buf_add_format(out, "\"%dd\"", type->retention_days);
+    }
     if (type->strict)
         json_add_field(out, "unknown_fields", slice_from(event_otherwise_name(type->unknown)));
     add_fields(out, "attributes", type, EVENT_ATTRIBUTE);

@@ -1,4 +1,4 @@
-"""Retention: what is older than its tenant's leaves every table, in good time; what is younger stays, and so does everything of who keeps all."""
+"""Retention: what is older than its tenant's leaves every table, in good time; what is younger stays, and so does everything of who keeps all. A domain may keep a part for a shorter time."""
 import json, os, time
 
 from data_test import DATA, send_file
@@ -63,3 +63,39 @@ def test_what_is_past_the_retention_goes_from_all_tables_and_rollups_and_other_t
     finally:
         weir.close()
     return "%d rows removed, %s before and %s since" % (removed, old, young)
+
+
+SHORTER = """domain: short
+event_types:
+  - {name: ping, retention: 30d}
+  - {name: pay}
+windows:
+  - {name: pings_1d, size: 1d, where: event_type == 'ping', measures: {pings: count()}, lateness: 400d, retention: 60d}
+  - {name: pays_1d, size: 1d, where: event_type == 'pay', measures: {pays: count()}, lateness: 400d}
+"""
+
+
+def days_of(weir, read, table, column, name, now_ms):
+    """name → how many days old its rows are."""
+    days = "intDiv(%d - toUnixTimestamp64Milli(%s), %d)" % (now_ms, column, DAY_MS)
+    return {kind: sorted(map(int, ages)) for kind, ages in weir.sql("SELECT %s, groupUniqArray(%s) FROM %s GROUP BY 1" % (name, days, table), read)}
+
+
+def test_a_domain_keeps_an_event_type_and_a_window_for_a_shorter_time():
+    ago, now_ms = [5, 25, 50, 100, 300], int(time.time() * 1000)
+    kept = {"ping": [5, 25], "pay": ago}, {"pings_1d": [5, 25, 50], "pays_1d": ago}
+    events = [{"visitor_id": "v", "event_type": kind, "timestamp": now_ms - days * DAY_MS} for days in reversed(ago) for kind in ("ping", "pay")]
+    with Weir(domain=SHORTER, yaml="retention_every: 2s\n") as weir:
+        key = weir.tenant("acme")
+        write, read = key["write_key"], key["read_key"]
+        status, answer = weir.post("/track", events, write)
+        assert status == 200, answer
+        end, seen = time.time() + 60, None
+        while seen != kept and time.time() < end:
+            seen = tuple(days_of(weir, read, *table, now_ms) for table in (("events_raw", "timestamp", "event_type"), ("windows", "window_start", "window")))
+            time.sleep(0.2)
+        assert seen == kept, seen
+        weir.settle("SELECT sum(event_count) FROM events_daily", len(events), read)
+        # What is gone cannot be counted again.
+        refused = weir.cli("replay", "--url", weir.api(""), "--key", write, "--from", "2020-01-01")
+        assert refused.returncode != 0 and "may be gone by the retention of ping" in refused.stderr, refused
