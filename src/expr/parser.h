@@ -1,5 +1,5 @@
-/* What the two halves of the parser share: parse.c reads the grammar, parse_emit.c builds the program and checks types.
- * Nobody outside of expr/ includes this. */
+/* What the parser's files share: parse.c reads the grammar, parse_name.c fields and functions, parse_lookup.c the names
+ * of dimension tables; parse_emit.c builds the program and checks types. Nobody outside of expr/ includes this. */
 #pragma once
 #include "base/status.h"
 #include "expr/expr_inside.h"
@@ -30,6 +30,22 @@ struct parser {
 /* Keeps the first problem; always false. */
 PRINTF_LIKE(4, 5) bool parse_fail(struct parser *parser, size_t at, size_t end, const char *format, ...);
 bool parse_full(struct parser *parser, size_t at, size_t end, const char *text);
+
+/* parse.c */
+void next_token(struct parser *parser);
+/* True: the next token was the word, and is taken. */
+bool take_word(struct parser *parser, const char *word);
+/* The same; else a problem "expected …". */
+MUST_CHECK bool expect_word(struct parser *parser, const char *word, const char *wanted);
+bool fail_here(struct parser *parser, const char *wanted); /* the next token is not what is wanted; always false */
+/* The operand ends with the token taken last. */
+void end_operand(const struct parser *parser, struct operand *operand, unsigned types);
+/* A whole expression: what binds loosest. */
+MUST_CHECK bool parse_or(struct parser *parser, struct operand *out);
+
+/* parse_name.c: the name is taken; what follows it is read. */
+MUST_CHECK bool parse_field(struct parser *parser, const struct token *name, struct operand *out);
+MUST_CHECK bool parse_call(struct parser *parser, const struct token *name, struct operand *out); /* its ( is taken */
 
 /* Adds an operation that takes `takes` values from the stack and leaves `gives`. */
 MUST_CHECK bool emit(struct parser *parser, struct op op, unsigned takes, unsigned gives);
