@@ -208,7 +208,9 @@ static bool print_table(const struct catalog_listing *listing)
         cells[i] = slice_of(listing->text.p + from, listing->ends[i] - from);
     }
     buf_init(&table, BYTES_MAX);
-    term_add_table(&table, listed->columns, listed->count, cells, listing->cell_count / listed->count, term_columns());
+    /* For a program nothing is cut. */
+    const size_t room = term_is_terminal(stdout) ? term_columns() : SIZE_MAX;
+    term_add_table(&table, listed->columns, listed->count, cells, listing->cell_count / listed->count, room);
     free(cells);
     return print(&table);
 }

@@ -254,6 +254,17 @@ static void report(const struct replay *replay, const struct letter_sending *sen
         fprintf(stderr, "weir dead-letters: first problem: %s\n", sending->first_problem);
 }
 
+/* Somebody who names letters wants these. */
+static bool tell_lacking(const struct replay *replay)
+{
+    const uint64_t named = (uint64_t)replay->options->ids.count;
+    if (replay->selected >= named || replay->options->limit)
+        return false;
+    fprintf(stderr, "weir dead-letters: %lu of %lu that are named are there: see `weir dead-letters list`\n",
+            replay->selected, named);
+    return true;
+}
+
 static enum status gather(struct replay *replay, struct error *err)
 {
     const struct replay_options *options = replay->options;
@@ -281,8 +292,11 @@ static int run(struct replay *replay)
                                       .path = options->path,
                                       .quiet = options->quiet || options->json };
     enum status s = gather(replay, &err);
-    if (s == OK && options->dry_run)
-        return print_lines(replay->scratch);
+    const bool lacks = s == OK && tell_lacking(replay);
+    if (s == OK && options->dry_run) {
+        const int printed = print_lines(replay->scratch);
+        return printed == EX_OK && lacks ? EX_DATAERR : printed;
+    }
     sending.lines = replay->ready;
     if (s == OK && replay->ready)
         s = letter_send(&sending, replay->scratch, &replay->exit_code, &err);
@@ -296,7 +310,7 @@ static int run(struct replay *replay)
         return replay->exit_code;
     }
     report(replay, &sending);
-    return sending.rejected || replay->skipped ? EX_DATAERR : EX_OK;
+    return sending.rejected || replay->skipped || lacks ? EX_DATAERR : EX_OK;
 }
 
 int letter_replay(int argc, char **argv)

@@ -316,7 +316,7 @@ static void report(struct send_run *run, uint64_t read)
                (double)accepted / seconds, percentile_ms(run, n, 0.5), percentile_ms(run, n, 0.95),
                percentile_ms(run, n, 0.99));
     }
-    if (run->has_problem && (rejected || failed))
+    if (run->has_problem)
         fprintf(stderr, "weir send: first problem: %s\n", run->first_problem);
 }
 

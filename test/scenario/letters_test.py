@@ -53,6 +53,8 @@ def test_letters_are_listed_counted_shown_and_an_unknown_one_is_said_to_be_unkno
         assert json.loads(letters(weir, "show", one["id"], "--json").stdout) == one
         assert "there is no dead letter 0-99999" in letters(weir, "show", "0-99999", code=65).stderr
         assert "3-1842" in letters(weir, "show", "x'; --", code=64).stderr
+        assert "1 of 2 that are named are there" in letters(weir, "replay", one["id"], "0-99999", "--dry-run", code=65).stderr
+        assert "0 of 1" in letters(weir, "replay", "0-99999", code=65).stderr
 
 
 def test_replayed_twice_counts_once_also_for_events_without_an_id():
