@@ -11,7 +11,7 @@ to=.deps/engine
 fail() { echo "fetch_engine: $1" >&2; exit "${2:-69}"; }
 
 [ -f $to/libchdb.so ] && [ "$(cat $to/version 2>/dev/null)" = "$version" ] && exit 0
-[ "$(uname -sm)" = "Linux x86_64" ] || fail "the engine comes for Linux on x86-64 only; elsewhere point olap.url at a ClickHouse server"
+[ "$(uname -sm)" = "Linux x86_64" ] || fail "the engine comes for Linux on x86-64 only; elsewhere point engine.url at one on such a machine (docs/kafka.md)"
 mkdir -p $to
 exec 9>$to/.lock
 flock 9 # two builds at once: the second finds the first one's work done

@@ -1,6 +1,6 @@
 """The documents for users: every snippet of docs/{quick-start,send-events,query}.md is run as it stands, with other ports, against a weir of its own.
 A block of `console` is not run (it starts what the test starts)."""
-import importlib.util, os, re, shutil, subprocess, tempfile
+import importlib.util, json, os, re, shutil, subprocess, tempfile
 
 from weir import ROOT, Weir
 
@@ -84,7 +84,25 @@ def test_every_question_of_query_is_answered():
         made = weir.cli("generate", "--until", "now", "--days", "14", "--rate", "0.05", "--faults", "1", "--surge", "0.5")
         weir.cli("send", "-", "--url", weir.ingest(""), "--key", "demo_write", "--quiet", stdin=made.stdout)
         weir.settle("SELECT sum(event_count) > 50000 AND (SELECT count() FROM dead_letters) > 100 FROM events_daily", 1)
+        look_at_tables(weir)
         return "%d snippets" % Reader(weir).try_all("query.md")
+
+
+def look_at_tables(weir):
+    """The table of tables in query.md has each that a refused question names, with the columns that it has."""
+    with open(os.path.join(ROOT, "docs", "query.md")) as f:
+        written = {name: set(re.findall(r"`([a-z_]+)`", columns)) for name, columns in re.findall(r"(?m)^\| `([a-z_]+)`.*\| (.*) \|$", f.read())}
+
+    def ask(table):
+        status, answer, _ = weir.request("POST", weir.api("/v1/sql"), json.dumps({"sql": "SELECT * FROM %s LIMIT 0" % table}).encode(), {"Authorization": "Bearer demo_read"})
+        return status, json.loads(answer)
+
+    status, answer = ask("nowhere")
+    told = re.search(r"The tables are (.*), and those", answer["message"])
+    assert status == 400 and set(told.group(1).split(", ")) == set(written), (answer, set(written))
+    for name, columns in written.items():
+        status, answer = ask(name)
+        assert status == 200 and {c["name"] for c in answer["columns"]} - {"customer_id"} == columns, (name, answer, columns)
 
 
 def test_links_between_the_documents_lead_somewhere():
