@@ -1,5 +1,5 @@
 /* `weir catalog`: what is deployed, and who changed what. It reads the catalog's file, or asks its server where the
- * environment's settings name one, also while a weir runs on it: what is there is whole at every moment, and nothing is
+ * settings name one, also while a weir runs on it: what is there is whole at every moment, and nothing is
  * changed here. */
 #include <stdio.h>
 #include <sysexits.h>
@@ -7,8 +7,8 @@
 #include "catalog/catalog.h"
 #include "cli/args.h"
 #include "cli/catalog_print.h"
+#include "cli/catalog_there.h"
 #include "cli/commands.h"
-#include "cli/settings_there.h"
 #include "world/world.h"
 
 struct show_options {
@@ -19,10 +19,11 @@ struct show_options {
 };
 
 static const struct arg ARGS[] = {
-    ARG_TEXT(struct show_options, data, "data", 'd', "DIR", "data", "the data directory of weir up or weir serve"),
+    ARG_TEXT(struct show_options, data, "data", 'd', "DIR", NULL,
+             "the data directory of weir up or weir serve; default: data, or the server that catalog.url names"),
     ARG_TEXT(struct show_options, env, "env", 'e', "NAME", NULL,
-             "the catalog of this environment: at its server, where catalog.backend is postgres"),
-    ARG_TEXT(struct show_options, config, "config", 'c', "DIR", "config", "with --env: directory with platform.yaml"),
+             "the environment whose catalog it is; unless said dev, where that is there"),
+    ARG_TEXT(struct show_options, config, "config", 'c', "DIR", "config", "directory with platform.yaml"),
     ARG_FLAG(struct show_options, all, "all", 'a', "also what is out of use"),
     ARG_TEXT(struct show_options, of, "of", 0, "WHAT", NULL,
              "audit: only of a kind (event_type, rule, source, tenant), or of one of these: event_type/purchase"),
@@ -38,8 +39,8 @@ static const struct args_command CATALOG = {
         "types: the event types that are in force, each with its version. rules: validation, windows and "
         "transforms.\n"
         "sources: where events come from. audit: every change with the value before and after.\n"
-        "Reads the data directory of weir up or weir serve on this machine, or (--env) the PostgreSQL server that "
-        "the settings name, also while weir runs.",
+        "Reads the data directory of weir up or weir serve on this machine, or the PostgreSQL server that the "
+        "settings name, also while weir runs.",
     .examples =
         "  weir catalog types\n  weir catalog types --env prod\n  weir catalog audit --of event_type/purchase --json\n",
     .args = ARGS,
@@ -77,30 +78,41 @@ static enum status list(const struct show_options *options, struct catalog *cata
     return catalog->backend->items(catalog, catalog_listing_kind(listing), on_item, listing, err);
 }
 
-static enum status open_catalog(const struct show_options *options, const struct settings *settings,
-                                struct catalog **out, struct error *err)
+static int exit_code_of(enum status s)
 {
-    const struct catalog_options where = { .path = options->data,
-                                           .read_only = true,
-                                           .url = settings->catalog_url,
-                                           .password = settings->catalog_password,
-                                           .connect_timeout_ms = settings->catalog_connect_timeout_ms,
-                                           .statement_timeout_ms = settings->catalog_statement_timeout_ms };
-    const bool at_server = options->env && strcmp(settings->catalog_backend, catalog_postgres.name) == 0;
-    return (at_server ? &catalog_postgres : &catalog_sqlite)->open(&where, world_real(), out, err);
+    return s == OK              ? EX_OK
+           : s == ERR_NOT_FOUND ? EX_NOINPUT
+           : s == ERR_RETRY     ? EX_UNAVAILABLE
+           : s == ERR_INVALID   ? EX_CONFIG
+                                : EX_IOERR;
+}
+
+static int show(const struct show_options *options, const struct catalog_there *there, struct catalog_listing *listing)
+{
+    struct catalog *catalog = NULL;
+    struct error err;
+    enum status s = there->backend->open(&there->options, world_real(), &catalog, &err);
+    if (s == OK)
+        s = list(options, catalog, listing, &err);
+    if (s == OK && !catalog_listing_print(listing))
+        s = error_set(&err, ERR_IO, "not all of it was written: ask for less with --limit or --of");
+    if (s != OK)
+        fprintf(stderr, "weir catalog: %s%s\n", err.text,
+                s == ERR_NOT_FOUND && there->options.path
+                    ? ": is --data the directory of weir up or weir serve, and did that run once?"
+                    : "");
+    if (catalog)
+        catalog->backend->close(catalog);
+    return exit_code_of(s);
 }
 
 int command_catalog(int argc, char **argv)
 {
-    static struct config config;
+    static struct catalog_there there;
     struct show_options options;
     struct catalog_listing listing;
-    struct catalog *catalog = NULL;
-    struct error err;
     int exit_code;
     if (!args_parse(&CATALOG, argc, argv, &options, &exit_code))
-        return exit_code;
-    if (options.env && (exit_code = settings_load("catalog", options.config, options.env, &config)) != EX_OK)
         return exit_code;
     if (!catalog_listing_init(&listing, options.what.items[0])) {
         fprintf(stderr, "weir catalog: %s is none of types, rules, sources, audit\n", options.what.items[0]);
@@ -110,22 +122,13 @@ int command_catalog(int argc, char **argv)
     listing.all = options.all;
     listing.json = options.json;
     listing.whole = listing.what == CATALOG_LIST_AUDIT && options.of && strchr(options.of, '/');
-    enum status s = open_catalog(&options, &config.settings, &catalog, &err);
-    if (s == OK)
-        s = list(&options, catalog, &listing, &err);
-    if (s == OK && !catalog_listing_print(&listing))
-        s = error_set(&err, ERR_IO, "not all of it was written: ask for less with --limit or --of");
-    if (s != OK)
-        fprintf(stderr, "weir catalog: %s%s\n", err.text,
-                s == ERR_NOT_FOUND && !options.env
-                    ? ": is --data the directory of weir up or weir serve, and did that run once?"
-                    : "");
+    const struct catalog_request request = {
+        .command = "catalog", .config = options.config, .env = options.env, .data = options.data, .usual_data = "data"
+    };
+    exit_code = catalog_there(&request, &there);
+    there.options.read_only = true;
+    if (exit_code == EX_OK)
+        exit_code = show(&options, &there, &listing);
     catalog_listing_done(&listing);
-    if (catalog)
-        catalog->backend->close(catalog);
-    return s == OK              ? EX_OK
-           : s == ERR_NOT_FOUND ? EX_NOINPUT
-           : s == ERR_RETRY     ? EX_UNAVAILABLE
-           : s == ERR_INVALID   ? EX_CONFIG
-                                : EX_IOERR;
+    return exit_code;
 }

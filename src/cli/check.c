@@ -27,8 +27,8 @@ static const struct arg ARGS[] = {
              "what a setting does, its type, its default, its value and where that comes from"),
     ARG_FLAG(struct check_options, list, "list", 'l', "all settings with their values"),
     ARG_TEXT(struct check_options, against, "against", 'a', "PATH", NULL,
-             "also hold the event types against what is deployed in this data directory (default: data, where there is "
-             "one), or against another configuration or domain file"),
+             "also hold the event types against what is deployed in this data directory (default: the catalog's "
+             "server, where the settings name one, or data), or against another configuration or domain file"),
     ARG_TEXT(struct check_options, schema, "schema", 0, "settings|domain", NULL,
              "a JSON Schema for editors, of the settings' or a domain's files"),
     ARG_FLAG(struct check_options, without_secrets, "without-secrets", 0,
@@ -111,7 +111,8 @@ static enum status read_all(const struct check_options *options, struct checked 
         error_set(&checked->err, s, "%zu mistakes in the configuration and the domains", checked->problems.count);
     if (s != OK || of_domains != OK)
         return s != OK ? s : of_domains;
-    s = check_against(options->against, checked->domains, &checked->problems, &checked->err);
+    const struct settings *settings = options->without_secrets ? NULL : &checked->config.settings;
+    s = check_against(options->against, settings, checked->domains, &checked->problems, &checked->err);
     return s == OK ? sinks_check(&checked->config, checked->domains, &checked->problems, &checked->err) : s;
 }
 

@@ -1,19 +1,18 @@
 /* The tables of `weir tenant`: its options, and the help of each of its commands. For tenant.c alone. */
 #pragma once
 #include "cli/args.h"
-
-struct tenant_options {
-    const char *tier, *quota, *retention, *url, *data, *token;
-    int64_t grace_ms;
-    bool json, write, read, all;
-    struct args_rest name;
-};
+#include "cli/tenant_there.h"
 
 #define COMMON_ARGS                                                                                                    \
     ARG_TEXT_ENV(struct tenant_options, url, "url", 'u', "URL", "http://127.0.0.1:8001", "WEIR_URL",                   \
                  "address of a running weir"),                                                                         \
         ARG_TEXT(struct tenant_options, data, "data", 'd', "DIR", NULL,                                                \
                  "data directory of a stopped weir, instead of --url"),                                                \
+        ARG_TEXT(                                                                                                      \
+            struct tenant_options, env, "env", 'e', "NAME", NULL,                                                      \
+            "instead of --url: the catalog of this environment, at its server where catalog.backend is postgres"),     \
+        ARG_TEXT(struct tenant_options, config, "config", 'c', "DIR", NULL,                                            \
+                 "with --env or --data: directory with platform.yaml; default: config"),                               \
         ARG_TEXT_ENV(struct tenant_options, token, "token", 0, "TOKEN", NULL, "WEIR_ADMIN_TOKEN",                      \
                      "administration token: DATA/admin.token; not needed in the dev environment"),                     \
         ARG_FLAG(struct tenant_options, json, "json", 'j', "one JSON object instead of text")
@@ -57,7 +56,8 @@ static const struct args_command CREATE = {
     .examples = "  weir tenant create acme\n"
                 "  weir tenant create big --tier enterprise --quota 250000/min --retention 365\n"
                 "  weir tenant create loadtest --quota unlimited --retention unlimited --json\n"
-                "  weir tenant create acme --data ./data          while weir is stopped\n",
+                "  weir tenant create acme --data ./data          while weir is stopped\n"
+                "  weir tenant create acme --env prod             at the PostgreSQL server that prod names\n",
     .args = CREATE_ARGS,
     .arg_count = COUNT_OF(CREATE_ARGS),
 };

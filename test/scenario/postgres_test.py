@@ -161,3 +161,38 @@ def test_what_is_deployed_is_written_there_with_its_history():
         weir.declare(SHOP.replace("name: order_no, type: integer", "name: order_no, type: text"))
         refused_at = weir.spawn()
         assert refused_at.process.wait(60) == 78 and "is not BACKWARD" in weir.log_text(), weir.log_text()[-2000:]
+
+
+def test_commands_that_ask_no_weir_work_on_the_catalog_that_the_configuration_names():
+    server = shared()
+    weir = weir_on(server, server.database("offline"), "catalog.connect_timeout: 2s\n", domain=SHOP)
+
+    def ran(code, *words, **environment):
+        done = subprocess.run([weir.binary, *words], cwd=ROOT, capture_output=True, text=True, timeout=60, env={**os.environ, **weir.environment, **environment})
+        assert done.returncode == code and PASSWORD not in done.stdout + done.stderr, (words, done)
+        return done.stdout if code == 0 else done.stderr
+
+    there = ("--config", weir.config)
+    keys = json.loads(ran(0, "tenant", "create", "acme", *there, "--json"))  # before any weir has run
+    weir.start()
+    try:
+        assert weir.post("/track", {**EVENT, "event_type": "refund"}, keys["write_key"])[0] == 200
+        ran(0, "tenant", "rotate", "acme", "--write", "--grace", "0", "--env", "dev", *there)  # while one runs
+        await_true(lambda: weir.post("/track", EVENT, keys["write_key"])[0] == 401)
+        assert weir.stop() == 0
+        assert [tenant["tenant"] for tenant in json.loads(ran(0, "tenant", "list", *there, "--json"))["tenants"]] == ["acme", "demo_tenant"]
+        assert '"refund"' in ran(0, "catalog", "types", *there, "--json")
+        for words in (("tenant", "create", "lost"), ("catalog", "types")):
+            assert "environment dev keeps its catalog at a server" in ran(64, *words, *there, "--data", weir.data)
+        assert "its catalog is not there" in ran(65, "tenant", "create", "lost", "--data", weir.data)  # by the settings of the working directory
+        assert "name it with --data" in ran(64, "tenant", "create", "lost", "--env", "dev")
+        assert not os.path.exists(os.path.join(weir.data, "catalog.db"))
+        ran(0, "check", *there)
+        weir.declare(SHOP.replace("name: order_no, type: integer", "name: order_no, type: text"))
+        assert "is not BACKWARD" in ran(78, "check", *there)
+        weir.environment = {"CATALOG_PASSWORD": "another-word"}
+        assert "password authentication failed" in ran(65, "tenant", "list", *there)
+        done = weir.cli("check", *there, "--without-secrets")
+        assert done.returncode == 0 and "not held against" not in done.stderr, done
+    finally:
+        weir.close()
