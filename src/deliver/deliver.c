@@ -205,18 +205,10 @@ static void tell_refused(struct delivery *delivery)
     batch->first_refused[0] = '\0';
 }
 
-/* As in store/sink_gather.c: that a read gave nothing does not say that all is read. */
 static bool has_all(struct delivery *delivery)
 {
-    struct error err;
-    const struct delivery_options *options = &delivery->options;
-    const uint16_t partition = options->partition == JOURNAL_ALL_PARTITIONS ? 0 : options->partition;
-    if (!atomic_load(&delivery->draining))
-        return false;
-    if (!delivery->has_end)
-        delivery->has_end = delivery->journal->backend->end_position(delivery->journal, TOPIC_WINDOWS, partition,
-                                                                     &delivery->end, &err) == OK;
-    return delivery->has_end && delivery->batch.to >= delivery->end;
+    return atomic_load(&delivery->draining) && drain_end_reached(&delivery->end, delivery->journal, TOPIC_WINDOWS,
+                                                                 delivery->options.partition, delivery->batch.to);
 }
 
 /* Nothing to deliver was found, but the reader has come further, or to the end. */

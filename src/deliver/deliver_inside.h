@@ -1,6 +1,5 @@
-/* The inside of a delivery: deliver.c (the machine), deliver_away.c (a target that stays away),
- * deliver_schemas.c (event types that change). Nobody else includes
- * this. */
+/* The inside of a delivery: deliver.c (the machine), deliver_away.c (a target that stays away), deliver_schemas.c
+ * (event types that change). Nobody else includes this. */
 #pragma once
 #include "base/log.h"
 #include "base/retry.h"
@@ -8,6 +7,7 @@
 #include "deliver/deliver.h"
 #include "deliver/figures.h"
 #include "deliver/place.h"
+#include "journal/drain_end.h"
 #include "journal/journal.h"
 
 enum phase { RESUME, FIRST_MARK, GATHER, WRITE, PASS_OVER };
@@ -38,8 +38,7 @@ struct delivery {
     struct retry retry;
     int64_t not_before_us;
     struct log_limit log_retry, log_refused;
-    bool has_end;                                 /* since it drains: */
-    uint64_t end;                                 /* of what was durable then */
+    struct drain_end end;
     const struct target_schemas *_Atomic schemas; /* that are to be used from the next write on; NULL: none new */
     _Atomic bool has_mark, draining, drained, stopping;
 };

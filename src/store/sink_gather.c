@@ -64,18 +64,10 @@ static bool replay_gathered(struct sink *sink, struct world *world, int64_t *wak
     return true;
 }
 
-/* That a read gave nothing does not say that all is read: a far journal's messages may be on their way. What was
- * durable when the drain began is the measure, so that who goes on writing does not make it longer. */
 static bool is_drained(struct sink *sink)
 {
-    struct error err;
-    const uint16_t partition = sink->options.partition == JOURNAL_ALL_PARTITIONS ? 0 : sink->options.partition;
-    if (!atomic_load(&sink->draining))
-        return false;
-    if (!sink->has_end)
-        sink->has_end =
-            sink->journal->backend->end_position(sink->journal, TOPIC_ENRICHED, partition, &sink->end, &err) == OK;
-    return sink->has_end && sink->batch.to >= sink->end;
+    return atomic_load(&sink->draining) &&
+           drain_end_reached(&sink->end, sink->journal, TOPIC_ENRICHED, sink->options.partition, sink->batch.to);
 }
 
 /* Nothing to store was found, but the reader has come further. */

@@ -7,6 +7,7 @@
 #include "base/log.h"
 #include "base/metrics.h"
 #include "base/retry.h"
+#include "journal/drain_end.h"
 #include "journal/journal.h"
 #include "store/sink.h"
 #include "store/sink_mark.h"
@@ -54,8 +55,7 @@ struct sink {
     _Atomic int64_t oldest_written_us; /* of the batch, for whoever asks; INT64_MAX: empty */
     _Atomic uint64_t pending_rows;     /* the same */
     _Atomic bool has_mark, draining, drained;
-    bool has_end; /* since it drains: */
-    uint64_t end; /* of what was durable then */
+    struct drain_end end;
     struct sink_batch batch;
 };
 
