@@ -15,20 +15,6 @@
 static struct rig rig;
 static uint8_t times[RIG_IDS_MAX];
 
-static int setup(void **state)
-{
-    (void)state;
-    rig_init(&rig, 7, &journal_memory);
-    return rig_up(&rig, NULL);
-}
-
-static int teardown(void **state)
-{
-    (void)state;
-    rig_done(&rig);
-    return 0;
-}
-
 /* Sends the event framed; returns the journal's answer. */
 static enum status send_event(const struct event *event)
 {
@@ -215,7 +201,7 @@ static void test_an_event_without_an_id_is_a_dead_letter_that_names_the_field(vo
     expect_letter_of("missing_field", "visitor_id", &event);
 }
 
-#define TEST(function) cmocka_unit_test_setup_teardown(function, setup, teardown)
+#define TEST(function) RIG_TEST(function, &rig)
 
 int main(void)
 {

@@ -12,20 +12,6 @@
 static struct rig rig;
 static uint8_t times[RIG_IDS_MAX];
 
-static int setup(void **state)
-{
-    (void)state;
-    rig_init(&rig, 7, &journal_memory);
-    return rig_up(&rig, NULL);
-}
-
-static int teardown(void **state)
-{
-    (void)state;
-    rig_done(&rig);
-    return 0;
-}
-
 static void expect_each_once(unsigned count)
 {
     assert_int_equal(rig_count(&rig, TOPIC_ENRICHED, times, RIG_IDS_MAX), count);
@@ -340,7 +326,7 @@ static void test_threads_and_a_stop_in_the_middle_lose_nothing(void **state)
     assert_int_equal(scratch_remove(dir), 0);
 }
 
-#define TEST(function) cmocka_unit_test_setup_teardown(function, setup, teardown)
+#define TEST(function) RIG_TEST(function, &rig)
 
 int main(void)
 {

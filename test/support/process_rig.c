@@ -152,6 +152,18 @@ void rig_done(struct rig *rig)
     disk_sim_free(rig->disk);
 }
 
+int rig_test_begin(void **rig)
+{
+    rig_init(*rig, 7, &journal_memory);
+    return rig_up(*rig, NULL);
+}
+
+int rig_test_end(void **rig)
+{
+    rig_done(*rig);
+    return 0;
+}
+
 /* ---- events ---- */
 
 struct answer {

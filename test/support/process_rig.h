@@ -44,6 +44,11 @@ void rig_down(struct rig *rig);
 void rig_crash(struct rig *rig);
 void rig_done(struct rig *rig);
 
+/* A test with a rig that is up over the memory journal. */
+int rig_test_begin(void **rig);
+int rig_test_end(void **rig);
+#define RIG_TEST(test, rig) cmocka_unit_test_prestate_setup_teardown(test, rig_test_begin, rig_test_end, rig)
+
 /* Events "e<first>" … of tenant `tenant`, in one commit of accepted events. OK: durable. Steps the journal alone. */
 enum status rig_send(struct rig *rig, const char *tenant, unsigned first, unsigned count);
 /* Any records in TOPIC_EVENTS. framed: in the journal's format. */
