@@ -14,7 +14,7 @@ data=${DEMO_DATA:-$PWD/data/demo} days=${DEMO_DAYS:-30} rate=${DEMO_RATE:-3}
 ingest=${DEMO_INGEST_PORT:-8000} api=${DEMO_API_PORT:-8001} olap=${DEMO_OLAP_PORT:-8123}
 mkdir -p "$data" || exit 73
 log=$data/weir.log history=$data/history
-weir= generate= send=
+weir= generate= send= front=
 
 has_ended() { # PID; one that ended stays as a zombie while this shell, broken off within a wait, has not looked at it
   local state
@@ -28,10 +28,10 @@ end_one() { # PID: asks it to end, and after 20 s makes it
   kill -KILL "$1" 2>/dev/null
   wait "$1" 2>/dev/null
 }
-finish() { # whoever sends first, then weir, which drains
+finish() { # the display, which gives the terminal back, then whoever sends, then weir, which drains
   trap '' INT TERM HUP
   trap - EXIT
-  end_one "$generate"; end_one "$send"; end_one "$weir"
+  end_one "$front"; end_one "$generate"; end_one "$send"; end_one "$weir"
   echo "demo: all is stopped; the data is in $data, make demo goes on with it"
   exit "${1:-0}"
 }
@@ -53,6 +53,12 @@ load() { # GENERATE_OPTION…: a stretch of history, to its end; it grows to the
   wait "$generate"; made=$?; generate=
   wait "$send"; sent=$?; send= # 65: some were refused, as they should be
   [ $made = 0 ] && { [ $sent = 0 ] || [ $sent = 65 ]; } || { tail -3 "$data/history.log" >&2; fail "the history could not be loaded; make demo tries again"; }
+}
+in_front() { # CMD…: beside the script, since a signal to the script alone breaks off a wait, and not a command
+  "$@" <&4 4<&- &
+  front=$!
+  wait "$front"
+  front=
 }
 sql() { build/weir sql --url "http://127.0.0.1:$api" --format tsv "$1" 2>/dev/null | tail -1; }
 
@@ -108,8 +114,9 @@ cat <<TEXT
 
 TEXT
 if [ -t 0 ] && [ -t 1 ]; then
-  sleep "${DEMO_PAUSE:-4}"
-  build/weir top --url "http://127.0.0.1:$api"
+  exec 4<&0 # what runs beside a script has nothing to read by itself
+  in_front sleep "${DEMO_PAUSE:-4}"
+  in_front build/weir top --url "http://127.0.0.1:$api"
 else
   echo "  (no terminal: ctrl-C or kill $$ ends it; \`build/weir top\` shows it live)"
   wait "$weir"

@@ -1,5 +1,5 @@
 """`make demo`: history first, then live; broken off at any moment it leaves nothing running, and the next run neither doubles nor loses."""
-import contextlib, os, re, shutil, signal, subprocess, tempfile, time
+import contextlib, os, pty, re, shutil, signal, subprocess, tempfile, threading, time
 
 from weir import ROOT, Weir
 
@@ -12,15 +12,29 @@ class Demo:
         os.chmod(self.data, 0o755)
         self.env = {**os.environ, "DEMO_DATA": self.data, "DEMO_DAYS": str(days)}
 
-    def start(self):
+    def start(self, terminal=False):
         self.asker = Weir(data=self.data)  # never started: it asks for us
         ports = {"DEMO_INGEST_PORT": self.asker.ingest_port, "DEMO_API_PORT": self.asker.api_port, "DEMO_OLAP_PORT": self.asker.olap_port}
         self.output = open(os.path.join(self.data, "output"), "w+")
-        self.process = subprocess.Popen([os.path.join(ROOT, "tools", "demo.sh")], stdin=subprocess.DEVNULL, stdout=self.output, stderr=subprocess.STDOUT,
+        self.copying = None
+        there, here = pty.openpty() if terminal else (None, None)
+        self.process = subprocess.Popen([os.path.join(ROOT, "tools", "demo.sh")], stdin=here or subprocess.DEVNULL, stdout=here or self.output, stderr=subprocess.STDOUT,
                                         start_new_session=True, env={**{k: str(v) for k, v in ports.items()}, **self.env},
                                         # a shell's background job has SIGINT ignored, and what is ignored at its start a script cannot trap
                                         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL))
+        if terminal:
+            os.close(here)
+            self.copying = threading.Thread(target=self.copy, args=(there,), daemon=True)
+            self.copying.start()
         return self
+
+    def copy(self, terminal):
+        """What comes to the terminal, until nobody is there any more."""
+        with contextlib.suppress(OSError):
+            while True:
+                self.output.write(os.read(terminal, 65536).decode(errors="replace"))
+                self.output.flush()
+        os.close(terminal)
 
     def text(self):
         with open(self.output.name) as f:
@@ -46,10 +60,12 @@ class Demo:
                 pass
         return found
 
-    def interrupt(self):
+    def interrupt(self, by=signal.SIGINT):
         began = time.time()
-        self.process.send_signal(signal.SIGINT)
+        self.process.send_signal(by)
         self.process.wait(60)
+        if self.copying:
+            self.copying.join(30)
         assert self.left() == [], self.left()
         assert "all is stopped" in self.text(), self.text()
         return time.time() - began
@@ -87,12 +103,15 @@ def test_the_demo_broken_off_while_loading_goes_on_without_doubling():
         assert count == distinct and count <= made <= count + broken + 5, (count, distinct, made, broken)
         assert int(demo.asker.one("SELECT uniqExact(reason) FROM dead_letters")) >= 4
         demo.interrupt()
-        demo.start().wait_for("The dashboard is live")
+        demo.env.update(DEMO_PAUSE="0.1", TERM="xterm")
+        demo.start(terminal=True).wait_for("The dashboard is live")
         assert "earlier run" in demo.text(), demo.text()
         assert [int(n) for n in demo.asker.sql(ask)[0]] == [count, distinct]
         live = int(demo.asker.one("SELECT count() FROM events_raw WHERE timestamp > '%s'" % until))
         demo.asker.settle("SELECT count() > %d FROM events_raw WHERE timestamp > '%s'" % (live + 5, until), 1)
-        demo.interrupt()
+        demo.wait_for("\033[?1049h")  # `weir top` has the terminal
+        demo.interrupt(signal.SIGTERM)  # of the script alone
+        assert "\033[?1049l" in demo.text(), "the terminal is as it was"
         return "%d events, stopped in the middle in %.1f s" % (accepted, stopped)
     finally:
         demo.close()
