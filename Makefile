@@ -33,7 +33,8 @@ test: ## everything, from a bare machine: what CI runs
 demo: ## installs what it needs, builds, starts everything with live demo traffic
 	@tools/demo.sh
 
-bench: ## the numbers, as ratios in one run
+bench: ## the numbers, as ratios in one run; some of them: bench/run GROUP…
+	@tools/setup.sh --tests
 	@bench/run
 
 race: build ## weir beside Flink and Kafka Streams on the same Kafka topic; OPTIONS=--quick for a first look, bench/peers/run --help for more

@@ -8,7 +8,7 @@ cd "$(dirname "$0")/.."
 build=(gcc g++ make meson ninja-build pkg-config git libuv1-dev node-llhttp libsimdjson-dev libdeflate-dev zlib1g-dev libfyaml-dev
   liblz4-dev libzstd-dev liblzma-dev libxxhash-dev librocksdb-dev libsqlite3-dev libcurl4-openssl-dev libssl-dev libsodium-dev libluajit-5.1-dev librdkafka-dev libpq-dev libcmocka-dev
   ca-certificates curl python3 xz-utils)
-tests=(clang-14 libclang-rt-14-dev llvm-14 clang-format-14 cppcheck pyflakes3 wrk nginx-light openssl python3-venv faketime chromium zsh openjdk-17-jre-headless maven postgresql)
+tests=(clang-14 libclang-rt-14-dev llvm-14 clang-format-14 cppcheck pyflakes3 wrk nginx-light openssl python3-venv faketime chromium zsh openjdk-17-jre-headless maven postgresql libavro-dev libjansson-dev)
 peers=(openjdk-17-jdk-headless maven)
 wanted=("${build[@]}")
 [ "${1:-}" = --tests ] && wanted+=("${tests[@]}")

@@ -1,4 +1,5 @@
-"""What the tests themselves stand on: a run that ends badly leaves nothing, two runs on one machine do not meet on a port, and a test without end ends."""
+"""What the tests themselves stand on: a run that ends badly leaves nothing, two runs on one machine do not meet on a port, and a test without end ends. And bench/run
+measures nothing that nobody asked for."""
 import glob, os, subprocess, sys, tempfile
 
 import ports
@@ -55,3 +56,10 @@ def test_rows_that_fill_their_pages_to_the_last_are_read_to_the_end():
     for n, asked in ((0, 1), (9, 1), (10, 2), (20, 3), (21, 3)):
         paged = Paged(n)
         assert Weir.all_rows(paged, "SELECT", "", page=10) == list(range(n)) and paged.asked == asked, (n, paged.asked)
+
+
+def test_a_benchmark_that_is_not_there_is_told_and_help_measures_nothing():
+    """Neither begins to build or to measure: that takes minutes."""
+    for words, code, told in ((("--help",), 0, "types"), (("avro", "--help"), 0, "types"), (("ingst",), 64, "there is no ingst; groups: "), (("--quik", "avro"), 64, "there is no --quik")):
+        done = subprocess.run([os.path.join(ROOT, "bench", "run"), *words], capture_output=True, text=True, timeout=60)
+        assert done.returncode == code and told in done.stdout + done.stderr and "machine:" not in done.stdout, (words, done)
