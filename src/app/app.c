@@ -178,7 +178,8 @@ static void between_tasks(void *self)
 
 static enum status open_tasks(struct app *app, int *exit_code, struct error *err)
 {
-    struct tasks_options options = { .member = app->house.instance,
+    struct tasks_options options = { .standby = app->settings->process_standby,
+                                     .member = app->house.instance,
                                      .live = app->storing ? storing_live_queue(app->storing) : NULL,
                                      .between = between_tasks,
                                      .hook_self = app };

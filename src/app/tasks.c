@@ -5,6 +5,9 @@
  *     not here, a task               stop it: last commit, checkpoint
  *     not here, it has ended         free it
  *     leaving, no task (any more)    say so: only now another process gets the partition
+ *
+ * With standby copies a partition that is elsewhere and has no task is followed. Its directory has one owner at a time:
+ * a task that is to start waits until the copy has let go of it.
  */
 #include "app/tasks.h"
 
@@ -15,6 +18,7 @@
 #include "base/log.h"
 #include "base/metrics.h"
 #include "config/domain.h"
+#include "process/process_standby.h"
 #include "world/world.h"
 
 #define LATER_NICE 5 /* processing has the journal in front of it: a client's request goes first */
@@ -35,9 +39,33 @@ struct tasks {
     struct gauge *here;
     uint16_t count;
     bool changing;
-    struct process_options next; /* while changing */
-    struct slot slots[];         /* by partition */
+    struct process_options next;     /* while changing */
+    struct process_standby *standby; /* NULL: no copies are kept, or not now */
+    struct role_thread *standby_thread;
+    struct slot slots[]; /* by partition */
 };
+
+/* A journal of one process has no partitions elsewhere. */
+static enum status start_standby(struct tasks *tasks, struct error *err)
+{
+    if (!tasks->options.standby || !tasks->journal->backend->shared)
+        return OK;
+    tasks->standby = process_standby_new(&tasks->options.process, tasks->journal, tasks->metrics);
+    struct role role = process_standby_role(tasks->standby);
+    enum status s = role_start(&role, tasks->world, &tasks->standby_thread, err);
+    return s == OK ? OK : error_wrap(err, s, "start keeping standby copies");
+}
+
+static void stop_standby(struct tasks *tasks)
+{
+    if (!tasks->standby)
+        return;
+    process_standby_stop(tasks->standby);
+    role_stop(tasks->standby_thread);
+    tasks->standby_thread = NULL;
+    process_standby_free(tasks->standby);
+    tasks->standby = NULL;
+}
 
 enum status tasks_open(const struct tasks_options *options, struct journal *journal, struct metrics *metrics,
                        struct world *world, struct tasks **out, struct error *err)
@@ -53,6 +81,7 @@ enum status tasks_open(const struct tasks_options *options, struct journal *jour
     tasks->here = metrics_gauge(metrics, "process_partitions", "Partitions that this process works on.", "");
     struct journal_share_options share = { .work = "process", .member = options->member };
     enum status s = journal->backend->share_open(journal, &share, &tasks->share, err);
+    s = s == OK ? start_standby(tasks, err) : s;
     if (s != OK) {
         tasks_free(tasks);
         return error_wrap(err, s, "take part in processing");
@@ -89,6 +118,15 @@ static void end(struct tasks *tasks, uint16_t partition, bool is_here)
     slot->thread = NULL;
 }
 
+/* Whether a task may have the partition's directory. */
+static bool has_directory(struct tasks *tasks, uint16_t partition, enum share_place place)
+{
+    if (!tasks->standby)
+        return true;
+    process_standby_follow(tasks->standby, partition, place == SHARE_ELSEWHERE && !tasks->slots[partition].task);
+    return process_standby_is_free(tasks->standby, partition);
+}
+
 static enum status look_after(struct tasks *tasks, uint16_t partition, struct error *err)
 {
     struct slot *slot = &tasks->slots[partition];
@@ -103,7 +141,8 @@ static enum status look_after(struct tasks *tasks, uint16_t partition, struct er
         end(tasks, partition, place == SHARE_HERE);
     if (!slot->task && place == SHARE_LEAVING)
         tasks->share->ops->left(tasks->share, partition);
-    if (!slot->task && wanted && world_mono_us(tasks->world) >= slot->not_before_us)
+    bool free = has_directory(tasks, partition, place);
+    if (!slot->task && wanted && free && world_mono_us(tasks->world) >= slot->not_before_us)
         return start(tasks, partition, err);
     return OK;
 }
@@ -119,16 +158,18 @@ bool tasks_are_changing(const struct tasks *tasks)
     return tasks->changing;
 }
 
-static void finish_change(struct tasks *tasks)
+static enum status finish_change(struct tasks *tasks, struct error *err)
 {
     for (uint16_t i = 0; i < tasks->count; i++)
         if (tasks->slots[i].task)
-            return;
+            return OK;
+    stop_standby(tasks); /* its states know the domains that may go now */
     tasks->options.between(tasks->options.hook_self);
     tasks->options.process = tasks->next;
     tasks->changing = false;
     const struct domain_set *domains = tasks->next.domains;
     log_info("process.changed", "windows=%zu", domains ? domains->window_count : 0);
+    return start_standby(tasks, err);
 }
 
 enum status tasks_step(struct tasks *tasks, bool *out_ready, struct error *err)
@@ -145,8 +186,8 @@ enum status tasks_step(struct tasks *tasks, bool *out_ready, struct error *err)
         here += is_here;
         restored += is_here && slot->task && !slot->stopping && process_task_is_ready(slot->task);
     }
-    if (tasks->changing)
-        finish_change(tasks);
+    if (s == OK && tasks->changing)
+        s = finish_change(tasks, err);
     gauge_set(tasks->here, here);
     *out_ready = joined == OK && restored == here;
     return s;
@@ -154,6 +195,7 @@ enum status tasks_step(struct tasks *tasks, bool *out_ready, struct error *err)
 
 void tasks_stop(struct tasks *tasks)
 {
+    stop_standby(tasks);
     for (uint16_t i = 0; i < tasks->count; i++)
         if (tasks->slots[i].task)
             process_task_stop(tasks->slots[i].task);

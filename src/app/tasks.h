@@ -1,6 +1,7 @@
 /* The processing tasks of this process: those of the partitions that the journal's share gives it. A partition that
  * comes gets a task, which restores the state from the local base, when there is one, and the changelog; one that is to
- * leave gets its last commit and checkpoint first; a task that failed is made anew. Of the main thread. */
+ * leave gets its last commit and checkpoint first; a task that failed is made anew. Of the others there are standby
+ * copies, if wanted. Of the main thread. */
 #pragma once
 #include "base/compiler.h"
 #include "base/error.h"
@@ -12,6 +13,7 @@ struct tasks;
 
 struct tasks_options {
     struct process_options process; /* the texts in it are borrowed */
+    bool standby;                   /* keep copies of the state of partitions that other processes work on */
     const char *member;             /* who this process is to the others */
     struct queue *live;             /* or NULL */
     /* Of a change, when no task runs any more and none yet: what they look at may be replaced. Not NULL. */

@@ -182,6 +182,10 @@ static const struct option ROWS[] = {
           .reload = true),
     BYTES("process.snapshot_piece", process_snapshot_piece_bytes, "512 KiB", 16 * KIB, MIB,
           "How much of that goes with one commit: smaller pieces disturb events less and take longer.", .reload = true),
+    BOOLEAN("process.standby", process_standby, "false",
+            "With Kafka: keep a copy of the state of every partition that another process works on, brought up to date "
+            "once each process.checkpoint_interval, so that taking it over reads only what came since. Costs the disk "
+            "of all partitions' state and the reading of all changes."),
 
     BYTES("process.state_memory", process_state_memory_bytes_max, "0", 0, 1024 * TIB,
           "Most memory for windows and sessions of all partitions; what has not been touched for longest lies on disk "

@@ -55,7 +55,7 @@ struct settings {
     int64_t kafka_replication, kafka_min_insync, kafka_linger_ms, kafka_batch_bytes, kafka_session_ms;
 
     setting_text process_host, process_pii_key;
-    bool process_accept_lost_state;
+    bool process_accept_lost_state, process_standby;
     int64_t process_port;
     int64_t process_dedup_horizon_ms, process_dedup_bytes_max, process_dedup_memory_bytes_max,
         process_checkpoint_interval_ms, process_checkpoint_bytes, process_state_memory_bytes_max,

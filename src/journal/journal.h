@@ -134,7 +134,7 @@ struct journal_options {
 struct journal_read_options {
     uint32_t topics;    /* TOPIC_BIT()s */
     uint16_t partition; /* or JOURNAL_ALL_PARTITIONS */
-    uint64_t position;  /* JOURNAL_BEGIN, a mark's position, or a batch's next_position */
+    uint64_t position;  /* JOURNAL_BEGIN, a mark's position, a batch's next_position, or a chunk's: from that one on */
     struct waker waker; /* woken when something new may be there */
 };
 

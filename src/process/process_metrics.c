@@ -36,6 +36,8 @@ void process_metrics_init(struct process_metrics *metrics, struct metrics *regis
         .state_panes = metrics_gauge(registry, "process_state_panes", "Windows that are open or amendable", label),
         .state_evictions = metrics_counter(registry, "process_state_evictions_total",
                                            "Rows of keyed state that left the memory for the disk", label),
+        .replayed = metrics_gauge(registry, "process_replayed_records",
+                                  "Records of the changelog that the task's last start replayed", label),
         .snapshots = metrics_counter(registry, "process_snapshots_total",
                                      "Copies of the state that were written into the changelog", label),
         .snapshot_failures = metrics_counter(registry, "process_snapshot_failures_total",

@@ -20,7 +20,7 @@ struct process_metrics {
     struct gauge *state_rows, *state_panes, *watermark_delay, *watermark_alias, *delays[PROCESS_DELAYS_MAX];
     struct counter *state_evictions;
     struct counter *snapshots, *snapshot_failures;
-    struct gauge *changelog_bytes, *snapshot_bytes, *snapshot_seconds;
+    struct gauge *replayed, *changelog_bytes, *snapshot_bytes, *snapshot_seconds;
     uint16_t partition;
     struct histogram *checkpoint_seconds, *checkpoint_alias, *commit_seconds, *latency_seconds;
     struct process_reason {

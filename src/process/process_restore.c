@@ -1,7 +1,7 @@
-/* The note beside a mark, little-endian: 0 u8 version 2  1 7 zeros  8 u64 skip  16 u64 seed  24 u64 changelog_next
+/* The note beside a mark, little-endian: 0 u8 version 3  1 7 zeros  8 u64 skip  16 u64 seed  24 u64 changelog_next
  * 32 u64 replay_from  40 u64 position of the snapshot  48 u64 its first record  56 u64 its bytes  64 u64 bytes of
- * changes since it began. Version 1 ends before 40: of such a changelog nobody knows how long it is, so a snapshot is
- * due.
+ * changes since it began  72 u64 settled. Version 2 ends before 72. Version 1 ends before 40: of such a changelog
+ * nobody knows how long it is, so a snapshot is due.
  *
  * The mark, its note and the changelog records are written by one atomic commit, so changelog_next tells exactly where
  * the replay must end. Records are numbered without gaps; a base says how many it holds. Therefore a missing, doubled
@@ -23,13 +23,15 @@ struct __attribute__((packed)) note {
     uint8_t version, zero[7];
     uint64_t skip, seed, changelog_next, replay_from;
     uint64_t snapshot_position, snapshot_record, snapshot_bytes, changes_bytes;
+    uint64_t settled;
 };
 _Static_assert(sizeof(struct note) == PROCESS_NOTE_BYTES, "drawn above");
 #define NOTE_1_BYTES 40
+#define NOTE_2_BYTES 72
 
 void process_note_encode(const struct process_note *note, char to[PROCESS_NOTE_BYTES])
 {
-    struct note out = { .version = 2,
+    struct note out = { .version = 3,
                         .skip = note->skip,
                         .seed = note->seed,
                         .changelog_next = note->changelog_next,
@@ -37,7 +39,8 @@ void process_note_encode(const struct process_note *note, char to[PROCESS_NOTE_B
                         .snapshot_position = note->snapshot.position,
                         .snapshot_record = note->snapshot.record,
                         .snapshot_bytes = note->snapshot.bytes,
-                        .changes_bytes = note->snapshot.changes };
+                        .changes_bytes = note->snapshot.changes,
+                        .settled = note->settled };
     memcpy(to, &out, sizeof out);
 }
 
@@ -45,15 +48,21 @@ enum status process_note_decode(struct slice bytes, struct process_note *out, st
 {
     struct note in = { 0 };
     bool first = bytes.n == NOTE_1_BYTES && bytes.p[0] == 1;
-    if (!first && (bytes.n != sizeof in || bytes.p[0] != 2))
+    bool second = bytes.n == NOTE_2_BYTES && bytes.p[0] == 2;
+    if (!first && !second && (bytes.n != sizeof in || bytes.p[0] != 3))
         return error_set(err, ERR_CORRUPT,
                          "the mark of group process carries %zu bytes that this version cannot read; was the data "
                          "directory written by a newer weir?",
                          bytes.n);
     memcpy(&in, bytes.p, bytes.n);
-    *out = (struct process_note){ in.skip, in.seed, in.changelog_next, in.replay_from, { 0 } };
-    out->snapshot =
-        (struct snapshot_place){ in.snapshot_position, in.snapshot_record, in.snapshot_bytes, in.changes_bytes };
+    *out = (struct process_note){
+        .skip = in.skip,
+        .seed = in.seed,
+        .changelog_next = in.changelog_next,
+        .replay_from = in.replay_from,
+        .snapshot = { in.snapshot_position, in.snapshot_record, in.snapshot_bytes, in.changes_bytes },
+        .settled = in.settled,
+    };
     if (first)
         out->snapshot.changes = in.changelog_next ? UINT64_MAX / 2 : 0;
     return OK;
@@ -71,6 +80,17 @@ void process_restore_reset(struct process_restore *restore)
     restore->attempts = 0;
     restore->lost = false;
     restore->why[0] = 0;
+}
+
+/* The record at which the state is what it shall be. */
+static uint64_t end_of(const struct process_restore *restore)
+{
+    return restore->is_copy ? restore->note.settled : restore->note.changelog_next;
+}
+
+struct state_point process_restore_reached(const struct process_restore *restore)
+{
+    return (struct state_point){ restore->position, restore->next_offset, true };
 }
 
 /* This base is of no use: remember why, the next step tries another. */
@@ -106,10 +126,10 @@ static enum status choose(struct process_restore *restore, struct error *err)
 
 static enum status open_reader(struct process_restore *restore, struct error *err)
 {
+    restore->position = restore->gathering ? restore->note.snapshot.position : restore->point.position;
     struct journal_read_options options = { .topics = TOPIC_BIT(TOPIC_CHANGELOG),
                                             .partition = restore->partition,
-                                            .position = restore->gathering ? restore->note.snapshot.position
-                                                                           : restore->point.position };
+                                            .position = restore->position };
     return restore->journal->backend->reader_open(restore->journal, &options, &restore->reader, err);
 }
 
@@ -149,16 +169,18 @@ static enum status apply_record(struct process_restore *restore, struct slice re
 /* The first chunk of a replay without a base must reach back far enough. */
 static enum status check_begin(struct process_restore *restore, uint64_t offset, struct error *err)
 {
+    /* What the owner needs no more by now, it may have needed where a copy ends. */
+    const uint64_t needed = restore->is_copy ? 0 : restore->note.replay_from;
     restore->offset_known = true;
     restore->next_offset = offset;
-    if (offset <= restore->note.replay_from)
+    if (offset <= needed)
         return OK;
     if (restore->accept_lost) {
         restore->lost = true;
         return OK;
     }
     return error_set(err, ERR_CORRUPT, "the journal's changelog begins at record %llu, records from %llu on are needed",
-                     (unsigned long long)offset, (unsigned long long)restore->note.replay_from);
+                     (unsigned long long)offset, (unsigned long long)needed);
 }
 
 /* The records of the snapshot alone; what lies before its first one, or between them, is of the changes. */
@@ -208,9 +230,12 @@ static enum status apply_chunk(struct process_restore *restore, const struct jou
         s = check_begin(restore, chunk->offset, err);
     if (s != OK)
         return s;
+    restore->position = chunk->position;
     for (uint64_t offset = chunk->offset; journal_next_record(&rest, &record); offset++) {
         if (offset < restore->next_offset)
             continue;
+        if (restore->is_copy && offset == restore->next_offset && offset >= end_of(restore))
+            return OK; /* its owner goes on meanwhile */
         if (offset > restore->next_offset || offset >= restore->note.changelog_next)
             return error_set(err, ERR_CORRUPT, "the changelog goes on with record %llu where %llu of %llu was due",
                              (unsigned long long)offset, (unsigned long long)restore->next_offset,
@@ -230,20 +255,27 @@ static enum status check_end(struct process_restore *restore, struct error *err)
     enum status s = OK;
     if (!restore->offset_known)
         s = check_begin(restore, restore->note.changelog_next, err);
-    if (s == OK && restore->next_offset != restore->note.changelog_next)
-        s = error_set(err, ERR_CORRUPT, "the changelog ends at record %llu, the mark says %llu",
-                      (unsigned long long)restore->next_offset, (unsigned long long)restore->note.changelog_next);
+    if (s == OK && restore->next_offset < end_of(restore))
+        s = error_set(err, restore->is_copy ? ERR_RETRY : ERR_CORRUPT,
+                      "the changelog ends at record %llu, the mark says %llu", (unsigned long long)restore->next_offset,
+                      (unsigned long long)end_of(restore));
     return s;
+}
+
+static bool is_whole(const struct process_restore *restore)
+{
+    return restore->offset_known && restore->next_offset >= end_of(restore);
 }
 
 static enum status read_tail(struct process_restore *restore, bool *out_done, struct error *err)
 {
     struct journal_batch batch = { 0 };
     enum status s = journal_read(restore->reader, READ_BYTES, &batch, err);
-    for (size_t i = 0; i < batch.chunk_count && s == OK; i++)
+    for (size_t i = 0; i < batch.chunk_count && s == OK && !(restore->is_copy && is_whole(restore)); i++)
         s = apply_chunk(restore, &batch.chunks[i], err);
-    bool whole = restore->offset_known && restore->next_offset == restore->note.changelog_next;
-    /* The mark was durable before this reader was opened, so what it tells of is not behind the reader's first end. */
+    bool whole = is_whole(restore);
+    /* The mark was durable before this reader was opened, so what it tells of is not behind the reader's first end. Who
+     * does not own the mark may see it a moment before the records that were committed with it. */
     if (s == OK && !whole && batch.chunk_count == 0) {
         s = check_end(restore, err);
         whole = s == OK;
@@ -266,7 +298,7 @@ enum status process_restore_step(struct process_restore *restore, bool *out_done
         s = next_base(restore, err);
         if (s == OK && restore->note.changelog_next == 0)
             *out_done = true; /* nothing was ever changed */
-        else if (s == OK && restore->source == FROM_FILES && restore->next_offset == restore->note.changelog_next)
+        else if (s == OK && restore->source == FROM_FILES && restore->next_offset >= end_of(restore))
             *out_done = true; /* a clean stop: the base is all */
         return s;
     }

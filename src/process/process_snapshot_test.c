@@ -166,10 +166,13 @@ static void test_of_a_changelog_of_before_a_snapshot_is_due_at_once(void **state
 {
     (void)state;
     char bytes[PROCESS_NOTE_BYTES];
-    struct process_note note = { 1, 2, 300, 4, { 5, 6, 7, 8 } }, read;
+    struct process_note note = { 1, 2, 300, 4, { 5, 6, 7, 8 }, 9 }, read;
     process_note_encode(&note, bytes);
     assert_int_equal(process_note_decode(slice_of(bytes, sizeof bytes), &read, NULL), OK);
     assert_memory_equal(&read, &note, sizeof note);
+    bytes[0] = 2;
+    assert_int_equal(process_note_decode(slice_of(bytes, 72), &read, NULL), OK);
+    assert_true(read.snapshot.changes == 8 && read.settled == 0);
     bytes[0] = 1;
     assert_int_equal(process_note_decode(slice_of(bytes, 40), &read, NULL), OK);
     assert_true(read.changelog_next == 300 && read.snapshot.bytes == 0);

@@ -69,12 +69,13 @@ static enum status run_from(struct process_task *task, struct world *world, stru
                                                 .domains = task->options.domains,
                                                 .session_gap_ms = task->options.session_gap_ms,
                                                 .pii_key = task->options.pii_key,
-                                                .windows = &task->windows,
+                                                .windows = &task->states.windows,
                                                 .results_only = task->options.results_only,
                                                 .ids_unique = task->options.ids_unique };
     task->seed = note->seed;
     task->changelog_next = task->durable_next = note->changelog_next;
-    const struct process_memory memory = { task->dedup, task->sessions, task->rows, task->watermarks };
+    const struct process_memory memory = { task->states.dedup, task->states.sessions, task->states.rows,
+                                           task->states.watermarks };
     task->pipeline = process_pipeline_new(&options, &memory, &task->metrics);
     task->last_point = task->restore.point;
     task->snapshot.whole = note->snapshot;
@@ -101,10 +102,11 @@ static void log_restored(const struct process_task *task)
                   "partition=%u hint=\"repeats of events before the journal's beginning count "
                   "again; unset process.accept_lost_state\"",
                   task->partition);
+    gauge_set(task->metrics.replayed, (double)restore->records);
     static const char *const SOURCES[] = { "files", "snapshot", "changelog" };
     log_info("process.restored", "partition=%u from=%s replayed=%llu ids=%llu", task->partition,
              SOURCES[restore->source], (unsigned long long)restore->records,
-             (unsigned long long)dedup_ids(task->dedup));
+             (unsigned long long)dedup_ids(task->states.dedup));
 }
 
 bool process_start_step(struct process_task *task, struct world *world, int64_t *wake_us)

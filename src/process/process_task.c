@@ -19,113 +19,22 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "process/process_retention.h"
+#include "process/process_options.h"
 #include "world/disk.h"
 #include "world/world.h"
 
 #define VECTOR_BYTES (1u << 20)
 #define LOG_INTERVAL_US 5000000
-#define PARTITION_IDLE_MS 60000 /* a partition that is silent for so long holds nothing back */
-#define SETTLE_WAIT_US 1000     /* while stopping */
+#define SETTLE_WAIT_US 1000 /* while stopping */
 
 /* ---- life ---- */
 
-static void options_complete(struct process_options *options)
-{
-    const struct process_options standard = { .batch_records_max = 8192,
-                                              .batch_bytes_max = 4u << 20,
-                                              .read_bytes = 1u << 20,
-                                              .future_skew_ms = 24 * 3600 * 1000LL,
-                                              .late_after_ms = 10 * 60 * 1000LL,
-                                              .dedup_horizon_ms = 7 * 24 * 3600 * 1000LL,
-                                              .dedup_memory_bytes_max = 128u << 20,
-                                              .dedup_disk_bytes_max = 4ull << 30,
-                                              .checkpoint_interval_ms = 60000,
-                                              .checkpoint_bytes = 256u << 20,
-                                              .snapshot_after_bytes = 64u << 20,
-                                              .snapshot_piece_bytes = 512u << 10,
-                                              .session_gap_ms = 30 * 60 * 1000LL,
-                                              .disorder_ms = 10 * 60 * 1000LL,
-                                              .state_memory_bytes_max = 256u << 20 };
-#define COMPLETE(field) options->field = options->field ? options->field : standard.field
-    COMPLETE(batch_records_max);
-    COMPLETE(batch_bytes_max);
-    COMPLETE(read_bytes);
-    COMPLETE(future_skew_ms);
-    COMPLETE(late_after_ms);
-    COMPLETE(dedup_horizon_ms);
-    COMPLETE(dedup_memory_bytes_max);
-    COMPLETE(dedup_disk_bytes_max);
-    COMPLETE(checkpoint_interval_ms);
-    COMPLETE(checkpoint_bytes);
-    COMPLETE(snapshot_after_bytes);
-    COMPLETE(snapshot_piece_bytes);
-    if (!options->domains) {
-        COMPLETE(session_gap_ms);
-        COMPLETE(disorder_ms);
-    }
-    COMPLETE(state_memory_bytes_max);
-#undef COMPLETE
-    if (options->batch_bytes_max > 6u << 20)
-        options->batch_bytes_max = 6u << 20;
-    if (options->snapshot_piece_bytes > SNAPSHOT_PIECE_MAX)
-        options->snapshot_piece_bytes = SNAPSHOT_PIECE_MAX;
-}
-
-static void make_stream_states(struct process_task *task, const char *path, struct world *world)
-{
-    const struct process_options *options = &task->options;
-    struct error err;
-    const uint16_t partitions = task->journal->partitions;
-    if (window_defs_make(options->domains, partitions == 1, task->metrics.registry, &task->windows, &err) != OK)
-        abort(); /* the configuration was checked before */
-    const struct state_kv_options kv = { .path = path, .backend = options->kv, .pool = options->kv_pool };
-    task->kv = state_kv_new(&kv, world);
-    const struct keyed_options rows = { .kinds = task->windows.kinds,
-                                        .kind_count = task->windows.count,
-                                        .memory_bytes_max = options->state_memory_bytes_max / 3 * 2 };
-    task->rows = keyed_new(&rows, task->kv, world);
-    if (options->catalog)
-        task->retention = process_retention_new(options->catalog, options->retention_days);
-    const struct domain_set *domains = options->domains;
-    const int64_t gap_ms = options->session_gap_ms ? options->session_gap_ms : domains->session_gap_max_ms;
-    const struct session_state_options sessions = { .gap_ms = gap_ms,
-                                                    .memory_bytes_max = options->state_memory_bytes_max / 3,
-                                                    .kv = task->kv,
-                                                    .kept_ms = task->retention ? process_retention_ms : NULL,
-                                                    .kept_self = task->retention };
-    task->sessions = session_state_new(&sessions);
-    const struct watermarks_options watermarks = {
-        .disorder_ms = options->disorder_ms,
-        .domains = options->disorder_ms ? NULL : domains,
-        .idle_ms = PARTITION_IDLE_MS,
-        .partition = task->partition,
-        .partitions = partitions,
-        .has_others = window_defs_foreign(&task->windows),
-        .kv = task->kv,
-    };
-    task->watermarks = watermarks_new(&watermarks);
-}
-
 static void make_states(struct process_task *task, struct world *world)
 {
-    char path[DISK_PATH_MAX];
-    int n = snprintf(path, sizeof path, "%s/partition-%05u", task->options.state_path, task->partition);
-    assert(n < (int)sizeof path);
-    struct dedup_options options = { .path = path,
-                                     .memory_bytes_max = task->options.dedup_memory_bytes_max,
-                                     .disk_bytes_max = task->options.dedup_disk_bytes_max,
-                                     .horizon_ms = task->options.dedup_horizon_ms };
-    task->dedup = dedup_new(&options, world);
-    make_stream_states(task, path, world);
-    task->states[0] = dedup_state(task->dedup);
-    task->states[1] = state_kv_state(task->kv); /* before those who keep things in it */
-    task->states[2] = keyed_state(task->rows);
-    task->states[3] = session_state_state(task->sessions);
-    task->states[4] = watermarks_state(task->watermarks);
-    task->base = state_base_new(path, world->disk, task->partition, task->states, PROCESS_STATES);
-    const struct process_snapshot_options snapshots = { .base = task->base,
-                                                        .kv = task->kv,
+    struct process_states *states = &task->states;
+    process_states_make(states, &task->options, task->journal, task->partition, task->metrics.registry, world);
+    const struct process_snapshot_options snapshots = { .base = states->base,
+                                                        .kv = states->kv,
                                                         .disk = world->disk,
                                                         .partition = task->partition,
                                                         .after_bytes = task->options.snapshot_after_bytes,
@@ -164,7 +73,7 @@ struct process_task *process_task_new(const struct process_options *options, str
         abort();
     assert(options->state_path && options->kv && partition < journal->partitions);
     task->options = *options;
-    options_complete(&task->options);
+    process_options_complete(&task->options);
     keep_key(task);
     task->journal = journal;
     task->partition = partition;
@@ -180,10 +89,10 @@ struct process_task *process_task_new(const struct process_options *options, str
     task->checkpoint_retry = task->maintain_retry = (struct retry){ .first_ms = 500, .most_ms = 10000 };
     task->restore = (struct process_restore){ .journal = journal,
                                               .partition = partition,
-                                              .base = task->base,
-                                              .states = task->states,
+                                              .base = task->states.base,
+                                              .states = task->states.all,
                                               .state_count = PROCESS_STATES,
-                                              .snapshot = { task->base, task->kv, world->disk },
+                                              .snapshot = { task->states.base, task->states.kv, world->disk },
                                               .accept_lost = task->options.accept_lost_state };
     atomic_store(&task->state, PROCESS_RESTORING);
     return task;
@@ -199,14 +108,7 @@ void process_task_free(struct process_task *task)
     process_input_close(&task->input);
     process_pipeline_free(task->pipeline);
     process_snapshot_done(&task->snapshot);
-    state_base_free(task->base);
-    dedup_free(task->dedup);
-    session_state_free(task->sessions);
-    process_retention_free(task->retention);
-    watermarks_free(task->watermarks);
-    keyed_free(task->rows);
-    state_kv_free(task->kv);
-    window_defs_done(&task->windows);
+    process_states_done(&task->states);
     process_commit_done(&task->commits[0]);
     process_commit_done(&task->commits[1]);
     bell_free(task->bell);
@@ -270,8 +172,8 @@ static void make_durable(void *self, struct slice record, uint64_t offset)
         return;
     task->changed_bytes += record.n;
     for (size_t i = 0; i < PROCESS_STATES; i++)
-        if ((uint8_t)record.p[0] == task->states[i]->ops->id)
-            task->states[i]->ops->durable(task->states[i], record, offset);
+        if ((uint8_t)record.p[0] == task->states.all[i]->ops->id)
+            task->states.all[i]->ops->durable(task->states.all[i], record, offset);
 }
 
 static void commit_is_durable(struct process_task *task, struct world *world)
@@ -364,7 +266,7 @@ static enum status seal(struct process_task *task, struct world *world, struct e
     if (s != OK)
         return s;
     for (size_t i = 0; i < PROCESS_STATES; i++) {
-        struct state *state = task->states[i];
+        struct state *state = task->states.all[i];
         uint64_t from = state->ops->replay_from(state, task->changelog_next);
         replay_from = from < replay_from ? from : replay_from;
         s = state->ops->collect(state, changelog, err);
@@ -379,6 +281,7 @@ static enum status seal(struct process_task *task, struct world *world, struct e
     commit->note.changelog_next = task->changelog_next;
     commit->note.replay_from = replay_from;
     commit->note.snapshot = task->snapshot.whole;
+    commit->note.settled = task->last_point.changelog_offset;
     process_commit_seal(commit, task->partition, task->has_keep ? &task->keep : NULL);
     task->has_keep = task->must_mark = false;
     task->flying = commit;
@@ -396,7 +299,7 @@ static uint64_t commit_bytes(const struct process_task *task)
 {
     uint64_t bytes = process_outputs_bytes(&task->open->outputs);
     for (size_t i = 0; i < PROCESS_STATES; i++)
-        bytes += task->states[i]->ops->pending_bytes(task->states[i]);
+        bytes += task->states.all[i]->ops->pending_bytes(task->states.all[i]);
     return bytes;
 }
 
@@ -508,7 +411,7 @@ static enum status take_partials(struct process_task *task, struct world *world,
 static enum status prepare_states(struct process_task *task, struct error *err)
 {
     for (size_t i = 0; i < PROCESS_STATES; i++) {
-        enum status s = task->states[i]->ops->prepare(task->states[i], PROCESS_BATCH_MAX, err);
+        enum status s = task->states.all[i]->ops->prepare(task->states.all[i], PROCESS_BATCH_MAX, err);
         if (s != OK)
             return s;
     }
@@ -543,7 +446,7 @@ static enum status fill_vector(struct process_task *task, struct world *world, s
  * would leave some again, each time. */
 static bool waits_for_checkpoint(const struct process_task *task)
 {
-    return task->flying && session_state_hurries(task->sessions);
+    return task->flying && session_state_hurries(task->states.sessions);
 }
 
 static bool fill(struct process_task *task, struct world *world, int64_t *wake_us)
@@ -591,7 +494,7 @@ static bool step_stopping(struct process_task *task, struct world *world, int64_
         task->checkpoint_at_us = 0;
         (void)process_upkeep_checkpoint(task, world, wake_us);
         /* One that began settles only while the journal says where it ends. */
-        task->last_checkpoint_tried = !state_base_is_settling(task->base) || task->checkpoint_retry.attempts;
+        task->last_checkpoint_tried = !state_base_is_settling(task->states.base) || task->checkpoint_retry.attempts;
         if (!task->last_checkpoint_tried) {
             process_wake_at(wake_us, world_mono_us(world) + SETTLE_WAIT_US);
             return false;

@@ -12,16 +12,9 @@
 #include "process/process_pipeline.h"
 #include "process/process_restore.h"
 #include "process/process_snapshot.h"
+#include "process/process_states.h"
 #include "process/process_task.h"
-#include "process/state/dedup.h"
-#include "process/state/keyed.h"
-#include "process/state/session_state.h"
-#include "process/state/state_base.h"
-#include "process/state/state_kv.h"
-#include "process/state/watermarks.h"
-#include "process/window/window_def.h"
 
-#define PROCESS_STATES 5
 #define MARK_AGAIN_US (12 * 3600 * INT64_C(1000000))
 
 struct process_task {
@@ -37,15 +30,7 @@ struct process_task {
     _Atomic bool stop_asked;
     struct error error; /* once failed */
 
-    struct dedup *dedup;
-    struct state_kv *kv;
-    struct keyed *rows;
-    struct session_state *sessions;
-    struct process_retention *retention; /* NULL: everything is kept for ever */
-    struct watermarks *watermarks;
-    struct window_defs windows;
-    struct state *states[PROCESS_STATES];
-    struct state_base *base;
+    struct process_states states;
     struct process_restore restore;
     struct process_snapshot snapshot;
     uint64_t start_position; /* of the mark */

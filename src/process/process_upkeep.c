@@ -21,7 +21,7 @@ static enum status maintain_all(struct process_task *task, bool *out_more, struc
     *out_more = false;
     for (size_t i = 0; i < PROCESS_STATES; i++) {
         bool more_here;
-        enum status s = task->states[i]->ops->maintain(task->states[i], &more_here, err);
+        enum status s = task->states.all[i]->ops->maintain(task->states.all[i], &more_here, err);
         if (s != OK && s != ERR_RETRY)
             return s;
         *out_more |= more_here;
@@ -33,7 +33,7 @@ static enum status maintain_all(struct process_task *task, bool *out_more, struc
  * replay stays short, however fast events come. */
 static unsigned pieces(const struct process_task *task)
 {
-    if (!state_base_is_settling(task->base))
+    if (!state_base_is_settling(task->states.base))
         return 1;
     uint64_t late = task->changed_bytes * PIECES_MAX * 2 / task->options.checkpoint_bytes;
     return 1 + (late < PIECES_MAX ? (unsigned)late : PIECES_MAX);
@@ -124,7 +124,7 @@ bool process_upkeep_checkpoint(struct process_task *task, struct world *world, i
         process_wake_at(wake_us, task->checkpoint_at_us);
         return false;
     }
-    if (!state_base_is_settling(task->base) && !is_worth_it(task, end)) {
+    if (!state_base_is_settling(task->states.base) && !is_worth_it(task, end)) {
         task->checkpoint_at_us = now_us + task->options.checkpoint_interval_ms * 1000;
         process_wake_at(wake_us, task->checkpoint_at_us);
         if (now_us < task->mark_again_us)
@@ -134,12 +134,12 @@ bool process_upkeep_checkpoint(struct process_task *task, struct world *world, i
         return true;
     }
     struct state_point point = { end, task->durable_next, true };
-    if (!state_base_is_settling(task->base))
+    if (!state_base_is_settling(task->states.base))
         task->checkpoint_began_us = now_us;
     uint64_t keep = JOURNAL_BEGIN;
-    bool begins = !state_base_is_settling(task->base);
-    s = state_base_checkpoint(task->base, task->seed, &point, &keep, &err);
-    if (begins && (s == OK || state_base_is_settling(task->base)))
+    bool begins = !state_base_is_settling(task->states.base);
+    s = state_base_checkpoint(task->states.base, task->seed, &point, &keep, &err);
+    if (begins && (s == OK || state_base_is_settling(task->states.base)))
         task->changed_bytes = 0;
     if (s != OK) {
         checkpoint_failed(task, world, s, &err);
@@ -177,7 +177,7 @@ static int64_t lag_us(const struct process_task *task, struct world *world)
 
 static void look_at_horizon(struct process_task *task)
 {
-    uint64_t dropped = dedup_dropped_early(task->dedup);
+    uint64_t dropped = dedup_dropped_early(task->states.dedup);
     if (dropped == task->dropped_early_seen)
         return;
     counter_add(task->metrics.dedup_dropped_early, dropped - task->dropped_early_seen);
@@ -185,14 +185,14 @@ static void look_at_horizon(struct process_task *task)
     log_warn("dedup.horizon_short",
              "partition=%u horizon_s=%lld wanted_s=%lld hint=\"allow deduplication more memory or disk, or ask for a "
              "shorter horizon\"",
-             task->partition, (long long)dedup_horizon_ms(task->dedup) / 1000,
+             task->partition, (long long)dedup_horizon_ms(task->states.dedup) / 1000,
              (long long)task->options.dedup_horizon_ms / 1000);
 }
 
 static void look_at_rows(struct process_task *task)
 {
     struct keyed_usage usage;
-    keyed_usage(task->rows, &usage);
+    keyed_usage(task->states.rows, &usage);
     gauge_set(task->metrics.state_rows, (double)usage.rows_in_memory);
     gauge_set(task->metrics.state_panes, (double)usage.panes);
     counter_add(task->metrics.state_evictions, usage.evictions - task->evictions_seen);
@@ -222,8 +222,8 @@ static void look_at_snapshots(struct process_task *task)
 static void look_at_watermarks(struct process_task *task, int64_t now_ms)
 {
     double worst = 0;
-    for (size_t i = 0; i < watermarks_count(task->watermarks); i++) {
-        const struct watermark *mark = watermarks_at(task->watermarks, i);
+    for (size_t i = 0; i < watermarks_count(task->states.watermarks); i++) {
+        const struct watermark *mark = watermarks_at(task->states.watermarks, i);
         if (mark->value_ms == WATERMARK_NONE)
             continue;
         double delay = (double)(now_ms - mark->value_ms) / 1000;
@@ -241,13 +241,13 @@ void process_upkeep_gauges(struct process_task *task, struct world *world)
     task->gauges_at_us = now_us + GAUGES_INTERVAL_US;
     uint64_t memory = 0, disk = 0;
     for (size_t i = 0; i < PROCESS_STATES; i++) {
-        memory += task->states[i]->ops->memory_bytes(task->states[i]);
-        disk += task->states[i]->ops->disk_bytes(task->states[i]);
+        memory += task->states.all[i]->ops->memory_bytes(task->states.all[i]);
+        disk += task->states.all[i]->ops->disk_bytes(task->states.all[i]);
     }
     gauge_set(task->metrics.state_bytes, (double)memory);
     gauge_set(task->metrics.state_disk_bytes, (double)disk);
-    gauge_set(task->metrics.dedup_ids, (double)dedup_ids(task->dedup));
-    gauge_set(task->metrics.dedup_horizon, (double)dedup_horizon_ms(task->dedup) / 1000);
+    gauge_set(task->metrics.dedup_ids, (double)dedup_ids(task->states.dedup));
+    gauge_set(task->metrics.dedup_horizon, (double)dedup_horizon_ms(task->states.dedup) / 1000);
     process_metrics_lag(&task->metrics, (double)lag_us(task, world) / 1e6, lag_records(task));
     look_at_horizon(task);
     look_at_rows(task);

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "process/process_standby.h"
 #include "process/state/kv.h"
 #include "world/disk.h"
 
@@ -24,6 +25,15 @@ void machine_init(struct machine *machine, uint64_t seed, uint16_t partitions)
                                                  .kv = &kv_disk };
 }
 
+static void make_standby(struct machine *machine)
+{
+    struct process_options options = machine->options;
+    options.state_path = machine->standby_path;
+    machine->standby = process_standby_new(&options, machine->journal, machine->metrics);
+    for (uint16_t p = 0; p < machine->journal_options.partitions; p++)
+        process_standby_follow(machine->standby, p, true);
+}
+
 enum status machine_up(struct machine *machine, struct error *err)
 {
     struct world *world = &machine->time.world;
@@ -37,6 +47,8 @@ enum status machine_up(struct machine *machine, struct error *err)
     machine->journal_role_count = journal_file.roles(machine->journal, machine->journal_roles);
     for (uint16_t p = 0; p < machine->journal_options.partitions; p++)
         machine->tasks[p] = process_task_new(&machine->options, machine->journal, p, machine->metrics, NULL, world);
+    if (machine->standby_path)
+        make_standby(machine);
     return OK;
 }
 
@@ -70,6 +82,8 @@ static bool step(struct machine *machine, int64_t *wake_us)
         else
             worked |= step_role(machine, process_task_role(machine->tasks[turn]), wake_us);
     }
+    if (machine->standby)
+        worked |= step_role(machine, process_standby_role(machine->standby), wake_us);
     return worked;
 }
 
@@ -132,6 +146,8 @@ bool machine_settle(struct machine *machine, int64_t for_ms)
 
 static void close_all(struct machine *machine)
 {
+    process_standby_free(machine->standby);
+    machine->standby = NULL;
     for (uint16_t p = 0; p < machine->journal_options.partitions; p++) {
         process_task_free(machine->tasks[p]);
         machine->tasks[p] = NULL;

@@ -22,6 +22,8 @@ struct machine {
     struct role journal_roles[2];
     size_t journal_role_count;
     struct process_task *tasks[MACHINE_PARTITIONS_MAX];
+    const char *standby_path; /* another machine's copies of all partitions; NULL: there is none */
+    struct process_standby *standby;
     struct metrics *metrics; /* of this life; NULL before the first */
     struct machine_answer {
         bool here;

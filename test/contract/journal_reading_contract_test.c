@@ -126,6 +126,27 @@ static void test_reading_on_from_next_position_neither_repeats_nor_skips(void **
     assert_int_equal(seen, 500);
 }
 
+static void test_a_reader_at_a_chunk_s_position_begins_with_that_chunk(void **state)
+{
+    (void)state;
+    const uint32_t events = TOPIC_BIT(TOPIC_EVENTS);
+    uint64_t positions[20];
+    size_t count = 0;
+    struct journal_batch batch;
+    for (unsigned i = 0; i < 20; i++)
+        send_records(TOPIC_EVENTS, 1, 3, 100, i * 3);
+    struct journal_reader *reader = reader_at(events, 1, JOURNAL_BEGIN);
+    do {
+        assert_int_equal(read_some(reader, 2000, &batch, NULL), OK);
+        for (size_t i = 0; i < batch.chunk_count; i++)
+            positions[count++] = batch.chunks[i].position;
+    } while (batch.chunk_count);
+    fixture.backend->reader_close(reader);
+    assert_int_equal(count, 20);
+    for (unsigned i = 0; i < 20; i += 7)
+        assert_int_equal(count_from(events, 1, positions[i], i * 3), 60 - i * 3);
+}
+
 static void test_end_offsets_count_what_is_durable(void **state)
 {
     (void)state;
@@ -233,6 +254,7 @@ int main(void)
         JOURNAL_TEST(test_a_reader_sees_its_topics_and_partition_only),
         JOURNAL_TEST(test_next_position_moves_on_where_nothing_matches),
         JOURNAL_TEST(test_reading_on_from_next_position_neither_repeats_nor_skips),
+        JOURNAL_TEST(test_a_reader_at_a_chunk_s_position_begins_with_that_chunk),
         JOURNAL_TEST(test_end_offsets_count_what_is_durable),
         JOURNAL_TEST(test_a_reader_learns_how_many_events_it_is_behind),
         JOURNAL_TEST(test_a_reader_is_woken_for_what_it_reads),

@@ -3,8 +3,9 @@
  * future; one to three partitions; domains of every kind of window; commits of a few events, memory so small that rows
  * and visitors leave it all the time; power cuts at random disk steps, full disks, writes, flushes and renames that
  * fail, kills, orderly restarts; partitions that move to a machine that never had them, where a snapshot in the
- * changelog is their beginning; a clock that is set forward and back; a sink that is slow, so that the journal fills
- * up, and a journal that forgets at once what the sink has read; at the end a flipped bit in what a task remembers.
+ * changelog is their beginning, or to one that has kept a standby copy, while the other keeps one from now on; a clock
+ * that is set forward and back; a sink that is slow, so that the journal fills up, and a journal that forgets at once
+ * what the sink has read; at the end a flipped bit in what a task remembers.
  *
  * A failure prints SEED=…; `SEED=7 build-debug/test_sim_stream_sim_test_c` repeats it alone, with the log. SEEDS=5000
  * runs that many. */
@@ -29,7 +30,7 @@ struct story {
     struct machine rig;
     struct domain_set *domains;
     struct oracle oracle;
-    uint64_t dice[2], moves_dice[2]; /* moves have their own, so that older seeds' stories stay what they are */
+    uint64_t dice[2], moves_dice[2], standby_dice[2]; /* their own, so that older seeds' stories stay what they are */
     bool moves, clock_jumps,
         marked; /* marked: the journal knows that there is a sink, and forgets nothing that it has not read */
     uint64_t sink_rarely, leaps_rarely;            /* leaps: of history, by a day */
@@ -105,6 +106,16 @@ static void begin_moves(struct story *story, uint64_t seed)
                       options->snapshot_piece_bytes);
 }
 
+/* Two machines: the tasks are on one, copies of all partitions on the other. */
+static void begin_standby(struct story *story, uint64_t seed)
+{
+    dice_init(story->standby_dice, seed ^ 0x57a9d);
+    if (story->moves && dice_below(story->standby_dice, 2))
+        story->rig.standby_path = "/data/standby";
+    if (only_seed && story->rig.standby_path)
+        print_message("with standby copies\n");
+}
+
 static void begin(struct story *story, uint64_t seed)
 {
     static const uint64_t MEMORY[] = { 48u << 10, 256u << 10, 0 };
@@ -132,6 +143,7 @@ static void begin(struct story *story, uint64_t seed)
         journal->total_bytes_max = roll(story, 2) ? 0 : (6 + roll(story, 8)) * journal->segment_bytes;
     }
     begin_moves(story, seed);
+    begin_standby(story, seed);
     story->clock_jumps = roll(story, 3) == 0;
     story->sink_rarely = 1 + roll(story, 20);
     story->leaps_rarely = roll(story, 2) ? 100 : 3;
@@ -271,10 +283,25 @@ static void play(struct story *story, unsigned rounds)
 
 /* ---- lives ---- */
 
+/* The machine with the tasks is gone; the other one has them from now on, and the first, back, keeps the copies. */
+static void change_machines(struct story *story)
+{
+    struct machine *rig = &story->rig;
+    const char *tasks = rig->options.state_path;
+    rig->options.state_path = rig->standby_path;
+    rig->standby_path = tasks;
+    if (only_seed)
+        print_message("all partitions move to %s\n", rig->options.state_path);
+}
+
 /* Each partition stays where it was, or goes where nothing of it is. */
 static void move(struct story *story)
 {
     struct machine *rig = &story->rig;
+    if (rig->standby_path && dice_below(story->standby_dice, 3)) {
+        change_machines(story);
+        return;
+    }
     for (uint16_t p = 0; story->moves && p < rig->journal_options.partitions; p++) {
         if (dice_below(story->moves_dice, 2))
             continue;

@@ -398,3 +398,11 @@ void session_state_hurry(struct session_state *sessions)
 {
     sessions->send_all = true;
 }
+
+void session_state_all_sent(struct session_state *sessions)
+{
+    size_t count;
+    (void)session_table_unsent(sessions->table, &count);
+    if (count)
+        session_table_sent(sessions->table, count);
+}

@@ -38,5 +38,8 @@ uint64_t session_state_forgotten(const struct session_state *sessions); /* since
 /* What waits to be sent (session_table_unsent) is to go with the next commit: the task stops, or a checkpoint waits. */
 void session_state_hurry(struct session_state *sessions);
 bool session_state_hurries(const struct session_state *sessions);
+/* What a replay left waiting has been sent by who made the changes: of a copy that ends where he had nothing to send.
+ */
+void session_state_all_sent(struct session_state *sessions);
 /* The change as a record (views into the table). False: the session was removed again before anybody knew of it. */
 MUST_CHECK bool session_state_record(const struct session_change *change, struct session_record *out);
