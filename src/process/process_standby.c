@@ -48,9 +48,8 @@ struct process_standby {
     struct log_limit log;
     _Atomic bool stop_asked;
     _Atomic int open; /* the partition whose directory is in use here, or NONE */
-    uint16_t turn;    /* of the partition that is looked at next */
-    bool has_states;  /* of the open one: */
-    bool restored;
+    uint16_t turn;    /* the partition that is looked at next */
+    bool restored;    /* of the open one: */
     struct process_states states;
     struct process_restore restore;
     struct state_point point;
@@ -110,11 +109,11 @@ void process_standby_stop(struct process_standby *standby)
 
 static void close_copy(struct process_standby *standby)
 {
-    if (standby->has_states) {
-        process_restore_reset(&standby->restore);
-        process_states_done(&standby->states);
-    }
-    standby->has_states = standby->restored = false;
+    if (atomic_load(&standby->open) == NONE)
+        return;
+    process_restore_reset(&standby->restore);
+    process_states_done(&standby->states);
+    standby->restored = false;
     atomic_store(&standby->open, NONE);
 }
 
@@ -129,10 +128,15 @@ void process_standby_free(struct process_standby *standby)
 
 /* ---- a visit ---- */
 
-static void make_states(struct process_standby *standby, uint16_t partition, const struct process_note *note,
-                        struct world *world)
+static void open_copy(struct process_standby *standby, uint16_t partition, const struct process_note *note,
+                      struct world *world)
 {
     struct process_states *states = &standby->states;
+    atomic_store(&standby->open, partition);
+    if (!atomic_load(&standby->copies[partition].follow)) {
+        atomic_store(&standby->open, NONE);
+        return;
+    }
     process_states_make(states, &standby->options, standby->journal, partition, standby->metrics, world);
     standby->restore = (struct process_restore){ .journal = standby->journal,
                                                  .partition = partition,
@@ -142,7 +146,6 @@ static void make_states(struct process_standby *standby, uint16_t partition, con
                                                  .snapshot = { states->base, states->kv, world->disk },
                                                  .note = *note,
                                                  .is_copy = true };
-    standby->has_states = true;
 }
 
 static void tell_lag(struct copy *copy, const struct process_note *note)
@@ -187,20 +190,16 @@ static enum status restore(struct process_standby *standby, struct copy *copy, s
     return s;
 }
 
-/* As a task's: pieces of upkeep between the steps of the checkpoint. ERR_RETRY: again in a moment. */
+/* ERR_RETRY: again in a moment. No upkeep: it would decide what is the owner's to decide (which generation an id is
+ * of), and a checkpoint that cannot begin without it comes to nothing. */
 static enum status settle(struct process_standby *standby, struct error *err)
 {
-    bool more;
     uint64_t keep;
     if (standby->restore.records == 0 && standby->restore.source == FROM_FILES)
         return OK; /* the base is all */
-    for (size_t i = 0; i < PROCESS_STATES; i++) {
-        struct state *state = standby->states.all[i];
-        enum status s = state->ops->maintain(state, &more, err);
-        if (s != OK && s != ERR_RETRY)
-            return s;
-    }
-    return state_base_checkpoint(standby->states.base, standby->restore.note.seed, &standby->point, &keep, err);
+    enum status s =
+        state_base_checkpoint(standby->states.base, standby->restore.note.seed, &standby->point, &keep, err);
+    return s == ERR_RETRY && !state_base_is_settling(standby->states.base) ? ERR_IO : s;
 }
 
 static void end_visit(struct process_standby *standby, struct copy *copy, struct world *world)
@@ -223,24 +222,35 @@ static void end_restored(struct process_standby *standby, struct copy *copy, str
     end_visit(standby, copy, world);
 }
 
-static void fail_visit(struct process_standby *standby, struct copy *copy, const struct error *err, struct world *world)
+static void fail_visit(struct process_standby *standby, uint16_t partition, const struct error *err,
+                       struct world *world)
 {
+    struct copy *copy = &standby->copies[partition];
     uint64_t skipped;
-    const int partition = atomic_load(&standby->open);
-    if (standby->has_states)
+    if (atomic_load(&standby->open) != NONE)
         copy->records = 0; /* who knows what is left of it */
     close_copy(standby);
     copy->due_us = retry_next_us(&copy->retry, world);
     counter_add(copy->failures, 1);
     if (log_limit_pass(&standby->log, world_mono_us(world), LOG_INTERVAL_US, &skipped))
-        log_warn("standby.failed", "partition=%d skipped=%llu coped=\"tried again\" error=\"%s\"", partition,
+        log_warn("standby.failed", "partition=%u skipped=%llu coped=\"tried again\" error=\"%s\"", partition,
                  (unsigned long long)skipped, err->text);
 }
 
 /* ---- the step ---- */
 
-/* A partition whose time has come, now in use here; NONE: *wake_us says when. */
-static int take_due(struct process_standby *standby, struct world *world, int64_t *wake_us)
+/* The directory was somebody else's till now, or is from now on. */
+static void note_follow(struct copy *copy, bool follow, int64_t now_us)
+{
+    copy->followed = follow;
+    copy->records = 0;
+    copy->due_us = now_us;
+    gauge_set(copy->lag, 0);
+    gauge_set(copy->disk_bytes, 0);
+}
+
+/* A partition whose time has come; NONE: *wake_us says when. */
+static int next_due(struct process_standby *standby, struct world *world, int64_t *wake_us)
 {
     const uint16_t count = standby->journal->partitions;
     const int64_t now_us = world_mono_us(world);
@@ -248,63 +258,61 @@ static int take_due(struct process_standby *standby, struct world *world, int64_
         const uint16_t partition = (uint16_t)((standby->turn + i) % count);
         struct copy *copy = &standby->copies[partition];
         const bool follow = atomic_load(&copy->follow);
-        if (follow != copy->followed) { /* its directory was somebody else's, or is from now on */
-            copy->followed = follow;
-            copy->records = 0;
-            copy->due_us = now_us;
-            gauge_set(copy->lag, 0);
-            gauge_set(copy->disk_bytes, 0);
-        }
-        if (!follow)
-            continue;
-        if (copy->due_us <= now_us) {
-            standby->turn = (uint16_t)((partition + 1) % count);
-            atomic_store(&standby->open, partition);
+        if (follow != copy->followed)
+            note_follow(copy, follow, now_us);
+        if (follow && copy->due_us <= now_us)
             return partition;
-        }
-        *wake_us = copy->due_us < *wake_us ? copy->due_us : *wake_us;
+        if (follow && copy->due_us < *wake_us)
+            *wake_us = copy->due_us;
     }
     return NONE;
+}
+
+static bool begin_visit(struct process_standby *standby, struct world *world, int64_t *wake_us)
+{
+    struct process_note note;
+    struct error err = { 0 };
+    bool is_new;
+    const int due = next_due(standby, world, wake_us);
+    if (due == NONE)
+        return false;
+    const uint16_t partition = (uint16_t)due;
+    struct copy *copy = &standby->copies[partition];
+    standby->turn = (uint16_t)((partition + 1) % standby->journal->partitions);
+    enum status s = look(standby, partition, &note, &is_new, &err);
+    if (s != OK)
+        fail_visit(standby, partition, &err, world);
+    else if (is_new)
+        open_copy(standby, partition, &note, world);
+    else
+        end_visit(standby, copy, world);
+    return true;
 }
 
 static bool go_on(struct process_standby *standby, uint16_t partition, struct world *world, int64_t *wake_us)
 {
     struct copy *copy = &standby->copies[partition];
-    struct process_note note;
     struct error err = { 0 };
-    bool is_new = true;
-    enum status s = OK;
-    if (!standby->has_states) {
-        s = look(standby, partition, &note, &is_new, &err);
-        if (s == OK && !is_new)
-            end_visit(standby, copy, world);
-        else if (s == OK)
-            make_states(standby, partition, &note, world);
-    } else if (!standby->restored) {
-        s = restore(standby, copy, &err);
-    } else {
-        s = settle(standby, &err);
-        if (s == OK)
-            end_restored(standby, copy, world);
-        if (s == ERR_RETRY) {
-            *wake_us = world_mono_us(world) + SETTLE_WAIT_US;
-            return false;
-        }
+    const bool settles = standby->restored;
+    enum status s = settles ? settle(standby, &err) : restore(standby, copy, &err);
+    if (settles && s == ERR_RETRY) {
+        *wake_us = world_mono_us(world) + SETTLE_WAIT_US;
+        return false;
     }
     if (s != OK)
-        fail_visit(standby, copy, &err, world);
+        fail_visit(standby, partition, &err, world);
+    else if (settles)
+        end_restored(standby, copy, world);
     return true;
 }
 
 static bool standby_step(void *self, struct world *world, int64_t *wake_us)
 {
     struct process_standby *standby = self;
+    const int partition = atomic_load(&standby->open);
     const bool stop = atomic_load(&standby->stop_asked);
-    int partition = atomic_load(&standby->open);
-    if (partition == NONE && !stop)
-        partition = take_due(standby, world, wake_us);
     if (partition == NONE)
-        return false;
+        return !stop && begin_visit(standby, world, wake_us);
     if (stop || !atomic_load(&standby->copies[partition].follow)) {
         close_copy(standby);
         return !stop;

@@ -2,7 +2,12 @@
  * since the owner's last checkpoint, and knows all. */
 #include "process/process_standby.h"
 
+#include <stdio.h>
+
 #include "base/test.h"
+#include "event/event.h"
+#include "event/session_record.h"
+#include "process/stage_session.h"
 #include "test/support/process_rig.h"
 #include "world/world.h"
 
@@ -18,19 +23,31 @@ static void make_standby(void)
     standby = process_standby_new(&options, rig.journal, rig.metrics);
 }
 
-static int setup(void **state)
+static int setup_with(uint64_t dedup_memory)
 {
-    (void)state;
     rig_init(&rig, 7, &journal_file);
-    rig.journal_options.segment_bytes = 128u << 10;
+    rig.journal_options.segment_bytes = 8u << 20;
     rig.options.batch_bytes_max = 16u << 10;
     rig.options.checkpoint_interval_ms = 1000;
-    rig.options.dedup_memory_bytes_max = 64u << 10; /* several generations, logs and files */
+    rig.options.dedup_memory_bytes_max = dedup_memory;
     rig.options.snapshots = true;
     assert_int_equal(rig_up(&rig, NULL), OK);
     make_standby();
     process_standby_follow(standby, 0, true);
     return 0;
+}
+
+static int setup(void **state)
+{
+    (void)state;
+    return setup_with(1u << 20);
+}
+
+/* Several generations of ids, logs and files. */
+static int setup_small(void **state)
+{
+    (void)state;
+    return setup_with(64u << 10);
 }
 
 static int teardown(void **state)
@@ -165,15 +182,97 @@ static void test_without_any_room_it_fails_alone_and_comes_when_there_is_some(vo
     assert_true(rig_metric(&rig, "dedup_ids") == 2000);
 }
 
+#define VISITORS (SESSIONS_A_SECOND + 5000)
+
+/* One event of each visitor. */
+static void send_visitors(void)
+{
+    struct buf bytes;
+    char id[24];
+    int64_t now_us = rig.time.world.wall_us(&rig.time.world);
+    buf_init(&bytes, 64u << 20);
+    for (unsigned i = 0; i < VISITORS; i++) {
+        snprintf(id, sizeof id, "w%u", i);
+        const struct event event = { .customer_id = SLICE("acme"),
+                                     .visitor_id = slice_from(id),
+                                     .event_id = slice_from(id),
+                                     .event_type = SLICE("page_view"),
+                                     .properties = SLICE("{}"),
+                                     .context = SLICE("{}"),
+                                     .timestamp_ms = now_us / 1000,
+                                     .received_ms = now_us / 1000,
+                                     .ingested_us = now_us };
+        const uint32_t n = (uint32_t)event_encoded_size(&event);
+        buf_add(&bytes, &n, sizeof n);
+        event_encode(&event, buf_reserve(&bytes, n));
+        bytes.n += n;
+    }
+    assert_int_equal(rig_send_records(&rig, buf_slice(&bytes), VISITORS), OK);
+    buf_done(&bytes);
+}
+
+/* How many of them have a session that was sent. */
+static unsigned visitors_sent(void)
+{
+    static bool seen[VISITORS];
+    struct journal_read_options options = { .topics = TOPIC_BIT(TOPIC_SESSIONS), .position = JOURNAL_BEGIN };
+    struct journal_reader *reader;
+    struct journal_batch batch;
+    unsigned count = 0;
+    memset(seen, 0, sizeof seen);
+    assert_int_equal(rig.backend->reader_open(rig.journal, &options, &reader, NULL), OK);
+    do {
+        assert_int_equal(journal_read(reader, 1u << 20, &batch, NULL), OK);
+        for (size_t i = 0; i < batch.chunk_count; i++) {
+            struct slice rest = batch.chunks[i].bytes, bytes;
+            while (journal_next_record(&rest, &bytes)) {
+                struct session_record record;
+                uint64_t number;
+                assert_int_equal(session_record_decode(bytes, &record, NULL), OK);
+                if (record.visitor_id.p[0] != 'w' || !slice_to_u64(slice_after(record.visitor_id, 1), &number))
+                    continue;
+                count += !seen[number];
+                seen[number] = true;
+            }
+        }
+    } while (batch.chunk_count);
+    rig.backend->reader_close(reader);
+    return count;
+}
+
+static void test_what_the_owner_had_not_sent_is_sent_after_a_takeover(void **state)
+{
+    (void)state;
+    process_standby_follow(standby, 0, false);
+    send(0, 100);
+    run(1200); /* a checkpoint, where nothing waits */
+    send_visitors();
+    for (int i = 0; i < 10; i++)
+        rig_run(&rig, 20);
+    const unsigned sent = visitors_sent();
+    assert_in_range(sent, 1, VISITORS - 1000); /* the others wait for the next second */
+    process_standby_follow(standby, 0, true);
+    run(200);
+    assert_true(rig_metric(&rig, "standby_disk_bytes") > 0); /* the visit is over */
+    assert_int_equal(visitors_sent(), sent);
+    take_over();
+    for (int i = 0; i < 200; i++)
+        rig_run(&rig, 20);
+    assert_int_equal(visitors_sent(), VISITORS);
+}
+
 #define CASE(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define SMALL_CASE(name) cmocka_unit_test_setup_teardown(name, setup_small, teardown)
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         CASE(test_a_takeover_replays_what_came_since_and_knows_all_ids),
+        SMALL_CASE(test_a_takeover_replays_what_came_since_and_knows_all_ids),
         CASE(test_it_stands_where_the_owner_made_a_checkpoint_and_goes_on_from_there),
+        CASE(test_what_the_owner_had_not_sent_is_sent_after_a_takeover),
         CASE(test_a_directory_is_let_go_of_at_the_next_step),
-        CASE(test_without_any_room_it_fails_alone_and_comes_when_there_is_some),
+        SMALL_CASE(test_without_any_room_it_fails_alone_and_comes_when_there_is_some),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -134,11 +134,13 @@ static enum status replay_rotate(struct dedup *dedup, uint32_t number, struct er
     return OK;
 }
 
-/* Makes the generation of a replayed record the active one. */
+/* Makes the generation of a replayed record the active one, with a log: whoever replays need not begin another one of
+ * his own to make a checkpoint. */
 static enum status replay_generation(struct dedup *dedup, uint32_t number, struct error *err)
 {
     enum status s = OK;
-    if (number <= dedup->active.number)
+    const bool unlogged = dedup->active.table.count == 0 && dedup->active.log.broken;
+    if (number < dedup->active.number || (number == dedup->active.number && !unlogged))
         return OK;
     if (dedup->active.table.count)
         s = replay_rotate(dedup, number, err);
