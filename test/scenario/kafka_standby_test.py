@@ -39,7 +39,7 @@ def test_a_process_with_a_standby_copy_takes_over_by_the_tail_alone_and_nothing_
         await_true(lambda: second.metric("process_partitions") == 2 and second.is_ready(), 120)
         source, replayed = restored(second)[-1]
         assert source == "files" and replayed * 2 < records, "restored from %s, %d of more than %d records" % (source, replayed, records)
-        assert second.metric("dedup_ids") >= EVENTS
+        await_true(lambda: second.metric("dedup_ids") >= EVENTS)
         first.start()  # has its partition again, by its own copy, and the other one's directory is a copy from now on
         await_true(lambda: first.metric("process_partitions") == 1 and first.is_ready(), 120)
         load.stop()
