@@ -56,6 +56,7 @@ static enum status start_standby(struct tasks *tasks, struct error *err)
     return s == OK ? OK : error_wrap(err, s, "start keeping standby copies");
 }
 
+/* Waits for its step that is on. */
 static void stop_standby(struct tasks *tasks)
 {
     if (!tasks->standby)
@@ -151,6 +152,8 @@ void tasks_change(struct tasks *tasks, const struct process_options *options)
 {
     tasks->next = *options;
     tasks->changing = true;
+    if (tasks->standby)
+        process_standby_stop(tasks->standby);
 }
 
 bool tasks_are_changing(const struct tasks *tasks)
@@ -163,7 +166,9 @@ static enum status finish_change(struct tasks *tasks, struct error *err)
     for (uint16_t i = 0; i < tasks->count; i++)
         if (tasks->slots[i].task)
             return OK;
-    stop_standby(tasks); /* its states know the domains that may go now */
+    if (tasks->standby && !process_standby_is_stopped(tasks->standby))
+        return OK; /* its states know the domains that may go now */
+    stop_standby(tasks);
     tasks->options.between(tasks->options.hook_self);
     tasks->options.process = tasks->next;
     tasks->changing = false;
@@ -195,7 +200,8 @@ enum status tasks_step(struct tasks *tasks, bool *out_ready, struct error *err)
 
 void tasks_stop(struct tasks *tasks)
 {
-    stop_standby(tasks);
+    if (tasks->standby)
+        process_standby_stop(tasks->standby);
     for (uint16_t i = 0; i < tasks->count; i++)
         if (tasks->slots[i].task)
             process_task_stop(tasks->slots[i].task);
@@ -206,6 +212,7 @@ void tasks_stop(struct tasks *tasks)
         role_stop(slot->thread);
         slot->thread = NULL;
     }
+    stop_standby(tasks);
     if (tasks->share)
         tasks->share->ops->close(tasks->share);
     tasks->share = NULL;

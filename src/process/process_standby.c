@@ -46,7 +46,7 @@ struct process_standby {
     struct metrics *metrics;
     struct bell *bell;
     struct log_limit log;
-    _Atomic bool stop_asked;
+    _Atomic bool stop_asked, stopped;
     _Atomic int open; /* the partition whose directory is in use here, or NONE */
     uint16_t turn;    /* the partition that is looked at next */
     bool restored;    /* of the open one: */
@@ -105,6 +105,11 @@ void process_standby_stop(struct process_standby *standby)
 {
     atomic_store(&standby->stop_asked, true);
     bell_ring(standby->bell);
+}
+
+bool process_standby_is_stopped(const struct process_standby *standby)
+{
+    return atomic_load(&standby->stopped);
 }
 
 static void close_copy(struct process_standby *standby)
@@ -310,12 +315,16 @@ static bool standby_step(void *self, struct world *world, int64_t *wake_us)
 {
     struct process_standby *standby = self;
     const int partition = atomic_load(&standby->open);
-    const bool stop = atomic_load(&standby->stop_asked);
-    if (partition == NONE)
-        return !stop && begin_visit(standby, world, wake_us);
-    if (stop || !atomic_load(&standby->copies[partition].follow)) {
+    if (atomic_load(&standby->stop_asked)) {
         close_copy(standby);
-        return !stop;
+        atomic_store(&standby->stopped, true);
+        return false;
+    }
+    if (partition == NONE)
+        return begin_visit(standby, world, wake_us);
+    if (!atomic_load(&standby->copies[partition].follow)) {
+        close_copy(standby);
+        return true;
     }
     return go_on(standby, (uint16_t)partition, world, wake_us);
 }

@@ -20,6 +20,7 @@ struct role process_standby_role(struct process_standby *standby);
 void process_standby_follow(struct process_standby *standby, uint16_t partition, bool follow);
 /* Nothing of the partition is open; it stays so as long as it is not followed. Any thread. */
 bool process_standby_is_free(const struct process_standby *standby, uint16_t partition);
-/* Lets go of all, at the next step. Any thread. */
+/* Lets go of all, at the next step, which may be seconds away while brokers do not answer. Any thread. */
 void process_standby_stop(struct process_standby *standby);
+bool process_standby_is_stopped(const struct process_standby *standby);
 void process_standby_free(struct process_standby *standby); /* after its thread; NULL is fine */

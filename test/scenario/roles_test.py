@@ -220,7 +220,7 @@ def reload(role, marker):
 
 
 def test_domains_change_by_sighup_in_one_process_after_the_other_while_events_flow():
-    weir = Roles(shared().yaml("journal.partitions: 4\n"), process=2)
+    weir = Roles(shared().yaml("journal.partitions: 4\nprocess.standby: true\nprocess.checkpoint_interval: 300ms\n"), process=2)
     write_domain(weir, "always", "old")
     with weir:
         key = weir.tenant("acme")
