@@ -207,7 +207,8 @@ static bool store_or_say(const struct args_command *command, const struct arg *a
         return true;
     char range[96] = "";
     if (arg->kind == ARG_KIND_INTEGER)
-        snprintf(range, sizeof range, " from %lld to %lld", (long long)arg->min, (long long)arg->max);
+        snprintf(range, sizeof range, " from %lld to %lld", (long long)(arg->min < 0 ? 0 : arg->min),
+                 (long long)arg->max);
     *out_exit_code = args_usage_error(command, "%s wants %s%s, not '%s'", from, wanted, range, text);
     return false;
 }

@@ -14,6 +14,8 @@
 #include "config/sink_check.h"
 #include "world/world.h"
 
+#define JSON_BYTES_MAX (256u << 20)
+
 struct check_options {
     const char *config, *env, *explain, *schema, *against;
     bool list, json, without_secrets;
@@ -57,12 +59,13 @@ struct checked {
     struct error err;
 };
 
-static void print_json(struct checked *checked, enum status s)
+/* False: it is too large. A directory that is not there is a mistake, too. */
+static bool print_json(struct checked *checked, enum status s)
 {
-    struct buf out;
-    buf_init(&out, 4 << 20);
+    AUTO(buf) struct buf out;
+    buf_init(&out, JSON_BYTES_MAX);
     buf_add_text(&out, "{");
-    json_add_field_u64(&out, "mistakes", checked->problems.count);
+    json_add_field_u64(&out, "mistakes", checked->problems.count ? checked->problems.count : s != OK);
     if (s != OK)
         json_add_field(&out, "error", slice_from(checked->err.text));
     json_add_field(&out, "text", slice_from(problems_text(&checked->problems)));
@@ -74,8 +77,9 @@ static void print_json(struct checked *checked, enum status s)
     if (checked->domains)
         check_domains_json(checked->domains, &out);
     buf_add_text(&out, "}");
-    printf("%s\n", buf_text(&out));
-    buf_done(&out);
+    if (!out.full)
+        puts(buf_text(&out));
+    return !out.full;
 }
 
 static int explain(const struct config *config, const char *key)
@@ -170,9 +174,12 @@ int command_check(int argc, char **argv)
     problems_init(&checked.problems, !options.json && term_style(stderr, TERM_BOLD)[0] != '\0');
     enum status s = read_all(&options, &checked);
     exit_code = exit_code_of(&checked, s);
-    if (options.json)
-        print_json(&checked, s);
-    else
+    if (options.json) {
+        if (!print_json(&checked, s)) {
+            fprintf(stderr, "weir check: as JSON it is longer than %u MiB\n", JSON_BYTES_MAX >> 20);
+            exit_code = EX_SOFTWARE;
+        }
+    } else
         exit_code = print_all(&options, &checked, s);
     domain_set_free(checked.domains);
     problems_done(&checked.problems);

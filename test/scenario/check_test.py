@@ -39,6 +39,8 @@ def test_every_mistake_of_every_file_is_told_at_once_to_the_byte():
     assert answer["mistakes"] == len(answer["problems"]) == len(re.findall(r"^test/golden", wanted, re.M)), answer["problems"]
     assert all(p["file"].startswith("test/golden/check/") and p["line"] > 0 and p["column"] > 0 and p["message"] for p in answer["problems"])
     assert "hunter2" not in json.dumps(answer)
+    nowhere = weir("check", "--config", "test/golden/nowhere", "--json")
+    assert (nowhere.returncode, json.loads(nowhere.stdout)["mistakes"]) == (CONFIG, 1), nowhere
     seen, code = on_a_terminal(["check", "--config", "test/golden/check"])
     assert code == CONFIG and "\x1b[31m" in seen and re.sub(r"\x1b\[\d*m", "", seen).replace("\r\n", "\n") == wanted, seen
     plain, _ = on_a_terminal(["check", "--config", "test/golden/check"], {"NO_COLOR": "1"})

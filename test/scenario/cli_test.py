@@ -63,7 +63,7 @@ def test_typing_errors_name_what_was_probably_meant_and_exit_64():
     for words, hint in ((["snd"], "did you mean send?"), (["send", "--ulr", "x", "f"], "did you mean --url?"), (["tenant", "crate", "x"], "did you mean create?"),
                         (["tenant", "create", "x", "--teir", "enterprise"], "did you mean --tier?"), (["generate", "--events", "abc"], "--events wants"),
                         (["send"], "FILE is missing"), (["tenant"], "usage: weir tenant"), (["completion", "fish"], "bash and zsh"), (["sql", "--csv", "--json", "x"], "one of"),
-                        (["up", "--ingest-port", "99999"], "--ingest-port"), (["check", "nonsense"], "nonsense")):
+                        (["up", "--ingest-port", "99999"], "--ingest-port wants a whole number from 0 to 65535"), (["check", "nonsense"], "nonsense")):
         done = weir(*words)
         assert done.returncode == USAGE and hint in done.stderr and not done.stdout, (words, done.returncode, done.stderr, done.stdout)
 
