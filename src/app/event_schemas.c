@@ -4,11 +4,24 @@
 
 #include "schema/schema.h"
 
+/* Those of the closest domains first (target.h says why); the next place, each once: from place 0 on. */
+static const struct event_type *next_type(const struct domain_set *domains, int *io_closeness, size_t *io_at)
+{
+    for (; *io_closeness >= 0; --*io_closeness, *io_at = 0)
+        while (*io_at < domains->event_type_count) {
+            const struct event_type *type = &domains->event_types[(*io_at)++];
+            if (domain_closeness(&domains->domains[type->domain_place]) == *io_closeness)
+                return type;
+        }
+    return NULL;
+}
+
 /* Texts behind one another, each with a NUL. */
 static void add_texts(struct buf *text, const struct domain_set *domains)
 {
-    for (size_t i = 0; i < domains->event_type_count; i++) {
-        const struct event_type *type = &domains->event_types[i];
+    int closeness = DOMAIN_CLOSENESS_MAX;
+    size_t at = 0;
+    for (const struct event_type *type; (type = next_type(domains, &closeness, &at)) != NULL;) {
         buf_add_slice(text, type->name);
         buf_add_char(text, '\0');
         avro_add_record(text, type);
@@ -19,13 +32,16 @@ static void add_texts(struct buf *text, const struct domain_set *domains)
 /* When the texts no longer move. */
 static void point_into(struct event_schemas *schemas, const struct domain_set *domains)
 {
-    const char *at = schemas->text.p;
+    const char *text = schemas->text.p;
+    int closeness = DOMAIN_CLOSENESS_MAX;
+    size_t at = 0;
     for (size_t i = 0; i < schemas->count; i++) {
+        const struct event_type *declared = next_type(domains, &closeness, &at);
+        const struct domain *domain = &domains->domains[declared->domain_place];
         struct target_schema *type = &schemas->types[i];
-        type->event_type = at;
-        type->schema = at += strlen(at) + 1;
-        at += strlen(at) + 1;
-        const struct domain *domain = &domains->domains[domains->event_types[i].domain_place];
+        type->event_type = text;
+        type->schema = text += strlen(text) + 1;
+        text += strlen(text) + 1;
         type->tenants = domain_names(domains, domain, &type->tenant_count);
         type->others = domain->audience == DOMAIN_FOR_OTHERS;
     }

@@ -105,22 +105,30 @@ enum domain_audience {
     DOMAIN_FOR_OTHERS, /* every tenant that no domain names */
 };
 
-/* What a domain says of its tenants' stream, each with the place where it says so; 0: nothing. */
-struct domain_stream {
-    int64_t session_gap_ms, out_of_orderness_ms;
-    int sessions_enabled; /* 1: no, 2: yes */
-    size_t gap_at, out_of_orderness_at, enabled_at;
+/* What a domain says that is one thing for a tenant, besides its event types. */
+enum domain_word {
+    DOMAIN_SESSION_GAP,      /* ms */
+    DOMAIN_OUT_OF_ORDERNESS, /* ms */
+    DOMAIN_SESSIONS_ENABLED, /* 1: no, 2: yes */
+    DOMAIN_QUALITY_TARGET,   /* the first of them, by enum quality_ratio: a share in millionths, and one */
+    DOMAIN_WORDS = DOMAIN_QUALITY_TARGET + QUALITY_RATIOS
+};
+
+struct domain_said {
+    int64_t value;    /* 0: nothing */
+    size_t at, width; /* where in the text of the file */
 };
 
 struct domain {
     struct slice name, description, file;
     enum domain_audience audience;
+    bool is_fallback;            /* every domain that is none goes before it */
     const struct slice *tenants; /* of DOMAIN_FOR_NAMED */
     size_t tenant_count;
-    struct domain_stream stream;
+    struct domain_said said[DOMAIN_WORDS];
+    size_t event_type_count;
     struct slice text;                      /* of the file: to show what a mistake is about that is found later */
     enum event_compatibility compatibility; /* of its event types, unless they say otherwise */
-    int64_t quality[QUALITY_RATIOS];        /* targets of its event types, in millionths; -1: as the platform's */
     struct lookup_set lookups;              /* its dimension tables, for its expressions */
     const struct generate_domain *generate; /* for `weir generate`; NULL: nothing was said */
 };
@@ -158,6 +166,14 @@ struct domain_set {
     uint64_t digest; /* of the files, scripts and tables: another one, another meaning (or another comment) */
 };
 
+/* How close a domain is to its tenants. What must be one thing for a tenant is taken from the closest of its domains
+ * that says it; two that share a tenant and are equally close may not say different things (decision 0101). */
+#define DOMAIN_CLOSENESS_MAX 2
+static inline int domain_closeness(const struct domain *domain)
+{
+    return domain->is_fallback ? 0 : domain->audience == DOMAIN_FOR_NAMED ? DOMAIN_CLOSENESS_MAX : 1;
+}
+
 /* Whom the domain is for or, of one for the others, whom it is not for; not of one for all. */
 static inline const struct slice *domain_names(const struct domain_set *set, const struct domain *domain,
                                                size_t *out_count)
@@ -169,6 +185,12 @@ static inline const struct slice *domain_names(const struct domain_set *set, con
 
 /* What holds for the tenant; constant time. It is as old as the set. */
 const struct tenant_domains *domain_set_of(const struct domain_set *set, struct slice tenant);
+/* Whether there can be a tenant that has both. */
+bool domain_shares_tenants(const struct domain *a, const struct domain *b);
+/* The target of the tenant's events of this type (of the types that nobody declares: empty) in millionths, as the
+ * closest of its domains says that declares the type or none at all; -1: none does. */
+int64_t domain_quality_target(const struct domain_set *set, const struct tenant_domains *tenant, struct slice type,
+                              enum quality_ratio ratio);
 static inline bool tenant_has_domain(const struct tenant_domains *tenant, size_t place)
 {
     return tenant->domains >> place & 1;

@@ -52,12 +52,12 @@ static void check_unique(struct domain_reader *reader, const struct event_type *
     for (size_t i = 0; i < build->event_type_count; i++) {
         const struct event_type *other = &build->event_types[i];
         const struct domain *theirs = &build->domains[other->domain_place];
-        if (slice_equal(other->name, type->name) && domain_shares_tenants(theirs, reader->domain)) {
+        if (slice_equal(other->name, type->name) && domain_contradicts(theirs, reader->domain)) {
             yaml_problem_at(&reader->file, value, "there is an event type %.*s already, in domain %.*s (%s)%s",
                             SLICE_ARG(type->name), SLICE_ARG(other->domain), domain_place(theirs, other->at, place),
                             theirs == reader->domain ? ""
                                                      : ", and there may be a tenant that has both: `tenants` says "
-                                                       "whose events a domain is for");
+                                                       "whose events a domain is for, `fallback: true` that it yields");
             return;
         }
         if (have_one_view(other->key, type->key)) {
@@ -75,7 +75,7 @@ static void read_name(struct domain_reader *reader, void *object, struct fy_node
         return;
     reading->type.at = yaml_position(value);
     reading->type.key = reading->type.name;
-    if (reader->domain->audience == DOMAIN_FOR_NAMED)
+    if (reader->domain->audience == DOMAIN_FOR_NAMED || reader->domain->is_fallback)
         make_key(reader, reading);
     check_unique(reader, &reading->type, value);
 }
@@ -395,6 +395,7 @@ static void read_whole(struct domain_reader *reader, struct reading *reading, st
         yaml_problem_at(&reader->file, item, "an event type looks at no more than %d fields, its rules included",
                         FIELD_PATHS_MAX);
     reader->build->event_types[reader->build->event_type_count++] = reading->type;
+    reader->domain->event_type_count++;
 }
 
 void domain_read_event_type(struct domain_reader *reader, struct fy_node *item)

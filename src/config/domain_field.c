@@ -116,10 +116,7 @@ static void read_deprecated(struct domain_reader *reader, void *object, struct f
 
 static void read_required(struct domain_reader *reader, void *object, struct fy_node *key, struct fy_node *value)
 {
-    static const char *const CHOICES[] = { "false", "true" };
-    size_t choice;
-    if (domain_choice(reader, key, value, CHOICES, COUNT_OF(CHOICES), &choice))
-        ((struct reading *)object)->field->required = choice == 1;
+    (void)!domain_flag(reader, key, value, &((struct reading *)object)->field->required);
 }
 
 static void read_min(struct domain_reader *reader, void *object, struct fy_node *key, struct fy_node *value)

@@ -25,57 +25,31 @@ static void read_description(struct domain_reader *reader, void *object, struct 
         return;
 }
 
-/* What holds for a tenant's whole stream may be said by several of its domains, as long as they agree. */
-static void agree(struct domain_reader *reader, struct fy_node *value, const char *what, int64_t ours, size_t said)
+static void read_time_word(struct domain_reader *reader, void *object, struct fy_node *key, struct fy_node *value,
+                           enum domain_word word, int64_t least_ms)
 {
-    char place[DOMAIN_PLACE_MAX];
-    const struct domain_build *build = reader->build;
-    for (size_t i = 0; i < build->domain_count; i++) {
-        const struct domain *other = &build->domains[i];
-        const struct domain_stream *stream = &other->stream;
-        const int64_t theirs[] = { stream->session_gap_ms, stream->out_of_orderness_ms, stream->sessions_enabled };
-        const size_t at[] = { stream->gap_at, stream->out_of_orderness_at, stream->enabled_at };
-        if (other == reader->domain || !theirs[said] || theirs[said] == ours ||
-            !domain_shares_tenants(other, reader->domain))
-            continue;
-        yaml_problem_at(&reader->file, value,
-                        "%s is another one in domain %.*s (%s), and it holds for all domains of a tenant: agree, or "
-                        "give each domain its `tenants`",
-                        what, SLICE_ARG(other->name), domain_place(other, at[said], place));
-        return;
-    }
+    int64_t ms;
+    if (domain_duration(reader, key, value, least_ms, 7 * (int64_t)DAY_MS, &ms))
+        domain_say(object, word, ms, value);
 }
 
 static void read_gap(struct domain_reader *reader, void *object, struct fy_node *key, struct fy_node *value)
 {
-    struct domain_stream *stream = &((struct domain *)object)->stream;
-    if (!domain_duration(reader, key, value, 1000, 7 * (int64_t)DAY_MS, &stream->session_gap_ms))
-        return;
-    stream->gap_at = yaml_position(value);
-    agree(reader, value, "sessions.gap", stream->session_gap_ms, 0);
+    read_time_word(reader, object, key, value, DOMAIN_SESSION_GAP, 1000);
 }
 
 /* Told as 1 (no) or 2 (yes), 0 being: nobody said. */
 static void read_enabled(struct domain_reader *reader, void *object, struct fy_node *key, struct fy_node *value)
 {
-    static const char *const choices[] = { "false", "true" };
-    struct domain_stream *stream = &((struct domain *)object)->stream;
-    size_t choice;
-    if (!domain_choice(reader, key, value, choices, COUNT_OF(choices), &choice))
-        return;
-    stream->sessions_enabled = (int)choice + 1;
-    stream->enabled_at = yaml_position(value);
-    agree(reader, value, "sessions.enabled", stream->sessions_enabled, 2);
+    bool enabled;
+    if (domain_flag(reader, key, value, &enabled))
+        domain_say(object, DOMAIN_SESSIONS_ENABLED, enabled ? 2 : 1, value);
 }
 
 static void read_out_of_orderness(struct domain_reader *reader, void *object, struct fy_node *key,
                                   struct fy_node *value)
 {
-    struct domain_stream *stream = &((struct domain *)object)->stream;
-    if (!domain_duration(reader, key, value, 1, 7 * (int64_t)DAY_MS, &stream->out_of_orderness_ms))
-        return;
-    stream->out_of_orderness_at = yaml_position(value);
-    agree(reader, value, "time.out_of_orderness", stream->out_of_orderness_ms, 1);
+    read_time_word(reader, object, key, value, DOMAIN_OUT_OF_ORDERNESS, 1);
 }
 
 /* Known before the event types are read, wherever it stands (take_early). */
@@ -133,8 +107,13 @@ static void read_event_types(struct domain_reader *reader, void *object, struct 
     read_list(reader, key, value, "event types", domain_read_event_type);
 }
 
-/* Read before what must be unique, wherever they stand (read_tenants_early). */
+/* Read before what must be unique, wherever they stand (read_whose_early). */
 static void read_tenants(struct domain_reader *reader, void *object, struct fy_node *key, struct fy_node *value)
+{
+    (void)reader, (void)object, (void)key, (void)value;
+}
+
+static void read_fallback(struct domain_reader *reader, void *object, struct fy_node *key, struct fy_node *value)
 {
     (void)reader, (void)object, (void)key, (void)value;
 }
@@ -158,6 +137,10 @@ static const struct domain_key TOP_KEYS[] = {
     { "tenants", "others | [NAME, …]",
       "Whose events it is for: these tenants', or those of all whom no domain names; everybody's unless said.",
       read_tenants, SHAPE_NAME_OR_NAMES },
+    { "fallback", "false",
+      "true: where another of a tenant's domains has an event type of the same name, sessions, time or targets of "
+      "quality, that one holds.",
+      read_fallback, SHAPE_BOOLEAN },
     { "sessions", "{gap: 30m}", "How visits are told apart; holds for all domains of a tenant.", read_sessions,
       SHAPE_LEVEL, &DOMAIN_SESSIONS },
     { "time", "{out_of_orderness: 10m}", "How late events usually are; holds for all domains of a tenant.", read_time,
@@ -205,16 +188,25 @@ static void take_early(struct domain_reader *reader, struct fy_node *root)
             reader->domain->compatibility = (enum event_compatibility)i;
 }
 
-static void read_tenants_early(struct domain_reader *reader, struct fy_node *root)
+/* A name that is there twice is a mistake that was told; the first one counts. */
+static void read_whose_early(struct domain_reader *reader, struct fy_node *root)
 {
     void *at = NULL;
     struct fy_node_pair *pair;
     struct slice name;
-    while ((pair = fy_node_mapping_iterate(root, &at)) != NULL)
-        if (yaml_scalar(fy_node_pair_key(pair), &name) && slice_equal(name, SLICE("tenants"))) {
-            domain_read_tenants(reader, fy_node_pair_key(pair), yaml_follow(fy_node_pair_value(pair)));
-            return;
+    bool tenants = false, fallback = false;
+    while ((pair = fy_node_mapping_iterate(root, &at)) != NULL) {
+        struct fy_node *key = fy_node_pair_key(pair), *value = yaml_follow(fy_node_pair_value(pair));
+        if (!yaml_scalar(key, &name))
+            continue;
+        if (slice_equal(name, SLICE("tenants")) && !tenants) {
+            tenants = true;
+            domain_read_tenants(reader, key, value);
+        } else if (slice_equal(name, SLICE("fallback")) && !fallback) {
+            fallback = true;
+            (void)!domain_flag(reader, key, value, &reader->domain->is_fallback);
         }
+    }
 }
 
 static void read_tables_early(struct domain_reader *reader, struct fy_node *root)
@@ -240,11 +232,12 @@ void domain_read_file(struct domain_reader *reader)
     struct fy_node *root = document ? fy_document_root(document) : NULL;
     if (root && fy_node_is_mapping(root)) {
         take_early(reader, root);
-        read_tenants_early(reader, root);
+        read_whose_early(reader, root);
         read_tables_early(reader, root);
         domain_read_level(reader, &DOMAIN_TOP, root, root, reader->domain, seen);
         if (reader->generate_key)
             domain_read_generate(reader, reader->generate_key, reader->generate);
+        domain_agree(reader);
         if (!seen[0])
             yaml_problem(&reader->file, 0, 1, "the domain's name is missing: `domain: NAME`");
     } else if (!reader->file.count) {

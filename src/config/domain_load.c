@@ -69,8 +69,7 @@ static void read_text(struct loading *loading, const char *path, struct slice te
     struct domain *domain = &loading->owned->domains[build->domain_count++];
     *domain = (struct domain){ .file = arena_copy(build->arena, slice_from(path)),
                                .text = arena_copy(build->arena, text),
-                               .compatibility = EVENT_COMPATIBLE_BACKWARD,
-                               .quality = { -1, -1, -1, -1, -1 } };
+                               .compatibility = EVENT_COMPATIBLE_BACKWARD };
     struct domain_reader reader = {
         .file = { .name = path, .text = text, .problems = loading->problems, .hides = settings_hide_line },
         .build = build,

@@ -4,8 +4,9 @@
 static void read_target(struct domain_reader *reader, void *object, struct fy_node *key, struct fy_node *value,
                         enum quality_ratio ratio)
 {
-    if (!domain_share(reader, key, value, &((struct domain *)object)->quality[ratio]))
-        return;
+    int64_t share;
+    if (domain_share(reader, key, value, &share))
+        domain_say(object, DOMAIN_QUALITY_TARGET + ratio, share + 1, value);
 }
 
 static void read_completeness(struct domain_reader *reader, void *object, struct fy_node *key, struct fy_node *value)

@@ -204,6 +204,16 @@ bool domain_choice(struct domain_reader *reader, struct fy_node *key, struct fy_
     return false;
 }
 
+bool domain_flag(struct domain_reader *reader, struct fy_node *key, struct fy_node *value, bool *out)
+{
+    static const char *const CHOICES[] = { "false", "true" };
+    size_t choice;
+    if (!domain_choice(reader, key, value, CHOICES, COUNT_OF(CHOICES), &choice))
+        return false;
+    *out = choice == 1;
+    return true;
+}
+
 /* YAML ends a value in [ ] or { } at a comma, which cuts a call with two arguments in half. */
 static bool cut_at_comma(const struct domain_reader *reader, struct fy_node *value, struct slice text)
 {

@@ -95,6 +95,7 @@ MUST_CHECK bool domain_share(struct domain_reader *reader, struct fy_node *key, 
                              int64_t *out_millionths);
 MUST_CHECK bool domain_choice(struct domain_reader *reader, struct fy_node *key, struct fy_node *value,
                               const char *const *choices, size_t count, size_t *out);
+MUST_CHECK bool domain_flag(struct domain_reader *reader, struct fy_node *key, struct fy_node *value, bool *out);
 MUST_CHECK bool domain_expr(struct domain_reader *reader, struct fy_node *key, struct fy_node *value, unsigned types,
                             struct field_plan *plan, const struct expr **out);
 /* A file that lies beside the domain's and is named by a scalar; *out_text is the caller's to free. */
@@ -136,8 +137,11 @@ MUST_CHECK bool domain_read_measure(struct domain_reader *reader, struct fy_node
                                     struct window_measure *out);
 /* domain_tenants.c: `tenants`, read before everything that must be unique among those who share a tenant. */
 void domain_read_tenants(struct domain_reader *reader, struct fy_node *key, struct fy_node *value);
-/* Whether there can be a tenant that has both. */
-bool domain_shares_tenants(const struct domain *a, const struct domain *b);
+/* Whether there may be a tenant that has both, and neither goes before the other. */
+bool domain_contradicts(const struct domain *a, const struct domain *b);
+void domain_say(struct domain *domain, enum domain_word word, int64_t said, struct fy_node *value);
+/* Tells what the domain says otherwise than one that was read before it and may not; when its file is read. */
+void domain_agree(struct domain_reader *reader);
 /* file:line:column of what stands at that place of the domain's file. */
 #define DOMAIN_PLACE_MAX (DISK_PATH_MAX + 32)
 const char *domain_place(const struct domain *domain, size_t at, char to[DOMAIN_PLACE_MAX]);

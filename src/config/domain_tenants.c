@@ -1,6 +1,7 @@
-/* Whose events a domain is for. A domain is a bit, what a tenant has is a set of bits; there are few different sets,
- * and each is resolved once: which event types its names mean, how its stream is cut (struct tenant_domains). Who is
- * named by some domain is found by a hash of the name, everybody else has `others`. */
+/* Whose events a domain is for, and which of a tenant's domains goes before which. A domain is a bit, what a tenant has
+ * is a set of bits; there are few different sets, and each is resolved once: which event types its names mean, how its
+ * stream is cut (struct tenant_domains). Who is named by some domain is found by a hash of the name, everybody else has
+ * `others`. */
 #include <stdio.h>
 #include <xxhash.h>
 
@@ -93,6 +94,58 @@ const char *domain_place(const struct domain *domain, size_t at, char to[DOMAIN_
     return to;
 }
 
+/* ---- contradictions ---- */
+
+bool domain_contradicts(const struct domain *a, const struct domain *b)
+{
+    return domain_closeness(a) == domain_closeness(b) && domain_shares_tenants(a, b);
+}
+
+void domain_say(struct domain *domain, enum domain_word word, int64_t said, struct fy_node *value)
+{
+    struct slice text;
+    domain->said[word] = (struct domain_said){ said, yaml_position(value), yaml_scalar(value, &text) ? text.n : 1 };
+}
+
+static void name_word(enum domain_word word, char to[64])
+{
+    static const char *const NAMES[DOMAIN_QUALITY_TARGET] = { "sessions.gap", "time.out_of_orderness",
+                                                              "sessions.enabled" };
+    if (word < DOMAIN_QUALITY_TARGET)
+        snprintf(to, 64, "%s", NAMES[word]);
+    else
+        snprintf(to, 64, "quality.%s", quality_ratio_name((enum quality_ratio)(word - DOMAIN_QUALITY_TARGET)));
+}
+
+/* Targets of a domain that declares event types are about these alone, and they are declared once. */
+static bool is_for_all_types(const struct domain *domain, enum domain_word word)
+{
+    return word < DOMAIN_QUALITY_TARGET || !domain->event_type_count;
+}
+
+static void agree(struct domain_reader *reader, const struct domain *other, enum domain_word word)
+{
+    char place[DOMAIN_PLACE_MAX], what[64];
+    const struct domain_said *ours = &reader->domain->said[word], *theirs = &other->said[word];
+    if (!ours->value || !theirs->value || ours->value == theirs->value || !is_for_all_types(other, word) ||
+        !is_for_all_types(reader->domain, word))
+        return;
+    name_word(word, what);
+    yaml_problem(&reader->file, ours->at, ours->width,
+                 "%s is another one in domain %.*s (%s), and it holds for all domains of a tenant: agree, give each "
+                 "domain its `tenants`, or let one yield (`fallback: true`)",
+                 what, SLICE_ARG(other->name), domain_place(other, theirs->at, place));
+}
+
+void domain_agree(struct domain_reader *reader)
+{
+    const struct domain_build *build = reader->build;
+    for (size_t i = 0; i < build->domain_count; i++)
+        for (int word = 0; &build->domains[i] != reader->domain && word < DOMAIN_WORDS; word++)
+            if (domain_contradicts(&build->domains[i], reader->domain))
+                agree(reader, &build->domains[i], (enum domain_word)word);
+}
+
 /* ---- resolving ---- */
 
 static size_t event_slot(struct slice name)
@@ -109,32 +162,39 @@ static bool index_types(const struct domain_set *set, struct tenant_domains *out
         return false;
     memset(slots, 0, EVENT_SLOTS * sizeof *slots);
     for (size_t i = 0; i < set->event_type_count; i++) {
-        size_t slot = event_slot(set->event_types[i].name);
-        if (!tenant_has_domain(out, set->event_types[i].domain_place))
+        const struct event_type *type = &set->event_types[i];
+        size_t slot = event_slot(type->name);
+        if (!tenant_has_domain(out, type->domain_place))
             continue;
-        while (slots[slot])
+        while (slots[slot] && !slice_equal(set->event_types[slots[slot] - 1].name, type->name))
             slot = (slot + 1) % EVENT_SLOTS;
-        slots[slot] = (uint16_t)(i + 1);
+        if (!slots[slot] || event_type_yields(set, &set->event_types[slots[slot] - 1], type))
+            slots[slot] = (uint16_t)(i + 1);
     }
     out->event_slots = slots;
     return true;
 }
 
+/* What the closest of the domains says that says it; otherwise: none does. */
+static int64_t closest_says(const struct domain_set *set, const struct tenant_domains *tenant, enum domain_word word,
+                            int64_t otherwise)
+{
+    const struct domain *closest = NULL;
+    for (size_t i = 0; i < set->domain_count; i++) {
+        const struct domain *domain = &set->domains[i];
+        if (tenant_has_domain(tenant, i) && domain->said[word].value &&
+            (!closest || domain_closeness(domain) > domain_closeness(closest)))
+            closest = domain;
+    }
+    return closest ? closest->said[word].value : otherwise;
+}
+
 static bool resolve(struct domain_set *set, uint64_t domains, struct arena *arena, struct tenant_domains *out)
 {
-    *out = (struct tenant_domains){ .domains = domains,
-                                    .session_gap_ms = DEFAULT_SESSION_GAP_MS,
-                                    .out_of_orderness_ms = DEFAULT_OUT_OF_ORDERNESS_MS };
-    for (size_t i = 0; i < set->domain_count; i++) {
-        const struct domain_stream *stream = &set->domains[i].stream;
-        if (!tenant_has_domain(out, i))
-            continue;
-        if (stream->session_gap_ms)
-            out->session_gap_ms = stream->session_gap_ms;
-        if (stream->out_of_orderness_ms)
-            out->out_of_orderness_ms = stream->out_of_orderness_ms;
-        out->without_sessions |= stream->sessions_enabled == 1;
-    }
+    *out = (struct tenant_domains){ .domains = domains };
+    out->session_gap_ms = closest_says(set, out, DOMAIN_SESSION_GAP, DEFAULT_SESSION_GAP_MS);
+    out->out_of_orderness_ms = closest_says(set, out, DOMAIN_OUT_OF_ORDERNESS, DEFAULT_OUT_OF_ORDERNESS_MS);
+    out->without_sessions = closest_says(set, out, DOMAIN_SESSIONS_ENABLED, 0) == 1;
     if (out->session_gap_ms > set->session_gap_max_ms)
         set->session_gap_max_ms = out->session_gap_ms;
     if (out->out_of_orderness_ms > set->out_of_orderness_max_ms)
@@ -237,6 +297,34 @@ const struct event_type *event_type_find(const struct domain_set *domains, const
             return type;
     }
     return NULL;
+}
+
+bool event_type_yields(const struct domain_set *domains, const struct event_type *type, const struct event_type *to)
+{
+    const struct domain *ours = &domains->domains[type->domain_place], *theirs = &domains->domains[to->domain_place];
+    return slice_equal(type->name, to->name) && domain_closeness(theirs) > domain_closeness(ours) &&
+           domain_shares_tenants(ours, theirs);
+}
+
+int64_t domain_quality_target(const struct domain_set *set, const struct tenant_domains *tenant, struct slice type,
+                              enum quality_ratio ratio)
+{
+    int best = -1;
+    int64_t target = -1;
+    for (size_t i = 0; i < set->domain_count; i++) {
+        const struct domain *domain = &set->domains[i];
+        const int64_t said = domain->said[DOMAIN_QUALITY_TARGET + ratio].value;
+        if (!said || !tenant_has_domain(tenant, i))
+            continue;
+        const bool is_own = event_type_of_domain(set, domain->name, type) != NULL;
+        const int rank =
+            2 * domain_closeness(domain) + is_own; /* of equally close ones, who declares it knows it best */
+        if ((!is_own && domain->event_type_count) || rank <= best)
+            continue;
+        best = rank;
+        target = said - 1;
+    }
+    return target;
 }
 
 const struct event_type *event_type_of_domain(const struct domain_set *domains, struct slice domain, struct slice name)

@@ -68,6 +68,12 @@ static void expect_domain(const char *tenant, const char *name, const char *doma
 #define GAME "domain: game\nevent_types: [{name: purchase}]\ntenants: [pixels]\nsessions: {enabled: false}\n"
 #define WEB "domain: web\ntenants: others\ntime: {out_of_orderness: 1m}\nevent_types: [{name: purchase}]\n"
 #define ALL "domain: all\nevent_types: [{name: ping}]\n"
+#define QUALITY "quality: {validity: 0.9}\n"
+#define BASE                                                                                                           \
+    "domain: base\nfallback: true\nsessions: {gap: 5m, enabled: true}\ntime: {out_of_orderness: 1m}\n"                 \
+    "event_types: [{name: purchase}, {name: page}]\n" QUALITY
+#define EVERYBODY                                                                                                      \
+    "domain: everybody\nsessions: {gap: 10m, enabled: false}\nevent_types: [{name: purchase}, {name: view}]\n"
 #define MORE "domain: more\ntenants: [both]\nevent_types: [{name: refund}]\n"
 
 static void test_a_name_means_what_the_tenants_own_domains_say(void **state)
@@ -126,13 +132,82 @@ static void test_domains_of_one_tenant_may_not_contradict(void **state)
     (void)state;
     refused((const char *const[]){ SHOP, "domain: kiosk\ntenants: [both]\nevent_types: [{name: view}]\n" }, 2,
             "b.yaml:3:22", "there is an event type view already, in domain shop (/c/domains/a.yaml:4:40)");
-    refused((const char *const[]){ SHOP, "domain: kiosk\nevent_types: [{name: view}]\n" }, 2, "b.yaml:2:22",
-            "/c/domains/a.yaml:4:40");
+    refused((const char *const[]){ ALL, "domain: kiosk\nevent_types: [{name: ping}]\n" }, 2, "b.yaml:2:22",
+            "/c/domains/a.yaml:2:22");
+    refused((const char *const[]){ ALL, "domain: kiosk\ntenants: others\nevent_types: [{name: ping}]\n" }, 2,
+            "b.yaml:3:22", "`fallback: true` that it yields");
+    refused((const char *const[]){ BASE, "domain: kiosk\nfallback: true\nevent_types: [{name: purchase}]\n" }, 2,
+            "b.yaml:3:22", "/c/domains/a.yaml:5:22");
     refused((const char *const[]){ WEB, "domain: kiosk\ntenants: others\nevent_types: [{name: purchase}]\n" }, 2,
             "b.yaml:3:22", "/c/domains/a.yaml:4:22");
     refused((const char *const[]){ SHOP, "domain: kiosk\ntenants: [both]\nsessions: {gap: 1h}\n" }, 2,
             "sessions.gap is another one in domain shop (/c/domains/a.yaml:3:17)", "b.yaml:3:17");
+    refused((const char *const[]){ ALL QUALITY, "domain: kiosk\nquality: {validity: 0.5}\n",
+                                   "domain: more\nquality: {validity: 0.6}\n" },
+            3, "quality.validity is another one in domain kiosk (/c/domains/b.yaml:2:21)", "c.yaml:2:21");
     fine((const char *const[]){ SHOP, "domain: kiosk\ntenants: [other]\nsessions: {gap: 1h}\n" }, 2);
+}
+
+/* One file with a few lines for a tenant, beside what holds for everybody. */
+#define OVERRIDE                                                                                                       \
+    "domain: special\nsessions: {gap: 1h}\nevent_types: [{name: purchase}]\nquality: {validity: 0.7}\n"                \
+    "tenants: [acme]\n"
+static void test_what_the_closest_domain_says_holds_and_the_rest_adds_up(void **state)
+{
+    (void)state;
+    static const char *const ORDERS[2][3] = { { BASE, EVERYBODY, OVERRIDE }, { OVERRIDE, EVERYBODY, BASE } };
+    for (size_t i = 0; i < COUNT_OF(ORDERS); i++) {
+        fine(ORDERS[i], 3);
+        expect_domain("acme", "purchase", "special");
+        expect_domain("acme", "view", "everybody");
+        expect_domain("acme", "page", "base");
+        expect_domain("anybody", "purchase", "everybody");
+        expect_domain("anybody", "page", "base");
+        const struct tenant_domains *acme = domain_set_of(set, SLICE("acme")),
+                                    *others = domain_set_of(set, SLICE("anybody"));
+        assert_int_equal(acme->session_gap_ms, 3600000);
+        assert_int_equal(others->session_gap_ms, 600000);
+        assert_int_equal(acme->out_of_orderness_ms, 60000); /* nobody closer says it */
+        assert_int_equal(others->out_of_orderness_ms, 60000);
+        assert_true(others->without_sessions);
+        assert_int_equal(__builtin_popcountll(acme->domains), 3); /* windows and transforms of all hold */
+    }
+}
+
+static void test_types_of_a_name_have_keys_of_their_own(void **state)
+{
+    (void)state;
+    fine((const char *const[]){ BASE, EVERYBODY, OVERRIDE }, 3);
+    assert_true(slice_equal(find("acme", "purchase")->key, SLICE("special.purchase")));
+    assert_true(slice_equal(find("anybody", "purchase")->key, SLICE("purchase")));
+    const struct event_type *base = event_type_of_key(set, SLICE("base.purchase"));
+    assert_non_null(base);
+    assert_true(event_type_yields(set, base, find("anybody", "purchase")));
+    assert_true(event_type_yields(set, base, find("acme", "purchase")));
+    assert_false(event_type_yields(set, find("acme", "purchase"), base));
+    assert_false(event_type_yields(set, find("anybody", "page"), base));
+}
+
+static int64_t target(const char *tenant, const char *type)
+{
+    return domain_quality_target(set, domain_set_of(set, slice_from(tenant)), slice_from(type), QUALITY_VALIDITY);
+}
+
+static void test_a_target_is_that_of_the_closest_domain_that_has_one_for_the_type(void **state)
+{
+    (void)state;
+    fine((const char *const[]){ BASE, EVERYBODY, OVERRIDE }, 3);
+    assert_int_equal(target("acme", "purchase"), 700000);
+    assert_int_equal(target("acme", "page"), 900000);
+    assert_int_equal(target("anybody", "purchase"), 900000); /* everybody's declares it too, and says nothing */
+    assert_int_equal(target("anybody", "view"), -1);
+    assert_int_equal(target("anybody", "unheard_of"), -1);
+    /* A domain without event types speaks of all of its tenants' events, unless an equally close one knows better. */
+    fine((const char *const[]){ BASE, "domain: strict\ntenants: [acme]\nquality: {validity: 1}\n", OVERRIDE }, 3);
+    assert_int_equal(target("acme", "purchase"), 700000);
+    assert_int_equal(target("acme", "page"), 1000000);
+    assert_int_equal(target("acme", "unheard_of"), 1000000);
+    assert_int_equal(target("anybody", "page"), 900000);
 }
 
 static void test_two_views_may_not_have_one_name(void **state)
@@ -191,6 +266,9 @@ int main(void)
         cmocka_unit_test(test_a_type_is_found_again_under_other_tenants),
         cmocka_unit_test(test_the_stream_is_cut_as_each_tenants_domains_say),
         cmocka_unit_test(test_domains_of_one_tenant_may_not_contradict),
+        cmocka_unit_test(test_what_the_closest_domain_says_holds_and_the_rest_adds_up),
+        cmocka_unit_test(test_types_of_a_name_have_keys_of_their_own),
+        cmocka_unit_test(test_a_target_is_that_of_the_closest_domain_that_has_one_for_the_type),
         cmocka_unit_test(test_two_views_may_not_have_one_name),
         cmocka_unit_test(test_tenants_that_are_none_are_told),
         cmocka_unit_test(test_as_many_tenants_as_there_may_be),

@@ -79,8 +79,8 @@ struct event_rule {
 
 struct event_type {
     struct slice domain, name, description;
-    /* NAME, or DOMAIN.NAME where its domain names its tenants: unique in all domains, while a name is so for a tenant.
-     */
+    /* NAME, or DOMAIN.NAME where its domain names its tenants or is a fallback: unique in all domains, while a name is
+     * so for a tenant. */
     struct slice key;
     uint8_t domain_place; /* in the set */
     struct slice deprecated;
@@ -116,6 +116,8 @@ struct tenant_domains;
 /* What the tenant's domains declare by this name, or NULL. Constant time. */
 const struct event_type *event_type_find(const struct domain_set *domains, const struct tenant_domains *tenant,
                                          struct slice name);
+/* Whether tenants that have both have the other one in its place: of the same name, in a closer domain. */
+bool event_type_yields(const struct domain_set *domains, const struct event_type *type, const struct event_type *to);
 /* What the domain itself declares by it, or NULL. */
 const struct event_type *event_type_of_domain(const struct domain_set *domains, struct slice domain, struct slice name);
 /* What has this key, or NULL. */

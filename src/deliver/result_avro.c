@@ -23,6 +23,7 @@ struct form {
     struct slice *tenants; /* as in struct target_schema, sorted */
     size_t tenant_count;
     bool others;
+    size_t place; /* among the target's: of several with its name the first one goes before */
     uint32_t id;
 };
 
@@ -41,7 +42,9 @@ struct result_avro {
 
 static int by_name(const void *a, const void *b)
 {
-    return strcmp(((const struct form *)a)->name, ((const struct form *)b)->name);
+    const struct form *one = a, *other = b;
+    const int by_text = strcmp(one->name, other->name);
+    return by_text ? by_text : one->place < other->place ? -1 : one->place > other->place;
 }
 
 static int by_text(const void *a, const void *b)
@@ -79,7 +82,7 @@ static enum status parse_all(const struct target_avro_options *options, struct r
     for (size_t i = 0; s == OK && i < options->schemas.count; i++) {
         struct form *form = &avro->types[avro->type_count++];
         const struct target_schema *type = &options->schemas.types[i];
-        *form = (struct form){ .name = type->event_type, .text = type->schema };
+        *form = (struct form){ .name = type->event_type, .text = type->schema, .place = i };
         set_tenants(form, type);
         s = avro_schema_parse(slice_from(form->text), &form->schema, err);
     }
@@ -263,7 +266,7 @@ static struct slice text_member(struct slice event, const char *key)
     return json_find(event, key, &value) && value.n >= 2 ? slice_of(value.p + 1, value.n - 2) : SLICE("");
 }
 
-/* Several may have its name, for different tenants; they stand side by side. */
+/* Several may have its name; they stand side by side, and the first that is the tenant's holds. */
 static const struct form *type_of(const struct result_avro *avro, struct slice event)
 {
     const struct slice name = text_member(event, "event_type"), tenant = text_member(event, "customer_id");

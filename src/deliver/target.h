@@ -38,7 +38,7 @@ struct target_kafka_options {
     const char *tls_ca, *tls_certificate, *tls_key;
 };
 
-/* The Avro schemas of declared event types. */
+/* The Avro schemas of declared event types. Of several with one name that are a tenant's, the first one holds. */
 struct target_schemas {
     const struct target_schema {
         const char *event_type, *schema;

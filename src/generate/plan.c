@@ -374,7 +374,7 @@ enum status plan_make(struct plan *plan, const struct domain_set *domains, struc
             plan->domain = &domains->domains[i];
     if (!plan->domain)
         return no_such_domain(domains, name, err);
-    plan->people = plan->domain->stream.sessions_enabled != 1;
+    plan->people = plan->domain->said[DOMAIN_SESSIONS_ENABLED].value != 1;
     arena_init(&plan->arena, PLAN_BYTES_MAX);
     plan->types = take(plan, domains->event_type_count, sizeof *plan->types);
     for (size_t i = 0; i < domains->event_type_count; i++)

@@ -3,11 +3,6 @@
 #include "base/json_text.h"
 #include "store/schema.h"
 
-static int64_t target_of(const struct settings *settings, const struct domain *domain, enum quality_ratio ratio)
-{
-    return domain && domain->quality[ratio] >= 0 ? domain->quality[ratio] : settings->quality_targets[ratio];
-}
-
 static void add_share(struct buf *out, int64_t millionths)
 {
     static const struct option SHARE = { .kind = OPTION_SHARE };
@@ -16,60 +11,90 @@ static void add_share(struct buf *out, int64_t millionths)
     buf_add_text(out, text);
 }
 
-static void add_targets(struct buf *out, const struct settings *settings, const struct domain *domain)
+/* Of a type, or of those that nobody declares. */
+struct targets {
+    int64_t shares[QUALITY_RATIOS];
+};
+
+static struct targets targets_of(const struct settings *settings, const struct domain_set *domains, struct slice tenant,
+                                 struct slice type)
+{
+    struct targets targets;
+    for (unsigned i = 0; i < QUALITY_RATIOS; i++) {
+        const int64_t said =
+            domains ? domain_quality_target(domains, domain_set_of(domains, tenant), type, (enum quality_ratio)i) : -1;
+        targets.shares[i] = said >= 0 ? said : settings->quality_targets[i];
+    }
+    return targets;
+}
+
+static bool are_equal(const struct targets *a, const struct targets *b)
+{
+    return memcmp(a->shares, b->shares, sizeof a->shares) == 0;
+}
+
+static void add_targets(struct buf *out, const struct targets *targets)
 {
     json_add_key(out, "targets");
     for (unsigned i = 0; i < QUALITY_RATIOS; i++) {
         buf_add_text(out, i ? "" : "{");
         json_add_key(out, quality_ratio_name((enum quality_ratio)i));
-        add_share(out, target_of(settings, domain, (enum quality_ratio)i));
+        add_share(out, targets->shares[i]);
     }
     buf_add_char(out, '}');
 }
 
-static bool says_something(const struct domain *domain)
+/* Types of a domain that have the same targets stand together. */
+struct listing {
+    struct buf *out;
+    const struct event_type *last; /* NULL: none is open */
+    struct targets targets;        /* of the last one */
+    bool any;
+};
+
+static void close_group(struct listing *listing)
 {
-    bool says = false;
-    for (unsigned i = 0; i < QUALITY_RATIOS; i++)
-        says |= domain->quality[i] >= 0;
-    return says;
+    if (listing->last)
+        buf_add_text(listing->out, "]}");
+    listing->last = NULL;
 }
 
-static void add_domain(struct buf *out, const struct settings *settings, const struct domain_set *domains,
-                       const struct domain *domain)
+static void list_type(struct listing *listing, const struct event_type *type, const struct targets *targets)
 {
-    bool first = true;
-    buf_add_char(out, '{');
-    json_add_field(out, "domain", domain->name);
-    add_targets(out, settings, domain);
-    json_add_key(out, "event_types");
-    buf_add_char(out, '[');
-    for (size_t i = 0; i < domains->event_type_count; i++) {
-        if (!slice_equal(domains->event_types[i].domain, domain->name))
-            continue;
-        buf_add_text(out, first ? "" : ",");
-        json_add_string(out, domains->event_types[i].name);
-        first = false;
+    struct buf *out = listing->out;
+    if (listing->last && listing->last->domain_place == type->domain_place && are_equal(&listing->targets, targets)) {
+        buf_add_char(out, ',');
+    } else {
+        close_group(listing);
+        buf_add_text(out, listing->any ? ",{" : "{");
+        json_add_field(out, "domain", type->domain);
+        add_targets(out, targets);
+        json_add_key(out, "event_types");
+        buf_add_char(out, '[');
     }
-    buf_add_text(out, "]}");
+    json_add_string(out, type->name);
+    listing->any = true;
+    listing->last = type;
+    listing->targets = *targets;
 }
 
 void quality_targets_add_json(struct buf *out, const struct settings *settings, const struct domain_set *domains,
                               struct slice tenant)
 {
-    bool first = true;
-    const struct tenant_domains *has = domains ? domain_set_of(domains, tenant) : NULL;
+    const struct targets usual = targets_of(settings, domains, tenant, SLICE(""));
+    struct listing listing = { .out = out };
     buf_add_char(out, '{');
-    add_targets(out, settings, NULL);
+    add_targets(out, &usual);
     json_add_key(out, "domains");
     buf_add_char(out, '[');
-    for (size_t i = 0; domains && i < domains->domain_count; i++) {
-        if (!tenant_has_domain(has, i) || !says_something(&domains->domains[i]))
-            continue;
-        buf_add_text(out, first ? "" : ",");
-        add_domain(out, settings, domains, &domains->domains[i]);
-        first = false;
+    for (size_t i = 0; domains && i < domains->event_type_count; i++) {
+        const struct event_type *type = &domains->event_types[i];
+        const struct targets targets = targets_of(settings, domains, tenant, type->name);
+        if (event_type_find(domains, domain_set_of(domains, tenant), type->name) == type &&
+            !are_equal(&targets, &usual))
+            list_type(&listing, type, &targets);
     }
+    close_group(&listing);
     buf_add_text(out, "]}");
 }
 
@@ -87,8 +112,7 @@ static void add_audience(struct buf *out, const struct domain_set *domains, cons
     buf_add_char(out, ')');
 }
 
-/* False: the domain has no event types. */
-static bool add_condition(struct buf *out, const struct domain_set *domains, size_t place)
+static void add_types(struct buf *out, const struct domain_set *domains, size_t place)
 {
     bool any = false;
     for (size_t i = 0; i < domains->event_type_count; i++) {
@@ -98,10 +122,7 @@ static bool add_condition(struct buf *out, const struct domain_set *domains, siz
         schema_add_literal(out, domains->event_types[i].name);
         any = true;
     }
-    buf_add_text(out, any ? ")" : "");
-    if (any)
-        add_audience(out, domains, &domains->domains[place]);
-    return any;
+    buf_add_text(out, any ? ")" : "true"); /* who declares none speaks of all */
 }
 
 static void add_float(struct buf *out, int64_t share)
@@ -111,17 +132,31 @@ static void add_float(struct buf *out, int64_t share)
     buf_add_char(out, ')');
 }
 
+/* What these domains say, each behind its condition. */
+static void add_cases(struct buf *out, const struct domain_set *domains, enum quality_ratio ratio, int closeness,
+                      bool of_types)
+{
+    for (size_t i = 0; i < domains->domain_count; i++) {
+        const struct domain *domain = &domains->domains[i];
+        const int64_t said = domain->said[DOMAIN_QUALITY_TARGET + ratio].value;
+        if (!said || domain_closeness(domain) != closeness || (domain->event_type_count > 0) != of_types)
+            continue;
+        add_types(out, domains, i);
+        add_audience(out, domains, domain);
+        buf_add_text(out, ", ");
+        add_float(out, said - 1);
+        buf_add_text(out, ", ");
+    }
+}
+
+/* The first case that holds counts: the order is that of domain_quality_target. */
 void quality_targets_add_sql(struct buf *out, const struct settings *settings, const struct domain_set *domains,
                              enum quality_ratio ratio)
 {
     buf_add_text(out, "multiIf(");
-    for (size_t i = 0; domains && i < domains->domain_count; i++) {
-        const int64_t share = domains->domains[i].quality[ratio];
-        if (share < 0 || !add_condition(out, domains, i))
-            continue;
-        buf_add_text(out, ", ");
-        add_float(out, share);
-        buf_add_text(out, ", ");
+    for (int closeness = DOMAIN_CLOSENESS_MAX; domains && closeness >= 0; closeness--) {
+        add_cases(out, domains, ratio, closeness, true);
+        add_cases(out, domains, ratio, closeness, false);
     }
     buf_add_text(out, "false, 0., "); /* there is always one condition */
     add_float(out, settings->quality_targets[ratio]);

@@ -211,7 +211,8 @@ static void add_domain(struct buf *out, const struct domain_set *domains, const 
     json_add_key(out, "panels");
     buf_add_char(out, '[');
     for (size_t i = 0; i < domains->event_type_count; i++)
-        if (slice_equal(domains->event_types[i].domain, domain->name))
+        if (slice_equal(domains->event_types[i].domain, domain->name) &&
+            event_type_find(domains, has, domains->event_types[i].name) == &domains->event_types[i])
             add_event_type(&drawing, &domains->event_types[i]);
     for (size_t i = 0; i < domains->window_count; i++)
         if (slice_equal(domains->windows[i].domain, domain->name) && is_for(&domains->windows[i], tenant))

@@ -131,12 +131,65 @@ static void add_row(struct buf *out, const struct event_type *type)
     schema_add_list_row(out, cells, COUNT_OF(cells));
 }
 
+static bool is_for_everybody(const struct domain_set *domains, const struct domain *domain)
+{
+    return domain->audience == DOMAIN_FOR_ALL || (domain->audience == DOMAIN_FOR_OTHERS && !domains->named_count);
+}
+
+/* Whether nobody has it: a closer domain that is for everybody has one of its name. */
+static bool is_nobodys(const struct domain_set *domains, const struct event_type *type)
+{
+    bool found = false;
+    for (size_t i = 0; i < domains->event_type_count && !found; i++) {
+        const struct event_type *other = &domains->event_types[i];
+        found = is_for_everybody(domains, &domains->domains[other->domain_place]) &&
+                event_type_yields(domains, type, other);
+    }
+    return found;
+}
+
+/* The types of one domain that yield to types of the other; false: there are none, and nothing was added. */
+static bool add_yielding(struct buf *out, const struct domain_set *domains, size_t place, size_t to)
+{
+    bool any = false;
+    for (size_t i = 0; i < domains->event_type_count; i++) {
+        const struct event_type *type = &domains->event_types[i];
+        const struct event_type *other = event_type_of_domain(domains, domains->domains[to].name, type->name);
+        if (type->domain_place != place || !other || !event_type_yields(domains, type, other))
+            continue;
+        buf_add_text(out, any ? ", " : " AND NOT (t.1 IN (");
+        schema_add_literal(out, type->name);
+        any = true;
+    }
+    return any;
+}
+
+/* Behind ddl_add_whose: who has another type in the place of one does not see that one. */
+static void add_yields(struct buf *out, const struct domain_set *domains, size_t place)
+{
+    for (size_t to = 0; to < domains->domain_count; to++) {
+        const struct domain *other = &domains->domains[to];
+        size_t count;
+        const struct slice *names = domain_names(domains, other, &count);
+        if (is_for_everybody(domains, other) || !add_yielding(out, domains, place, to))
+            continue;
+        buf_add_text(out, ") AND t.2 = ");
+        schema_add_literal(out, domains->domains[place].name);
+        buf_add_format(out, " AND %shas([", other->audience == DOMAIN_FOR_OTHERS ? "NOT " : "");
+        schema_add_literals(out, names, count);
+        buf_add_text(out, "], " SCHEMA_ASKING "))");
+    }
+}
+
 void ddl_add_list(struct buf *out, const struct domain_set *domains)
 {
     static const char *const NAMES[] = { "event_type", "domain", "view", "columns", "description", "deprecated" };
     schema_begin_list(out, "event_types", NAMES, COUNT_OF(NAMES));
     for (size_t i = 0; i < domains->event_type_count; i++)
-        add_row(out, &domains->event_types[i]);
+        if (!is_nobodys(domains, &domains->event_types[i]))
+            add_row(out, &domains->event_types[i]);
     schema_end_list(out, COUNT_OF(NAMES));
     ddl_add_whose(out, domains);
+    for (size_t i = 0; i < domains->domain_count; i++)
+        add_yields(out, domains, i);
 }
