@@ -6,6 +6,8 @@
 #include "base/options.h"
 #include "cli/term.h"
 
+#define REPLACED_BYTES_MAX (64u << 10) /* every name of a domain's event types */
+
 static void print_time(const char *what, int64_t ms)
 {
     static const struct option TIME = { .kind = OPTION_DURATION };
@@ -59,8 +61,85 @@ static void print_table(const struct dimension_table *table)
     printf("%s%s\n", lookup->by_tenant ? ", of each tenant" : "", table->has_validity ? ", valid for a time" : "");
 }
 
+/* What a domain says in place of another one, for the tenants that have both. */
+struct replacing {
+    const struct domain_set *set;
+    const struct domain *domain, *other;
+    struct buf *out;
+    size_t count;
+    bool json;
+};
+
+static void add_replaced(struct replacing *replacing, struct slice what)
+{
+    struct buf *out = replacing->out;
+    const bool first = replacing->count++ == 0;
+    if (replacing->json) {
+        buf_add_text(out, first ? "" : ",");
+        json_add_string(out, what);
+    } else {
+        buf_add_format(out, "%s%.*s", first ? "" : ", ", SLICE_ARG(what));
+    }
+}
+
+static void add_all_replaced(struct replacing *replacing)
+{
+    const struct domain_set *set = replacing->set;
+    const struct domain *domain = replacing->domain, *other = replacing->other;
+    if (domain_closeness(domain) <= domain_closeness(other) || !domain_shares_tenants(domain, other))
+        return;
+    for (size_t i = 0; i < set->event_type_count; i++) {
+        const struct event_type *type = &set->event_types[i];
+        if (slice_equal(type->domain, domain->name) && event_type_of_domain(set, other->name, type->name))
+            add_replaced(replacing, type->name);
+    }
+    for (int word = 0; word < DOMAIN_QUALITY_TARGET; word++) {
+        char name[DOMAIN_WORD_BYTES];
+        domain_word_name((enum domain_word)word, name);
+        if (domain->said[word].value && other->said[word].value)
+            add_replaced(replacing, slice_from(name));
+    }
+}
+
+static void print_replaced(const struct domain_set *set, const struct domain *domain)
+{
+    AUTO(buf) struct buf text;
+    buf_init(&text, REPLACED_BYTES_MAX);
+    for (size_t i = 0; i < set->domain_count; i++) {
+        struct replacing replacing = { .set = set, .domain = domain, .other = &set->domains[i], .out = &text };
+        buf_reset(&text);
+        add_all_replaced(&replacing);
+        if (replacing.count)
+            printf("  in place of %.*s's: %s\n", SLICE_ARG(set->domains[i].name), buf_text(&text));
+    }
+}
+
+static void add_in_place_of(const struct domain_set *set, const struct domain *domain, struct buf *out)
+{
+    bool first = true;
+    json_add_key(out, "in_place_of");
+    buf_add_char(out, '{');
+    for (size_t i = 0; i < set->domain_count; i++) {
+        AUTO(buf) struct buf list;
+        struct replacing replacing = {
+            .set = set, .domain = domain, .other = &set->domains[i], .out = &list, .json = true
+        };
+        buf_init(&list, REPLACED_BYTES_MAX);
+        add_all_replaced(&replacing);
+        if (!replacing.count)
+            continue;
+        buf_add_text(out, first ? "" : ",");
+        json_add_string(out, set->domains[i].name);
+        buf_add_format(out, ":[%s]", buf_text(&list));
+        first = false;
+    }
+    buf_add_char(out, '}');
+}
+
 static void print_tenants(const struct domain *domain)
 {
+    if (domain->is_fallback)
+        printf(", a fallback");
     if (domain->audience == DOMAIN_FOR_OTHERS)
         printf(", for whom no domain names");
     for (size_t i = 0; i < domain->tenant_count; i++)
@@ -90,6 +169,7 @@ void check_domains_print(const struct domain_set *set)
         const struct domain *domain = &set->domains[i];
         printf("domain %.*s (%.*s)", SLICE_ARG(domain->name), SLICE_ARG(domain->file));
         print_tenants(domain);
+        print_replaced(set, domain);
         for (size_t w = 0; w < set->window_count; w++)
             if (slice_equal(set->windows[w].domain, domain->name))
                 print_window(&set->windows[w]);
@@ -148,6 +228,9 @@ void check_domains_json(const struct domain_set *set, struct buf *out)
         json_add_field(out, "name", set->domains[i].name);
         json_add_field(out, "file", set->domains[i].file);
         add_tenants(&set->domains[i], out);
+        if (set->domains[i].is_fallback)
+            buf_add_text(out, ",\"fallback\":true");
+        add_in_place_of(set, &set->domains[i], out);
         json_add_key(out, "windows");
         buf_add_text(out, "[");
         add_windows(set, set->domains[i].name, out);

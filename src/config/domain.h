@@ -98,7 +98,7 @@ struct transform {
     int lua_line;          /* of the script's first line in that file, from 1 */
 };
 
-/* Whose events a domain is for (decision 0100). */
+/* Whose events a domain is for (decisions 0100, 0101). */
 enum domain_audience {
     DOMAIN_FOR_ALL,    /* every tenant */
     DOMAIN_FOR_NAMED,  /* those that it names */
@@ -113,6 +113,10 @@ enum domain_word {
     DOMAIN_QUALITY_TARGET,   /* the first of them, by enum quality_ratio: a share in millionths, and one */
     DOMAIN_WORDS = DOMAIN_QUALITY_TARGET + QUALITY_RATIOS
 };
+
+/* "sessions.gap" …: as one writes it. */
+#define DOMAIN_WORD_BYTES 64
+void domain_word_name(enum domain_word word, char to[DOMAIN_WORD_BYTES]);
 
 struct domain_said {
     int64_t value;    /* 0: nothing */

@@ -107,14 +107,15 @@ void domain_say(struct domain *domain, enum domain_word word, int64_t said, stru
     domain->said[word] = (struct domain_said){ said, yaml_position(value), yaml_scalar(value, &text) ? text.n : 1 };
 }
 
-static void name_word(enum domain_word word, char to[64])
+void domain_word_name(enum domain_word word, char to[DOMAIN_WORD_BYTES])
 {
     static const char *const NAMES[DOMAIN_QUALITY_TARGET] = { "sessions.gap", "time.out_of_orderness",
                                                               "sessions.enabled" };
     if (word < DOMAIN_QUALITY_TARGET)
-        snprintf(to, 64, "%s", NAMES[word]);
+        snprintf(to, DOMAIN_WORD_BYTES, "%s", NAMES[word]);
     else
-        snprintf(to, 64, "quality.%s", quality_ratio_name((enum quality_ratio)(word - DOMAIN_QUALITY_TARGET)));
+        snprintf(to, DOMAIN_WORD_BYTES, "quality.%s",
+                 quality_ratio_name((enum quality_ratio)(word - DOMAIN_QUALITY_TARGET)));
 }
 
 /* Targets of a domain that declares event types are about these alone, and they are declared once. */
@@ -125,12 +126,12 @@ static bool is_for_all_types(const struct domain *domain, enum domain_word word)
 
 static void agree(struct domain_reader *reader, const struct domain *other, enum domain_word word)
 {
-    char place[DOMAIN_PLACE_MAX], what[64];
+    char place[DOMAIN_PLACE_MAX], what[DOMAIN_WORD_BYTES];
     const struct domain_said *ours = &reader->domain->said[word], *theirs = &other->said[word];
     if (!ours->value || !theirs->value || ours->value == theirs->value || !is_for_all_types(other, word) ||
         !is_for_all_types(reader->domain, word))
         return;
-    name_word(word, what);
+    domain_word_name(word, what);
     yaml_problem(&reader->file, ours->at, ours->width,
                  "%s is another one in domain %.*s (%s), and it holds for all domains of a tenant: agree, give each "
                  "domain its `tenants`, or let one yield (`fallback: true`)",

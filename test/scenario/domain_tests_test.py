@@ -52,6 +52,23 @@ def test_examples_pass():
     return ", ".join(ran)
 
 
+def test_the_example_of_a_tenants_difference_works_as_docs_domains_has_it():
+    """Beside the bicycles of that page and the web domain that ships, which declare a purchase, too."""
+    with open(os.path.join(ROOT, "docs", "domains.md")) as f:
+        blocks = re.findall(r"(?ms)^```yaml\n(.*?)^```$", f.read())
+    club = [i for i, block in enumerate(blocks) if block.startswith("domain: kids_club")][0]
+    with tempfile.TemporaryDirectory() as directory:
+        config = os.path.join(directory, "config")
+        shutil.copytree(os.path.join(ROOT, "config"), config)
+        for name, block in (("domains/bikes", blocks[0]), ("domains/kids_club", blocks[club]), ("tests/kids_club", blocks[club + 1])):
+            with open(os.path.join(config, name + ".yaml"), "w") as f:
+                f.write(block)
+        done = run("--config", config, os.path.join(config, "tests", "kids_club.yaml"))
+        assert done.returncode == 0 and "2 passed, 0 failed" in done.stdout, done.stdout + done.stderr
+        checked = subprocess.run([BINARY, "check", "--config", config], capture_output=True, text=True, timeout=120).stdout
+        assert "for kids_club\n  in place of bikes's: purchase, sessions.gap\n  in place of web's: purchase\n" in checked, checked
+
+
 def test_what_differs_is_told_with_its_place():
     with tempfile.TemporaryDirectory() as directory:
         path = changed(directory, ("revenue_cents: 2499", "revenue_cents: 2498"), ("      events: 1\n", "      events: 2\n"))
@@ -62,7 +79,7 @@ def test_what_differs_is_told_with_its_place():
         assert "measures.revenue_cents: expected 2498, is 2499" in done.stdout, done.stdout
         assert "events: expected 2 rows, there are 1" in done.stdout, done.stdout
         suite = ET.parse(report).getroot()
-        assert (suite.get("failures"), suite.get("tests")) == ("2", "5"), ET.tostring(suite)
+        assert (suite.get("failures"), suite.get("tests")) == ("2", "7"), ET.tostring(suite)
         assert "expected 2498" in suite.find("testcase/failure").text
         lines = [json.loads(line) for line in run(path, "--json").stdout.splitlines()]
         assert [line["passed"] for line in lines[:-1]].count(False) == 2 and lines[-1]["failed"] == 2, lines

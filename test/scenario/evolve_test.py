@@ -288,7 +288,7 @@ def test_the_domains_that_ship_run_at_once_each_for_its_tenants_and_change_while
             weir.settle("SELECT count() FROM events_raw", rounds[name] * len(events[name]), key=key)
             assert weir.one("SELECT count() FROM dead_letters", key=key) == 0, name
             declared = weir.sql("SELECT DISTINCT domain FROM event_types", key=key)
-            assert declared == {"blog": [], "acme": [["shop"]], "globex": [["shop"]], "pixels": [["game"]]}[name], (name, declared)
+            assert declared == {"blog": [["web"]], "acme": [["shop"]], "globex": [["shop"]], "pixels": [["game"]]}[name], (name, declared)
         assert weir.sql("SELECT count(), min(amount_cents), max(amount_cents) FROM events_shop_purchase", key=keys["acme"]["read_key"]) == [[rounds["acme"], 1999, 1999]]
         assert weir.sql("SELECT count(), any(amount_cents), any(gift) FROM events_game_purchase", key=keys["pixels"]["read_key"]) == [[rounds["pixels"], 499, False]]
         assert weir.one("SELECT count() FROM events_raw WHERE event_type = 'purchase' AND JSONHas(properties, 'amount_cents')", key=keys["blog"]["read_key"]) == 0
