@@ -4,7 +4,8 @@
 
 #include "schema/schema.h"
 
-/* Those of the closest domains first (target.h says why); the next place, each once: from place 0 on. */
+/* The next one on a walk that begins at DOMAIN_CLOSENESS_MAX and 0: types of the closest domains first, since of
+ * several with one name the first one holds (target.h). NULL behind the last. */
 static const struct event_type *next_type(const struct domain_set *domains, int *io_closeness, size_t *io_at)
 {
     for (; *io_closeness >= 0; --*io_closeness, *io_at = 0)

@@ -25,6 +25,24 @@ static void test_each_type_has_its_schema(void **state)
     event_schemas_done(&schemas);
 }
 
+static void test_types_of_the_closest_domain_come_first(void **state)
+{
+    (void)state;
+    domain_files_put("acme.yaml",
+                     "domain: acme\ntenants: [acme]\nevent_types: [{name: purchase, attributes: [mine]}]\n");
+    domain_files_put("base.yaml",
+                     "domain: base\nfallback: true\nevent_types: [{name: purchase, attributes: [least]}]\n");
+    const struct domain_set *domains = domain_files_expect_fine(SHOP);
+    static const char *const FIELDS[] = { "\"mine\"", "\"order_no\"", "\"why\"", "\"least\"" };
+    assert_int_equal(event_schemas_init(&schemas, domains, SCHEMA_BYTES_MAX, &err), OK);
+    assert_int_equal(schemas.count, COUNT_OF(FIELDS));
+    for (size_t i = 0; i < COUNT_OF(FIELDS); i++)
+        assert_non_null(strstr(schemas.types[i].schema, FIELDS[i]));
+    assert_int_equal(schemas.types[0].tenant_count, 1);
+    assert_int_equal(schemas.types[3].tenant_count, 0);
+    event_schemas_done(&schemas);
+}
+
 static void test_a_set_over_its_bound_is_an_error_and_not_a_smaller_set(void **state)
 {
     (void)state;
@@ -91,6 +109,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         DOMAIN_TEST(test_each_type_has_its_schema),
         DOMAIN_TEST(test_schemas_are_equal_when_types_fields_and_tenants_are),
+        DOMAIN_TEST(test_types_of_the_closest_domain_come_first),
         DOMAIN_TEST(test_a_set_over_its_bound_is_an_error_and_not_a_smaller_set),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -148,18 +148,21 @@ static void test_results_are_written_by_their_schemas(void **state)
     result_avro_close(avro);
 }
 
+#define GENERAL "{\"type\":\"record\",\"name\":\"general\",\"fields\":[{\"name\":\"stars\",\"type\":\"long\"}]}"
 #define COINS "{\"type\":\"record\",\"name\":\"paid_coins\",\"fields\":[{\"name\":\"coins\",\"type\":\"long\"}]}"
 
-static void test_of_two_types_of_one_name_each_tenant_has_its_own(void **state)
+static void test_of_types_of_one_name_each_tenant_has_the_first_that_is_its_own(void **state)
 {
     (void)state;
     static const struct slice GAMES[] = { SLICE("pixels"), SLICE("arcade") };
     const struct target_schema types[] = {
         { .event_type = "paid", .schema = COINS, .tenants = GAMES, .tenant_count = COUNT_OF(GAMES) },
         { .event_type = "paid", .schema = PAID, .tenants = GAMES, .tenant_count = COUNT_OF(GAMES), .others = true },
+        { .event_type = "paid", .schema = GENERAL },
+        { .event_type = "gift", .schema = GENERAL },
     };
     const struct target_avro_options options = {
-        .registry = server.url, .subjects = "topic-record", .results = "events", .schemas = { types, 2 }
+        .registry = server.url, .subjects = "topic-record", .results = "events", .schemas = { types, COUNT_OF(types) }
     };
     const _Atomic bool stopping = false;
     struct result_avro *avro;
@@ -193,7 +196,7 @@ int main(void)
         cmocka_unit_test(test_a_published_schema_stays),
         cmocka_unit_test(test_without_a_registry_there_is_nothing_to_do),
         cmocka_unit_test(test_results_are_written_by_their_schemas),
-        cmocka_unit_test(test_of_two_types_of_one_name_each_tenant_has_its_own),
+        cmocka_unit_test(test_of_types_of_one_name_each_tenant_has_the_first_that_is_its_own),
         cmocka_unit_test(test_a_sink_that_stops_asks_nothing_more),
     };
     return cmocka_run_group_tests(tests, start_server, stop_server);

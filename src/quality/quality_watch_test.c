@@ -74,6 +74,27 @@ static void test_each_tenant_has_the_targets_of_its_own_domains_and_is_told_of_n
                         "('pixels'), toFloat64(0.75), false, 0., toFloat64(0.9997))");
 }
 
+static void test_the_target_of_the_closest_domain_stands_first(void **state)
+{
+    (void)state;
+    static struct settings settings;
+    AUTO(buf) struct buf out;
+    options_set_defaults(SETTINGS, &settings);
+    domain_files_put("a.yaml", "domain: base\nfallback: true\nquality: {validity: 0.5}\n"
+                               "event_types: [{name: purchase}, {name: visit}]\n");
+    domain_files_put("b.yaml", "domain: acme\ntenants: [acme]\nquality: {validity: 0.75}\n");
+    const struct domain_set *domains =
+        domain_files_expect_fine("domain: shop\nquality: {validity: 0.25}\nevent_types: [{name: purchase}]\n");
+    buf_init(&out, 1 << 16);
+    quality_targets_add_sql(&out, &settings, domains, QUALITY_VALIDITY);
+    assert_string_equal(buf_text(&out), "multiIf(true AND toString(customer_id) IN ('acme'), toFloat64(0.75), "
+                                        "toString(event_type) IN ('purchase'), toFloat64(0.25), "
+                                        "toString(event_type) IN ('purchase', 'visit'), toFloat64(0.5), "
+                                        "false, 0., toFloat64(0.9997))");
+    told(domains, "acme", "{\"targets\":{\"completeness\":0.9999,\"validity\":0.75,", "event_types");
+    told(domains, "other", "\"event_types\":[\"visit\"]", "[\"purchase\",\"visit\"]");
+}
+
 static void test_without_domains_there_are_the_platforms_targets_alone(void **state)
 {
     (void)state;
@@ -117,6 +138,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_an_hour_is_judged_five_minutes_after_it_ended),
         DOMAIN_TEST(test_targets_of_a_domain_stand_in_place_of_the_platforms_for_its_types),
+        DOMAIN_TEST(test_the_target_of_the_closest_domain_stands_first),
         DOMAIN_TEST(test_each_tenant_has_the_targets_of_its_own_domains_and_is_told_of_no_other),
         cmocka_unit_test(test_without_domains_there_are_the_platforms_targets_alone),
         cmocka_unit_test(test_a_tenant_that_missed_targets_is_one_line),
