@@ -167,6 +167,7 @@ static int run(const struct generate_options *options, const struct generate_str
     struct synth_faults faults = { (uint64_t)options->seed ^ (uint64_t)start_ms, options->faults / 100 };
     struct term_progress progress = { 0 };
     term_progress_start(&progress, "history", (uint64_t)(end_ms - start_ms), world_mono_us(world_real()));
+    progress.by_share = true; /* of time */
     struct buf out, one;
     buf_init(&out, 1 << 20);
     buf_init(&one, 1 << 16);

@@ -225,9 +225,10 @@ void term_progress_draw(struct term_progress *progress, uint64_t done, const cha
         term_add_repeat(&line, "░", 24 - full);
         buf_add_format(&line, " %3.0f%% ", share * 100);
     }
-    term_add_grouped(&line, done);
+    if (!progress->by_share)
+        term_add_grouped(&line, done);
     if (detail)
-        buf_add_format(&line, "  %s", detail);
+        buf_add_format(&line, "%s%s", progress->by_share ? "" : "  ", detail);
     if (progress->total && done && done < progress->total) {
         double ms = (double)(now_us - progress->started_us) / 1000;
         buf_add_text(&line, "  ");

@@ -53,6 +53,7 @@ struct term_progress {
     uint64_t total; /* 0: unknown */
     int64_t started_us, painted_us;
     bool shown;
+    bool by_share; /* set it behind the start: done and total are no counts for people, the detail says enough */
 };
 void term_progress_start(struct term_progress *progress, const char *what, uint64_t total, int64_t now_us);
 /* detail stands behind the bar ("12.3k/s"), may be NULL. */
