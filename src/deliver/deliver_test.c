@@ -2,7 +2,10 @@
  * durable by then is lost or lands, as the seed says, and a new delivery starts from what is there. */
 #include "deliver/deliver.h"
 
+#include <pthread.h>
+#include <sched.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <unistd.h>
 
 #include "base/log.h"
@@ -305,6 +308,67 @@ static void test_new_schemas_are_nothing_to_a_sink_that_writes_json(void **state
     delivery_expect_each(1, 1);
 }
 
+static size_t letters_of_open;
+
+static enum status open_and_read(const struct target_options *options, struct world *world, struct target **out,
+                                 struct error *err)
+{
+    for (size_t i = 0; i < options->avro.schemas.count; i++)
+        letters_of_open += strlen(options->avro.schemas.types[i].schema);
+    return target_failing.open(options, world, out, err);
+}
+
+static _Atomic bool ended;
+
+static void *step_until_ended(void *unused)
+{
+    (void)unused;
+    while (!atomic_load(&ended))
+        (void)stand_step();
+    return NULL;
+}
+
+struct generation {
+    struct target_schema type;
+    struct target_schemas given;
+    char text[8];
+};
+
+/* Another thread gives them, and frees the ones before as soon as it may (for the sanitizers to see). */
+static void test_schemas_that_are_used_no_more_may_go_while_the_role_runs(void **state)
+{
+    (void)state;
+    static const struct target_backend READING = { .version = TARGET_VERSION, .open = open_and_read };
+    struct generation *last = NULL;
+    pthread_t role;
+    letters_of_open = 0;
+    deliveries.options.backend = &READING;
+    deliveries.options.target.avro.registry = "http://registry";
+    deliveries.keeps_place = true;
+    delivery_start();
+    delivery_emit(1000);
+    atomic_store(&ended, false);
+    assert_int_equal(pthread_create(&role, NULL, step_until_ended, NULL), 0);
+    for (int i = 0; i < 100; i++) {
+        struct generation *made = calloc(1, sizeof *made);
+        assert_non_null(made);
+        snprintf(made->text, sizeof made->text, "{\"%d\"}", i % 10);
+        made->type.schema = made->text;
+        made->given = (struct target_schemas){ &made->type, 1 };
+        delivery_use_schemas(deliveries.delivery, &made->given);
+        while (!delivery_has_newest_schemas(deliveries.delivery))
+            sched_yield();
+        free(last);
+        last = made;
+    }
+    atomic_store(&ended, true);
+    assert_int_equal(pthread_join(role, NULL), 0);
+    assert_int_equal(letters_of_open, 100 * 5);
+    delivery_run();
+    delivery_expect_each(1, 1);
+    free(last);
+}
+
 static void test_what_cannot_work_is_refused_with_the_name_of_the_sink(void **state)
 {
     (void)state;
@@ -340,6 +404,7 @@ int main(void)
         CASE(test_new_schemas_are_used_from_the_next_write_on_and_nothing_comes_twice),
         CASE(test_new_schemas_that_the_registry_does_not_take_hold_the_results_until_better_ones_come),
         CASE(test_new_schemas_are_nothing_to_a_sink_that_writes_json),
+        CASE(test_schemas_that_are_used_no_more_may_go_while_the_role_runs),
         CASE(test_what_cannot_work_is_refused_with_the_name_of_the_sink),
     };
     log_set_level(LOG_ERROR);
