@@ -19,16 +19,19 @@
 #include "app/status_page.h"
 #include "app/stop_limit.h"
 #include "app/storing.h"
+#include "app/task_watch.h"
 #include "app/tasks.h"
 #include "base/log.h"
 #include "base/metrics.h"
 #include "base/role.h"
+#include "cli/commands.h"
 #include "process/state/kv.h"
 #include "world/world.h"
 
 #define SERIES_MAX 50000
 #define STAGE_TASKS "processing" /* of the stop */
 #define LOOK_MS 100              /* at the share of the partitions */
+#define HOST_BYTES 65            /* Linux has no longer name */
 
 struct app {
     struct app_options options;
@@ -46,6 +49,8 @@ struct app {
     struct storing *storing;
     struct delivering *delivering;
     struct tasks *tasks;
+    struct task_watch task_watch;
+    char host[HOST_BYTES];
     struct status_page *page;
     struct kv_pool *kv_pool;
     struct gauge *memory;
@@ -141,6 +146,7 @@ static enum status open_storing(struct app *app, int *exit_code, struct error *e
                                        .kv_pool = app->kv_pool,
                                        .marked = &app->marked,
                                        .ingest = app->ingest,
+                                       .tasks = app->task_watch.board,
                                        .has_tasks = has(app, APP_PROCESS) };
     return storing_open(&options, app->journal, app->house.catalog, app->metrics, app->world, &app->storing, exit_code,
                         err);
@@ -167,6 +173,7 @@ static void process_options(const struct app *app, struct process_options *out)
     out->kv_pool = app->kv_pool;
     out->catalog = app->house.catalog;
     out->snapshots = app->journal->backend->shared; /* else the changelog is lost with the directory anyway */
+    out->is_reported = app->journal->backend->shared;
 }
 
 static void between_tasks(void *self)
@@ -183,6 +190,9 @@ static enum status open_tasks(struct app *app, int *exit_code, struct error *err
                                      .live = app->storing ? storing_live_queue(app->storing) : NULL,
                                      .between = between_tasks,
                                      .hook_self = app };
+    (void)gethostname(app->host, sizeof app->host - 1);
+    if (app->journal->backend->shared)
+        options.report = (struct task_reporter_options){ app->house.instance, app->host, WEIR_VERSION };
     *exit_code = EX_IOERR;
     enum status s = pii_key_open(app->world, app->house.path, app->pii_key, err);
     process_options(app, &options.process);
@@ -201,6 +211,15 @@ static enum status open_page(struct app *app, int *exit_code, struct error *err)
     parts_status_page(app->settings, &options);
     *exit_code = EX_UNAVAILABLE;
     return status_page_open(&options, app->metrics, &app->page, err);
+}
+
+/* With a journal of one process, all tasks there are have their metrics here. */
+static enum status open_task_watch(struct app *app, int *exit_code, struct error *err)
+{
+    *exit_code = EX_OSERR;
+    return app->journal->backend->shared
+               ? task_watch_open(&app->task_watch, app->journal, app->metrics, app->world, err)
+               : OK;
 }
 
 static enum status open_all(struct app *app, int *exit_code, struct error *err)
@@ -224,6 +243,8 @@ static enum status open_all(struct app *app, int *exit_code, struct error *err)
         s = open_ingest(app, exit_code, err);
     if (s == OK && has(app, APP_SERVE))
         s = open_marked(app, exit_code, err);
+    if (s == OK && has(app, APP_SERVE))
+        s = open_task_watch(app, exit_code, err);
     if (s == OK && has(app, APP_SERVE))
         s = open_storing(app, exit_code, err);
     if (s == OK && has(app, APP_SERVE))
@@ -392,6 +413,7 @@ static void drain(struct app *app, struct stop_limit *limit)
         storing_stop_sinks(app->storing);
         storing_stop_api(app->storing);
     }
+    task_watch_stop(&app->task_watch);
     stop_limit_stage(limit, "the journal");
     house_stop(&app->house);
     if (app->journal)
@@ -410,6 +432,7 @@ static void close_all(struct app *app, struct stop_limit *limit)
     status_page_close(app->page);
     if (!has(app, APP_SERVE))
         house_close_catalog(&app->house); /* it reads from the journal */
+    task_watch_close(&app->task_watch);
     kv_pool_free(app->kv_pool);
     if (app->journal)
         app->journal->backend->close(app->journal);

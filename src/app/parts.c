@@ -50,6 +50,7 @@ void parts_journal_options(const struct settings *settings, const char *path, st
      TOPIC_BIT(TOPIC_DEAD_LETTERS) | TOPIC_BIT(TOPIC_QUALITY))
 #define CHANGELOG TOPIC_BIT(TOPIC_CHANGELOG)
 #define CATALOG TOPIC_BIT(TOPIC_CATALOG)
+#define TASKS TOPIC_BIT(TOPIC_TASKS)
 
 /* docs/kafka.md has it as a table of rights. */
 void parts_journal_use(unsigned roles, const char *as, struct journal_use *out)
@@ -59,8 +60,8 @@ void parts_journal_use(unsigned roles, const char *as, struct journal_use *out)
         struct journal_use use;
     } USES[] = {
         { APP_INGEST, { NULL, CATALOG, TOPIC_BIT(TOPIC_EVENTS) | TOPIC_BIT(TOPIC_DEAD_LETTERS), 0 } },
-        { APP_PROCESS, { NULL, INPUT | CHANGELOG | CATALOG, INPUT | CHANGELOG | OUTPUT, INPUT | CHANGELOG } },
-        { APP_SERVE, { NULL, OUTPUT | CATALOG, TOPIC_BIT(TOPIC_DEAD_LETTERS) | CATALOG, OUTPUT | CATALOG } },
+        { APP_PROCESS, { NULL, INPUT | CHANGELOG | CATALOG, INPUT | CHANGELOG | OUTPUT | TASKS, INPUT | CHANGELOG } },
+        { APP_SERVE, { NULL, OUTPUT | CATALOG | TASKS, TOPIC_BIT(TOPIC_DEAD_LETTERS) | CATALOG, OUTPUT | CATALOG } },
     };
     *out = (struct journal_use){ .as = as };
     for (size_t i = 0; i < COUNT_OF(USES); i++) {

@@ -172,6 +172,7 @@ static enum status open_serve(struct storing *storing, int *exit_code, struct er
     options.version = WEIR_VERSION;
     options.ingest_port = ingest ? ingest_port(ingest) : (uint16_t)settings->ingest_port;
     options.replayer = storing->replayer;
+    options.tasks = storing->options.tasks;
     *exit_code = EX_UNAVAILABLE;
     return serve_new(&options, storing->catalog, storing->metrics, storing->world, &storing->serve, err);
 }

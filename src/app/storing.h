@@ -14,6 +14,7 @@ struct kv_pool;
 struct metrics;
 struct queue;
 struct storing;
+struct task_board;
 struct world;
 
 struct storing_options {
@@ -21,9 +22,10 @@ struct storing_options {
     const struct settings *settings;
     const struct domain_set *domains;
     struct kv_pool *kv_pool;
-    struct marked *marked; /* whether the sinks had marks; borrowed */
-    struct ingest *ingest; /* of this process, or NULL */
-    bool has_tasks;        /* they tell the live feed; else the sinks do */
+    struct marked *marked;    /* whether the sinks had marks; borrowed */
+    struct ingest *ingest;    /* of this process, or NULL */
+    bool has_tasks;           /* they tell the live feed; else the sinks do */
+    struct task_board *tasks; /* of all processes; outlives the API; NULL: there are none but those here */
 };
 
 /* Starts the engine's child, the replayer, what removes old rows and what judges hours, and the API (which does not

@@ -21,13 +21,15 @@
 #include "process/process_standby.h"
 #include "world/world.h"
 
-#define LATER_NICE 5 /* processing has the journal in front of it: a client's request goes first */
+#define LATER_NICE 5          /* processing has the journal in front of it: a client's request goes first */
+#define LAST_WORD_WAIT_MS 500 /* for the answer to what was told before it */
 
 struct slot {
     struct process_task *task; /* NULL: none runs */
     struct role_thread *thread;
     bool stopping;
     int64_t not_before_us; /* after a failure */
+    int64_t since_ms;      /* wall clock: the task was made */
 };
 
 struct tasks {
@@ -37,6 +39,8 @@ struct tasks {
     struct metrics *metrics;
     struct world *world;
     struct gauge *here;
+    struct task_reporter *reporter; /* NULL: nobody else asks */
+    struct task_now *now;           /* what it is to tell, by partition */
     uint16_t count;
     bool changing;
     struct process_options next;     /* while changing */
@@ -80,6 +84,11 @@ enum status tasks_open(const struct tasks_options *options, struct journal *jour
     tasks->world = world;
     tasks->count = journal->partitions;
     tasks->here = metrics_gauge(metrics, "process_partitions", "Partitions that this process works on.", "");
+    tasks->now = calloc(journal->partitions, sizeof *tasks->now);
+    if (!tasks->now)
+        abort();
+    if (options->report.instance)
+        tasks->reporter = task_reporter_new(&options->report, journal, metrics, world);
     struct journal_share_options share = { .work = "process", .member = options->member };
     enum status s = journal->backend->share_open(journal, &share, &tasks->share, err);
     s = s == OK ? start_standby(tasks, err) : s;
@@ -95,6 +104,7 @@ static enum status start(struct tasks *tasks, uint16_t partition, struct error *
 {
     struct slot *slot = &tasks->slots[partition];
     slot->stopping = false;
+    slot->since_ms = world_wall_ms(tasks->world);
     slot->task = process_task_new(&tasks->options.process, tasks->journal, partition, tasks->metrics,
                                   tasks->options.live, tasks->world);
     struct role role = process_task_role(slot->task);
@@ -177,6 +187,28 @@ static enum status finish_change(struct tasks *tasks, struct error *err)
     return start_standby(tasks, err);
 }
 
+static struct task_now now_of(const struct slot *slot)
+{
+    static const enum task_state STATES[] = { [PROCESS_RESTORING] = TASK_RESTORING,
+                                              [PROCESS_RUNNING] = TASK_RUNNING,
+                                              [PROCESS_STOPPING] = TASK_STOPPING,
+                                              [PROCESS_STOPPED] = TASK_STOPPING,
+                                              [PROCESS_FAILED] = TASK_FAILED };
+    if (!slot->task)
+        return (struct task_now){ .state = TASK_LEFT };
+    return (struct task_now){ STATES[process_task_state(slot->task)], process_task_generation(slot->task),
+                              slot->since_ms };
+}
+
+static void report(struct tasks *tasks)
+{
+    if (!tasks->reporter)
+        return;
+    for (uint16_t i = 0; i < tasks->count; i++)
+        tasks->now[i] = now_of(&tasks->slots[i]);
+    task_reporter_step(tasks->reporter, tasks->now);
+}
+
 enum status tasks_step(struct tasks *tasks, bool *out_ready, struct error *err)
 {
     struct error why;
@@ -193,9 +225,19 @@ enum status tasks_step(struct tasks *tasks, bool *out_ready, struct error *err)
     }
     if (s == OK && tasks->changing)
         s = finish_change(tasks, err);
+    report(tasks);
     gauge_set(tasks->here, here);
     *out_ready = joined == OK && restored == here;
     return s;
+}
+
+static void report_left(struct tasks *tasks)
+{
+    if (!tasks->reporter || !tasks->share)
+        return; /* it was told already */
+    for (int waited_ms = 0; !task_reporter_is_idle(tasks->reporter) && waited_ms < LAST_WORD_WAIT_MS; waited_ms++)
+        usleep(1000);
+    task_reporter_leave(tasks->reporter);
 }
 
 void tasks_stop(struct tasks *tasks)
@@ -213,6 +255,7 @@ void tasks_stop(struct tasks *tasks)
         slot->thread = NULL;
     }
     stop_standby(tasks);
+    report_left(tasks);
     if (tasks->share)
         tasks->share->ops->close(tasks->share);
     tasks->share = NULL;
@@ -233,5 +276,7 @@ void tasks_free(struct tasks *tasks)
     tasks_stop(tasks);
     for (uint16_t i = 0; i < tasks->count; i++)
         process_task_free(tasks->slots[i].task);
+    task_reporter_free(tasks->reporter);
+    free(tasks->now);
     free(tasks);
 }

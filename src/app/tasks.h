@@ -8,14 +8,16 @@
 #include "base/role.h"
 #include "journal/journal.h"
 #include "process/process_task.h"
+#include "process/task_report.h"
 
 struct tasks;
 
 struct tasks_options {
-    struct process_options process; /* the texts in it are borrowed */
-    bool standby;                   /* keep copies of the state of partitions that other processes work on */
-    const char *member;             /* who this process is to the others */
-    struct queue *live;             /* or NULL */
+    struct process_options process;      /* the texts in it are borrowed */
+    bool standby;                        /* keep copies of the state of partitions that other processes work on */
+    const char *member;                  /* who this process is to the others */
+    struct queue *live;                  /* or NULL */
+    struct task_reporter_options report; /* as whom others are told how the tasks are; no instance: there are none */
     /* Of a change, when no task runs any more and none yet: what they look at may be replaced. Not NULL. */
     void (*between)(void *self);
     void *hook_self;

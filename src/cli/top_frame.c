@@ -258,9 +258,11 @@ void top_add_json(struct buf *out, const struct top *top)
         const struct top_task *task = &top->stream.tasks[i];
         buf_add_format(out,
                        "%s{\"task\":%.0f,\"events_per_second\":%.1f,\"lag_events\":%.0f,\"lag_seconds\":%.3f,"
-                       "\"watermark_delay_seconds\":%.3f,\"state_bytes\":%.0f}",
+                       "\"watermark_delay_seconds\":%.3f,\"state_bytes\":%.0f",
                        i ? "," : "", task->partition, task->rate, task->lag_records, task->lag_s, task->delay_s,
                        task->state_bytes);
+        top_task_json(task, out);
+        buf_add_char(out, '}');
     }
     buf_add_char(out, ']');
     top_sinks_json(&top->sinks, out);

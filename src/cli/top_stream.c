@@ -1,22 +1,50 @@
 #include "cli/top_stream.h"
 
+#include <stdio.h>
+
 #include "base/json_scan.h"
+#include "base/json_text.h"
 #include "cli/term.h"
+
+/* Cut where there is no more room; "" when it is not there. */
+static void read_text(struct slice json, const char *name, char *to, size_t size)
+{
+    struct slice value;
+    AUTO(buf) struct buf text;
+    buf_init(&text, 1024);
+    to[0] = '\0';
+    if (json_find(json, name, &value) && json_scan_string(value, &text))
+        snprintf(to, size, "%s", buf_text(&text));
+}
+
+static void read_owner(struct slice json, struct top_task *task)
+{
+    struct slice owned;
+    task->is_shared = json_find(json, "owned", &owned);
+    task->is_owned = task->is_shared && slice_equal(owned, SLICE("true"));
+    read_text(json, "owner", task->owner, sizeof task->owner);
+    read_text(json, "host", task->host, sizeof task->host);
+    read_text(json, "state", task->state, sizeof task->state);
+    task->restore_left = json_find_number(json, "restore_left_records");
+    task->not_owned_since_ms = json_find_number(json, "not_owned_since_ms");
+}
 
 static struct top_task read_task(struct slice json)
 {
-    return (struct top_task){ .partition = json_find_number(json, "partition"),
-                              .events = json_find_number(json, "events"),
-                              .lag_records = json_find_number(json, "lag_records"),
-                              .lag_s = json_find_number(json, "lag_seconds"),
-                              .delay_s = json_find_number(json, "watermark_delay_seconds"),
-                              .state_bytes = json_find_number(json, "state_bytes"),
-                              .rows = json_find_number(json, "state_rows"),
-                              .panes = json_find_number(json, "state_panes"),
-                              .evictions = json_find_number(json, "state_evictions"),
-                              .commit_s = json_find_number(json, "commit_seconds"),
-                              .late = json_find_number(json, "late"),
-                              .dead = json_find_number(json, "dead") };
+    struct top_task task = { .partition = json_find_number(json, "partition"),
+                             .events = json_find_number(json, "events"),
+                             .lag_records = json_find_number(json, "lag_records"),
+                             .lag_s = json_find_number(json, "lag_seconds"),
+                             .delay_s = json_find_number(json, "watermark_delay_seconds"),
+                             .state_bytes = json_find_number(json, "state_bytes"),
+                             .rows = json_find_number(json, "state_rows"),
+                             .panes = json_find_number(json, "state_panes"),
+                             .evictions = json_find_number(json, "state_evictions"),
+                             .commit_s = json_find_number(json, "commit_seconds"),
+                             .late = json_find_number(json, "late"),
+                             .dead = json_find_number(json, "dead") };
+    read_owner(json, &task);
+    return task;
 }
 
 void top_stream_take(struct top_stream *stream, struct slice json, int64_t now_us)
@@ -28,6 +56,7 @@ void top_stream_take(struct top_stream *stream, struct slice json, int64_t now_u
     if (!json_find(json, "partitions", &partitions))
         return;
     stream->count = 0;
+    stream->at_ms = json_find_number(json, "at_ms");
     for (json_walk_begin(&walk, partitions); stream->count < TOP_TASKS_MAX && json_walk_next(&walk); stream->count++) {
         struct top_task task = read_task(walk.value), *at = &stream->tasks[stream->count];
         bool same = stream->count < known && at->partition == task.partition && task.events >= at->events;
@@ -89,6 +118,59 @@ static void add_value(struct buf *out, enum unit unit, double value)
     }
 }
 
+static bool has_numbers(const struct top_task *task)
+{
+    return !task->is_shared || (task->is_owned && strcmp(task->state, "restoring") != 0);
+}
+
+/* Instead of numbers, behind the first column. */
+static void add_words(const struct top_stream *stream, const struct top_task *task, size_t columns, struct buf *out)
+{
+    AUTO(buf) struct buf words;
+    buf_init(&words, 256);
+    buf_add_text(&words, "  ");
+    if (task->is_owned) {
+        buf_add_text(&words, "restoring, changes left: ");
+        term_add_short(&words, task->restore_left);
+    } else {
+        buf_add_text(&words, "nobody works on it");
+    }
+    if (!task->is_owned && task->not_owned_since_ms > 0) {
+        buf_add_text(&words, " since ");
+        term_add_ms(&words, stream->at_ms - task->not_owned_since_ms);
+        buf_add_format(&words, " (%s)", task->owner);
+    }
+    if (columns > COLUMNS[0].cells + 1)
+        term_add_cut(out, buf_slice(&words), columns - COLUMNS[0].cells - 1);
+}
+
+static bool has_another_before(const struct top_stream *stream, size_t index)
+{
+    for (size_t i = 0; i < index; i++)
+        if (stream->tasks[i].is_owned && strcmp(stream->tasks[i].owner, stream->tasks[index].owner) == 0)
+            return true;
+    return false;
+}
+
+/* A line for each process: its name and its tasks. */
+static void add_owners(const struct top_stream *stream, size_t columns, struct buf *out)
+{
+    AUTO(buf) struct buf line;
+    buf_init(&line, 4096);
+    for (size_t i = 0; i < stream->count; i++) {
+        const struct top_task *task = &stream->tasks[i];
+        if (!task->is_owned || has_another_before(stream, i))
+            continue;
+        buf_reset(&line);
+        buf_add_format(&line, "%s%s%s has", task->owner, task->host[0] ? " " : "", task->host);
+        for (size_t k = i; k < stream->count; k++)
+            if (stream->tasks[k].is_owned && strcmp(stream->tasks[k].owner, task->owner) == 0)
+                buf_add_format(&line, " %.0f", stream->tasks[k].partition);
+        term_add_cut(out, buf_slice(&line), columns - 1);
+        buf_add_char(out, '\n');
+    }
+}
+
 void top_stream_add(const struct top_stream *stream, size_t columns, struct buf *out)
 {
     AUTO(buf) struct buf text;
@@ -99,8 +181,7 @@ void top_stream_add(const struct top_stream *stream, size_t columns, struct buf 
         return;
     }
     if (!stream->count) {
-        buf_add_text(out, "(no tasks in this process: with roles apart,\n"
-                          " ask GET /metrics of each weir process)\n");
+        buf_add_text(out, "(no tasks are known yet)\n");
         return;
     }
     for (size_t c = 0; c < shown; c++) {
@@ -109,11 +190,26 @@ void top_stream_add(const struct top_stream *stream, size_t columns, struct buf 
     }
     buf_add_char(out, '\n');
     for (size_t i = 0; i < stream->count; i++) {
-        for (size_t c = 0; c < shown; c++) {
-            const char *task = (const char *)&stream->tasks[i];
-            add_value(&text, COLUMNS[c].unit, *(const double *)(const void *)(task + COLUMNS[c].offset));
+        const struct top_task *task = &stream->tasks[i];
+        for (size_t c = 0; c < (has_numbers(task) ? shown : 1); c++) {
+            add_value(&text, COLUMNS[c].unit, *(const double *)(const void *)((const char *)task + COLUMNS[c].offset));
             add_right(out, &text, COLUMNS[c].cells);
         }
+        if (!has_numbers(task))
+            add_words(stream, task, columns, out);
         buf_add_char(out, '\n');
     }
+    add_owners(stream, columns, out);
+}
+
+void top_task_json(const struct top_task *task, struct buf *out)
+{
+    if (!task->is_shared)
+        return;
+    buf_add_text(out, task->is_owned ? ",\"owned\":true" : ",\"owned\":false");
+    json_add_field(out, "owner", slice_from(task->owner));
+    if (task->is_owned)
+        json_add_field(out, "state", slice_from(task->state));
+    else if (task->not_owned_since_ms > 0)
+        json_add_field_u64(out, "not_owned_since_ms", (uint64_t)task->not_owned_since_ms);
 }

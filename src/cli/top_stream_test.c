@@ -1,6 +1,7 @@
 #include "cli/top_stream.h"
 
 #include "base/test.h"
+#include "cli/term.h"
 
 static const char *shown(const struct top_stream *stream, size_t columns)
 {
@@ -59,12 +60,39 @@ static void test_an_older_weir_is_said_to_be_silent(void **state)
     assert_non_null(strstr(shown(&stream, 80), "not known"));
 }
 
-static void test_a_weir_whose_tasks_are_in_other_processes_says_where_to_ask(void **state)
+static void test_without_a_word_of_any_task_it_says_so(void **state)
 {
     (void)state;
     struct top_stream stream = { 0 };
     top_stream_take(&stream, SLICE("{\"partitions\":[]}"), 1);
-    assert_non_null(strstr(shown(&stream, 80), "weir process"));
+    assert_non_null(strstr(shown(&stream, 80), "no tasks are known yet"));
+}
+
+static void test_each_process_is_named_with_its_tasks_and_what_nobody_has_says_since_when(void **state)
+{
+    (void)state;
+    struct top_stream stream = { 0 };
+    top_stream_take(
+        &stream,
+        SLICE(
+            "{\"at_ms\":90000,\"partitions\":["
+            "{\"partition\":0,\"owned\":true,\"owner\":\"weir-a\",\"host\":\"one\",\"state\":\"running\",\"late\":777},"
+            "{\"partition\":1,\"owned\":true,\"owner\":\"weir-b\",\"state\":\"restoring\",\"restore_left_records\":"
+            "4321},"
+            "{\"partition\":2,\"owned\":true,\"owner\":\"weir-a\",\"host\":\"one\",\"state\":\"running\"},"
+            "{\"partition\":3,\"owned\":false,\"owner\":\"weir-c\",\"not_owned_since_ms\":60000},"
+            "{\"partition\":4,\"owned\":false}]}"),
+        1);
+    const char *text = shown(&stream, 80);
+    assert_non_null(strstr(text, " 777"));
+    assert_non_null(strstr(text, "restoring, changes left: 4.32k\n"));
+    assert_non_null(strstr(text, "nobody works on it since 30.0 s (weir-c)\n"));
+    assert_non_null(strstr(text, "nobody works on it\n"));
+    assert_non_null(strstr(text, "weir-a one has 0 2\n"));
+    assert_non_null(strstr(text, "weir-b has 1\n"));
+    for (size_t columns = 8; columns < 100; columns++)
+        for (const char *line = shown(&stream, columns); *line; line += strcspn(line, "\n") + 1)
+            assert_true(term_width(slice_of(line, strcspn(line, "\n"))) < columns);
 }
 
 int main(void)
@@ -74,7 +102,8 @@ int main(void)
         cmocka_unit_test(test_80_columns_have_room_for_what_goes_wrong),
         cmocka_unit_test(test_no_line_is_wider_than_the_terminal),
         cmocka_unit_test(test_an_older_weir_is_said_to_be_silent),
-        cmocka_unit_test(test_a_weir_whose_tasks_are_in_other_processes_says_where_to_ask),
+        cmocka_unit_test(test_without_a_word_of_any_task_it_says_so),
+        cmocka_unit_test(test_each_process_is_named_with_its_tasks_and_what_nobody_has_says_since_when),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

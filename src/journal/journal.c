@@ -19,6 +19,7 @@ const char *journal_topic_name(enum journal_topic topic)
         [TOPIC_WEBHOOKS] = "webhooks",
         [TOPIC_CATALOG] = "catalog",
         [TOPIC_QUALITY] = "quality",
+        [TOPIC_TASKS] = "tasks",
     };
     const char *name = (unsigned)topic < JOURNAL_TOPICS ? NAMES[topic] : NULL;
     return name ? name : "unknown";

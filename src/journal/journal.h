@@ -5,7 +5,7 @@
  * never. Backends: file (default), memory (tests, simulation), kafka. Beside their options this header names none.
  * Far backends (kafka): of a commit without marks that failed, some chunks may be there; what a done said is seen by
  * readers a moment later, with a wake; topics that are read together by one reader are events and rekeyed, changelog,
- * catalog, or the others; each chunk has a position of its own. Threads: submit
+ * catalog, tasks, or the others; each chunk has a position of its own. Threads: submit
  * from any; each reader is used by one thread at a time; everything else from any. Bounds: a commit holds at most
  * JOURNAL_COMMIT_BYTES_MAX; submitted but unfinished commits at most options.queue_bytes_max. */
 #pragma once
@@ -44,6 +44,8 @@ enum journal_topic {
     TOPIC_CATALOG = 13, /* tenants and keys for other processes, in partition 0; only the newest record counts
                            catalog/catalog_journal.h */
     TOPIC_QUALITY = 14, /* how good the events of a tenant, type and hour were event/quality_record.h */
+    TOPIC_TASKS = 15,   /* how the task of a partition is doing, for processes that have it not; of each partition only
+                           the newest record counts process/task_status.h */
 };
 #define TOPIC_BIT(topic) (1u << (topic))
 const char *journal_topic_name(enum journal_topic topic);

@@ -24,12 +24,12 @@
 #define KAFKA_TROUBLE_MAX 300
 
 /* What is read together lies in one Kafka topic, so that a reader's position is one number. */
-enum kafka_lane { LANE_INPUT, LANE_CHANGELOG, LANE_OUTPUT, LANE_CATALOG, LANES };
+enum kafka_lane { LANE_INPUT, LANE_CHANGELOG, LANE_OUTPUT, LANE_CATALOG, LANE_TASKS, LANES };
 
 /* Before each chunk, as the message's key; little-endian. */
 struct kafka_key {
     uint8_t version, topic;
-    uint16_t reserved;
+    uint16_t partition; /* of the chunk, where the lane has one partition for all; else 0 */
     uint32_t records;
     uint64_t offset; /* of the first record, where one writer alone numbers them; else KAFKA_UNNUMBERED */
 };
@@ -94,13 +94,21 @@ static inline enum kafka_lane kafka_lane_of(unsigned topic)
         return LANE_INPUT;
     if (topic == TOPIC_CATALOG)
         return LANE_CATALOG;
+    if (topic == TOPIC_TASKS)
+        return LANE_TASKS;
     return topic == TOPIC_CHANGELOG ? LANE_CHANGELOG : LANE_OUTPUT;
+}
+
+/* Of messages with one key only the newest is kept, for ever; one partition has all of them. */
+static inline bool kafka_lane_is_compacted(enum kafka_lane lane)
+{
+    return lane == LANE_CATALOG || lane == LANE_TASKS;
 }
 
 /* How many partitions the lane has. */
 static inline uint16_t kafka_lane_partitions(const struct kafka *kafka, enum kafka_lane lane)
 {
-    return lane == LANE_CATALOG ? 1 : kafka->journal.partitions;
+    return kafka_lane_is_compacted(lane) ? 1 : kafka->journal.partitions;
 }
 
 static inline bool kafka_has_lane(unsigned lanes, size_t lane)

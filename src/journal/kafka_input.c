@@ -81,10 +81,13 @@ enum status kafka_input_open(struct kafka *kafka, struct error *err)
 rd_kafka_resp_err_t kafka_produce(rd_kafka_t *producer, const struct kafka *kafka, const struct journal_chunk *chunk,
                                   uint64_t numbered, void *opaque)
 {
-    struct kafka_key key = { KAFKA_KEY_VERSION, (uint8_t)chunk->topic, 0, chunk->records, numbered };
+    const enum kafka_lane lane = kafka_lane_of(chunk->topic);
+    const bool one = kafka_lane_is_compacted(lane);
+    struct kafka_key key = { KAFKA_KEY_VERSION, (uint8_t)chunk->topic, one ? chunk->partition : 0, chunk->records,
+                             numbered };
     const rd_kafka_vu_t parts[] = {
-        { .vtype = RD_KAFKA_VTYPE_TOPIC, .u.cstr = kafka->topics[kafka_lane_of(chunk->topic)] },
-        { .vtype = RD_KAFKA_VTYPE_PARTITION, .u.i32 = chunk->partition },
+        { .vtype = RD_KAFKA_VTYPE_TOPIC, .u.cstr = kafka->topics[lane] },
+        { .vtype = RD_KAFKA_VTYPE_PARTITION, .u.i32 = one ? 0 : chunk->partition },
         { .vtype = RD_KAFKA_VTYPE_KEY, .u.mem = { &key, sizeof key } },
         { .vtype = RD_KAFKA_VTYPE_VALUE, .u.mem = { (void *)(uintptr_t)chunk->bytes.p, chunk->bytes.n } },
         { .vtype = RD_KAFKA_VTYPE_OPAQUE, .u.ptr = opaque },

@@ -61,7 +61,7 @@ static enum status assign(struct kafka *kafka, struct kafka_reader *reader, stru
 {
     uint16_t partition = reader->options.partition;
     bool all = partition == JOURNAL_ALL_PARTITIONS;
-    uint16_t first = all ? 0 : partition, count = all ? kafka->journal.partitions : 1;
+    uint16_t first = all ? 0 : partition, count = all ? kafka_lane_partitions(kafka, reader->lane) : 1;
     rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new(count);
     for (uint16_t i = 0; i < count; i++)
         rd_kafka_topic_partition_list_add(list, kafka->topics[reader->lane], first + i)->offset =
@@ -183,7 +183,8 @@ static enum status view(struct kafka_reader *reader, const rd_kafka_message_t *m
     *out_wanted = reader->options.topics & TOPIC_BIT(key.topic & 31);
     uint64_t offset = key.offset == KAFKA_UNNUMBERED ? (uint64_t)message->offset << 20 : key.offset;
     *out = (struct journal_chunk){ .topic = key.topic,
-                                   .partition = (uint16_t)message->partition,
+                                   .partition = kafka_lane_is_compacted(reader->lane) ? key.partition
+                                                                                      : (uint16_t)message->partition,
                                    .records = key.records,
                                    .bytes = slice_of(message->payload, message->len),
                                    .offset = offset,

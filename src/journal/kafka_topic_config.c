@@ -37,12 +37,12 @@ static enum status judge(const struct kafka *kafka, enum kafka_lane lane, const 
                          "kafka: topic %s has min.insync.replicas=%d, kafka.min_insync says %d: a 200 would promise "
                          "more than is kept. Set it on the topic, or set kafka.min_insync to %d",
                          topic, there, wanted, there);
-    if (lane == LANE_CATALOG && policy && strcmp(policy, "compact") != 0)
-        return error_set(err, ERR_INVALID,
-                         "kafka: topic %s has cleanup.policy=%s: the tenants would be forgotten with time. Set it to "
-                         "compact",
-                         topic, policy);
-    if (lane != LANE_CATALOG && policy && strstr(policy, "compact"))
+    if (kafka_lane_is_compacted(lane) && policy && strcmp(policy, "compact") != 0)
+        return error_set(err, ERR_INVALID, "kafka: topic %s has cleanup.policy=%s: %s with time. Set it to compact",
+                         topic, policy,
+                         lane == LANE_CATALOG ? "the tenants would be forgotten"
+                                              : "who works on which partition would be forgotten, or pile up");
+    if (!kafka_lane_is_compacted(lane) && policy && strstr(policy, "compact"))
         return error_set(err, ERR_INVALID,
                          "kafka: topic %s has cleanup.policy=%s: compaction would remove records. Set it to delete",
                          topic, policy);

@@ -18,7 +18,7 @@ static enum status make(struct kafka *kafka, enum kafka_lane lane, struct error 
     const struct journal_kafka_options *options = &kafka->options.kafka;
     char why[300], retention[32], min_insync[16];
     snprintf(retention, sizeof retention, "%" PRId64,
-             lane == LANE_CHANGELOG || lane == LANE_CATALOG || kafka->options.retention_ms == 0
+             lane == LANE_CHANGELOG || kafka_lane_is_compacted(lane) || kafka->options.retention_ms == 0
                  ? -1
                  : kafka->options.retention_ms);
     snprintf(min_insync, sizeof min_insync, "%d", options->min_insync);
@@ -33,10 +33,12 @@ static enum status make(struct kafka *kafka, enum kafka_lane lane, struct error 
     rd_kafka_NewTopic_set_config(topic, "unclean.leader.election.enable", "false");
     if (lane == LANE_CHANGELOG)
         rd_kafka_NewTopic_set_config(topic, "segment.bytes", "67108864");
-    if (lane == LANE_CATALOG) {
+    if (kafka_lane_is_compacted(lane)) {
         rd_kafka_NewTopic_set_config(topic, "cleanup.policy", "compact");
         rd_kafka_NewTopic_set_config(topic, "segment.ms", "3600000");
     }
+    if (lane == LANE_TASKS) /* what is not compacted yet is what a start reads: some megabytes */
+        rd_kafka_NewTopic_set_config(topic, "segment.bytes", "4194304");
     rd_kafka_queue_t *queue = rd_kafka_queue_new(kafka->probe);
     rd_kafka_AdminOptions_t *admin = rd_kafka_AdminOptions_new(kafka->probe, RD_KAFKA_ADMIN_OP_CREATETOPICS);
     rd_kafka_AdminOptions_set_operation_timeout(admin, KAFKA_WAIT_MS, why, sizeof why);
@@ -130,7 +132,7 @@ static enum status check(struct kafka *kafka, enum kafka_lane lane, const struct
 {
     const char *topic = kafka->topics[lane];
     int copies = kafka->options.kafka.replication;
-    if (lane != LANE_CATALOG && seen->partitions != kafka->journal.partitions)
+    if (!kafka_lane_is_compacted(lane) && seen->partitions != kafka->journal.partitions)
         return error_set(
             err, ERR_INVALID,
             "kafka: topic %s has %d partitions, journal.partitions says %u: set it to %d, or choose another "

@@ -27,11 +27,12 @@ struct kafka_writer {
     uint64_t numbers[JOURNAL_TOPICS];
 };
 
-/* One writer alone numbers these topics' records in its partition. (The catalog's messages shall have one key, so that
- * Kafka keeps the newest only.) */
+/* One writer alone numbers these topics' records in its partition. (Of what is compacted each message shall have the
+ * same key, so that Kafka keeps the newest only.) */
 static bool is_numbered(unsigned topic)
 {
-    return topic != TOPIC_EVENTS && topic != TOPIC_REKEYED && topic != TOPIC_DEAD_LETTERS && topic != TOPIC_CATALOG;
+    return topic != TOPIC_EVENTS && topic != TOPIC_REKEYED && topic != TOPIC_DEAD_LETTERS &&
+           !kafka_lane_is_compacted(kafka_lane_of(topic));
 }
 
 static void give_up(struct kafka_writer *writer)

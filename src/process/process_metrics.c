@@ -49,6 +49,11 @@ void process_metrics_init(struct process_metrics *metrics, struct metrics *regis
                                         "The newest whole copy of the state in the changelog; 0: there is none", label),
         .snapshot_seconds =
             metrics_gauge(registry, "process_snapshot_seconds", "How long the last copy took to be written", label),
+        .position =
+            metrics_gauge(registry, "process_position",
+                          "Where the partition's events are to be read on, as a position of the journal", label),
+        .restore_left_records = metrics_gauge(registry, "process_restore_left_records",
+                                              "Changes that are to be replayed until the task can begin", label),
         .watermark_delay = metrics_gauge(registry, "watermark_delay_seconds",
                                          "How far event time is behind the wall clock, at the worst of the tenants "
                                          "whose events come as they happen",
@@ -198,9 +203,11 @@ void process_metrics_lag(struct process_metrics *metrics, double seconds, uint64
 
 void process_metrics_end(struct process_metrics *metrics)
 {
-    struct gauge *const of_now[] = { metrics->state_bytes,     metrics->state_disk_bytes, metrics->dedup_ids,
-                                     metrics->dedup_horizon,   metrics->state_rows,       metrics->state_panes,
-                                     metrics->changelog_bytes, metrics->snapshot_bytes };
+    struct gauge *const of_now[] = {
+        metrics->state_bytes,     metrics->state_disk_bytes, metrics->dedup_ids,
+        metrics->dedup_horizon,   metrics->state_rows,       metrics->state_panes,
+        metrics->changelog_bytes, metrics->snapshot_bytes,   metrics->restore_left_records
+    };
     for (size_t i = 0; i < COUNT_OF(of_now); i++)
         gauge_set(of_now[i], 0);
     for (size_t i = 0; i < PROCESS_DELAYS_MAX; i++)

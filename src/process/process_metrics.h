@@ -21,6 +21,7 @@ struct process_metrics {
     struct counter *state_evictions;
     struct counter *snapshots, *snapshot_failures;
     struct gauge *replayed, *changelog_bytes, *snapshot_bytes, *snapshot_seconds;
+    struct gauge *position, *restore_left_records;
     uint16_t partition;
     struct histogram *checkpoint_seconds, *checkpoint_alias, *commit_seconds, *latency_seconds;
     struct process_reason {

@@ -284,6 +284,12 @@ static enum status read_tail(struct process_restore *restore, bool *out_done, st
     return s;
 }
 
+uint64_t process_restore_left(const struct process_restore *restore)
+{
+    const uint64_t end = restore->note.changelog_next;
+    return restore->reader && end > restore->next_offset ? end - restore->next_offset : 0;
+}
+
 enum status process_restore_step(struct process_restore *restore, bool *out_done, struct error *err)
 {
     enum status s = OK;

@@ -58,5 +58,7 @@ struct process_restore {
 MUST_CHECK enum status process_restore_step(struct process_restore *restore, bool *out_done, struct error *err);
 /* Of a copy that is done: how far it goes. */
 struct state_point process_restore_reached(const struct process_restore *restore);
+/* Records of the changelog that are still to be read, once it has begun. */
+uint64_t process_restore_left(const struct process_restore *restore);
 /* Back to the beginning; also what frees it. */
 void process_restore_reset(struct process_restore *restore);

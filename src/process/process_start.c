@@ -41,6 +41,16 @@ static enum status begin_anew(struct process_task *task, struct world *world, st
     return OK;
 }
 
+/* Whoever claimed the partition before has told of himself since (if at all): where that ends has moved on. What others
+ * are told is not worth waiting for: 0 is less than what any of them knows. */
+static void look_at_generation(struct process_task *task)
+{
+    uint64_t end = 0;
+    if (task->options.is_reported &&
+        task->journal->backend->end_position(task->journal, TOPIC_TASKS, 0, &end, NULL) == OK)
+        atomic_store(&task->generation, end);
+}
+
 static enum status read_mark(struct process_task *task, struct world *world, struct error *err)
 {
     struct journal_mark mark;
@@ -48,6 +58,7 @@ static enum status read_mark(struct process_task *task, struct world *world, str
     enum status s = task->journal->backend->own(task->journal, PROCESS_GROUP, task->partition, err);
     if (s != OK)
         return s;
+    look_at_generation(task);
     s = task->journal->backend->mark(task->journal, PROCESS_GROUP, task->partition, &mark, bytes);
     if (s == ERR_NOT_FOUND)
         return begin_anew(task, world, err);
@@ -85,6 +96,7 @@ static enum status run_from(struct process_task *task, struct world *world, stru
     }
     task->checkpoint_at_us = world_mono_us(world) + task->options.checkpoint_interval_ms * 1000;
     task->mark_again_us = world_mono_us(world) + MARK_AGAIN_US;
+    gauge_set(task->metrics.position, (double)task->start_position);
     task->open->position = task->start_position;
     task->open->note = *note;
     return process_input_open(&task->input, task->journal, task->partition, task->start_position, note->skip,
@@ -102,7 +114,6 @@ static void log_restored(const struct process_task *task)
                   "partition=%u hint=\"repeats of events before the journal's beginning count "
                   "again; unset process.accept_lost_state\"",
                   task->partition);
-    gauge_set(task->metrics.replayed, (double)restore->records);
     static const char *const SOURCES[] = { "files", "snapshot", "changelog" };
     log_info("process.restored", "partition=%u from=%s replayed=%llu ids=%llu", task->partition,
              SOURCES[restore->source], (unsigned long long)restore->records,
@@ -124,6 +135,8 @@ bool process_start_step(struct process_task *task, struct world *world, int64_t 
     enum status s = task->restore.opened ? OK : read_mark(task, world, &err);
     if (s == OK)
         s = process_restore_step(&task->restore, &done, &err);
+    gauge_set(task->metrics.replayed, (double)task->restore.records);
+    gauge_set(task->metrics.restore_left_records, done ? 0 : (double)process_restore_left(&task->restore));
     if (s == OK && done)
         s = run_from(task, world, &err);
     switch (s) {

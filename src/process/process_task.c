@@ -140,6 +140,11 @@ bool process_task_is_ready(const struct process_task *task)
     return state == PROCESS_RUNNING || state == PROCESS_STOPPING;
 }
 
+uint64_t process_task_generation(const struct process_task *task)
+{
+    return atomic_load(&task->generation);
+}
+
 const char *process_task_error(const struct process_task *task)
 {
     return task->error.text;
@@ -184,6 +189,7 @@ static void commit_is_durable(struct process_task *task, struct world *world)
     uint64_t before = task->changed_bytes, limit = task->options.checkpoint_bytes;
     process_commit_changes(commit, task->partition, make_durable, &visit);
     task->durable_next = commit->note.changelog_next;
+    gauge_set(task->metrics.position, (double)commit->position);
     if (before < limit && task->changed_bytes >= limit) /* once: what cannot be done now is tried again in its time */
         task->checkpoint_at_us = now_us;
     counter_add(task->metrics.commits, 1);

@@ -53,6 +53,7 @@ struct process_options {
     int32_t retention_days;           /* of tenants that name none; 0, -1: for ever */
     bool results_only;                /* accepted events are not handed on (TOPIC_ENRICHED): nobody stores them */
     bool ids_unique;                  /* no event comes twice: ids are neither looked up nor remembered */
+    bool is_reported;       /* other processes are told of the task (task_report.h), and of which claim it is */
     bool accept_lost_state; /* start although state cannot be rebuilt: repeats of old events may count twice */
 };
 
@@ -78,6 +79,8 @@ enum process_task_state process_task_state(const struct process_task *task);
 bool process_task_is_finished(const struct process_task *task);
 /* Once it has failed. */
 const char *process_task_error(const struct process_task *task);
+/* Which claim of its partition the task is, for struct task_status; 0: not known (yet). Any thread. */
+uint64_t process_task_generation(const struct process_task *task);
 /* Restored and not failed: for /ready. Any thread. */
 bool process_task_is_ready(const struct process_task *task);
 void process_task_free(struct process_task *task);

@@ -28,7 +28,8 @@ struct process_task {
 
     _Atomic int state; /* enum process_task_state */
     _Atomic bool stop_asked;
-    struct error error; /* once failed */
+    _Atomic uint64_t generation; /* of the claim; 0: not known */
+    struct error error;          /* once failed */
 
     struct process_states states;
     struct process_restore restore;

@@ -4,6 +4,7 @@
 #include "base/buf.h"
 #include "base/metrics.h"
 #include "catalog/catalog.h"
+#include "process/task_status.h"
 #include "serve/live_board.h"
 #include "serve/serve.h"
 #include "serve/workers.h"
@@ -118,6 +119,18 @@ void replays_list(struct serve *serve, struct http_exchange *exchange);
 
 /* stream_health.c: GET /v1/stream */
 void stream_health(struct serve *serve, struct http_exchange *exchange);
+/* ,"json":1.5 of this process's metrics; what nobody has measured yet is left out: false. */
+bool stream_add_number(struct serve *serve, const char *json, const char *metric, const char *labels, struct buf *out);
+/* stream_tasks.c */
+/* admin: with the machine that each is on. */
+void stream_add_partitions(struct serve *serve, bool admin, struct buf *out);
+struct stream_listing {
+    const char *name;
+    enum task_series kind;
+    const char *only; /* the beginning of the labels that are wanted; NULL: all */
+    const char *value_name;
+};
+void stream_add_listing(struct serve *serve, const struct stream_listing *what, struct buf *out);
 /* dashboards.c: GET /v1/dashboards, GET /v1/quality */
 void dashboards_list(struct serve *serve, struct http_exchange *exchange);
 void quality_targets(struct serve *serve, struct http_exchange *exchange);

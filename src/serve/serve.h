@@ -16,6 +16,7 @@ struct queue;
 struct page_table;
 struct replayer;
 struct serve;
+struct task_board;
 struct tenant;
 struct world;
 
@@ -68,6 +69,8 @@ struct serve_options {
     /* Appends the targets of data_quality as a JSON object. From the loop. */
     void (*quality)(void *self, const char *tenant_id, struct buf *out);
     void *hook_self;
+    /* How the tasks of all processes are (task_board.h); outlives the API; NULL: there are none but those here. */
+    struct task_board *tasks;
     struct replayer *replayer; /* history again (replay/replay.h); outlives the API; NULL: /v1/replays answers 503 */
 };
 

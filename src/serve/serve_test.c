@@ -2,6 +2,7 @@
 #include "serve/serve.h"
 
 #include <arpa/inet.h>
+#include <math.h>
 #include <stdio.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -9,7 +10,9 @@
 #include "base/json_scan.h"
 #include "base/metrics.h"
 #include "http/http_client.h"
+#include "serve/task_board.h"
 #include "test/support/serve_fixture.h"
+#include "world/world.h"
 
 static void test_a_question_is_asked_as_the_tenants_own_user_and_answered(void **state)
 {
@@ -52,6 +55,82 @@ static void test_the_stream_tells_of_the_partitions_that_are_here_whichever_they
     assert_int_equal(api_request("GET", "/v1/stream", api.acme.read_key, NULL, NULL), 200);
     assert_non_null(
         strstr(api.answer, "\"partitions\":[{\"partition\":1,\"events\":5},{\"partition\":3,\"events\":7}]"));
+}
+
+static void on_done(struct journal_commit *commit, enum status status, const char *reason)
+{
+    (void)status, (void)reason;
+    *(bool *)commit->context = true;
+}
+
+/* As a process that has the partition says it. */
+static void say(struct journal *journal, const struct role *role, uint16_t partition, const char *instance)
+{
+    AUTO(buf) struct buf series, record;
+    bool done = false;
+    int64_t wake_us = WAKE_NEVER;
+    uint32_t n = 0;
+    char own[64];
+    struct task_status status = { .partition = partition,
+                                  .state = TASK_RUNNING,
+                                  .instance = slice_from(instance),
+                                  .host = SLICE("machine"),
+                                  .since_ms = 5,
+                                  .at_ms = world_wall_ms(world_real()) };
+    buf_init(&series, 4096);
+    buf_init(&record, TASK_STATUS_BYTES_MAX);
+    snprintf(own, sizeof own, "customer_id=\"acme\",partition=\"%u\"", partition);
+    task_series_add(&series, TASK_WATERMARKS, slice_from(own), 2.5);
+    task_series_add(&series, TASK_WATERMARKS, SLICE("customer_id=\"other\",partition=\"0\""), 1);
+    task_series_add(&series, TASK_WINDOWS, SLICE("window=\"w\",outcome=\"counted\""), 10);
+    status.series = buf_slice(&series);
+    for (size_t i = 0; i < TASK_NUMBER_COUNT; i++)
+        status.numbers[i] = i == 0 ? 7 : NAN;
+    buf_add(&record, &n, sizeof n);
+    task_status_encode(&status, &record);
+    n = (uint32_t)(record.n - sizeof n);
+    memcpy(record.p, &n, sizeof n);
+    struct journal_chunk chunk = { TOPIC_TASKS, partition, 1, buf_slice(&record), 0, 0, 0 };
+    struct journal_commit commit = { .chunks = &chunk, .chunk_count = 1, .done = on_done, .context = &done };
+    assert_int_equal(journal_submit(journal, &commit, &api.err), OK);
+    while (!done)
+        role->step(role->self, world_real(), &wake_us);
+}
+
+static void test_with_others_beside_it_the_stream_tells_of_every_partition_and_who_has_it(void **state)
+{
+    (void)state;
+    const struct journal_options options = { .partitions = 3, .queue_bytes_max = 1 << 20 };
+    struct journal *journal;
+    struct role role;
+    int64_t wake_us;
+    assert_int_equal(journal_memory.open(&options, world_real(), NULL, &journal, &api.err), OK);
+    assert_int_equal(journal_memory.roles(journal, &role), 1);
+    api.options.tasks = task_board_new(journal, api.metrics, world_real());
+    api_again();
+    assert_int_equal(api_request("GET", "/v1/stream", api.acme.read_key, NULL, NULL), 200);
+    assert_non_null(strstr(api.answer, "\"partitions\":[],"));
+    say(journal, &role, 0, "weir-a");
+    say(journal, &role, 2, "weir-b");
+    const struct role board = task_board_role(api.options.tasks);
+    while (board.step(board.self, world_real(), &wake_us))
+        ;
+    assert_int_equal(api_request("GET", "/v1/stream", api.acme.read_key, NULL, NULL), 200);
+    assert_non_null(strstr(api.answer,
+                           "\"partitions\":[{\"partition\":0,\"owned\":true,\"owner\":\"weir-a\",\"state\":\"running\","
+                           "\"owned_since_ms\":5,\"events\":7},{\"partition\":1,\"owned\":false},{\"partition\":2,"));
+    assert_non_null(strstr(api.answer, "\"watermarks\":[{\"customer_id\":\"acme\",\"partition\":\"0\","
+                                       "\"delay_seconds\":2.5},{\"customer_id\":\"acme\",\"partition\":\"2\","));
+    assert_null(strstr(api.answer, "other"));
+    assert_null(strstr(api.answer, "machine"));
+    api.options.dev = true;
+    api_again();
+    assert_int_equal(api_request("GET", "/v1/stream", NULL, NULL, NULL), 200);
+    assert_non_null(strstr(api.answer, "\"host\":\"machine\""));
+    assert_non_null(strstr(api.answer, "\"windows\":[{\"window\":\"w\",\"outcome\":\"counted\",\"events\":20}]"));
+    serve_stop(api.serve);
+    task_board_free(api.options.tasks);
+    journal_memory.close(journal);
 }
 
 static bool carries(void *self, struct slice sink, struct slice tenant_id)
@@ -249,6 +328,7 @@ int main(void)
         API_TEST(test_a_question_is_asked_as_the_tenants_own_user_and_answered),
         API_TEST(test_questions_are_counted_by_tenant_refused_ones_too),
         API_TEST(test_the_stream_tells_of_the_partitions_that_are_here_whichever_they_are),
+        API_TEST(test_with_others_beside_it_the_stream_tells_of_every_partition_and_who_has_it),
         API_TEST(test_a_tenant_is_told_of_the_sinks_that_take_its_results_and_of_no_other),
         API_TEST(test_rows_beyond_the_bound_are_left_out_and_it_says_so),
         API_TEST(test_an_answer_cut_at_its_bytes_keeps_the_whole_rows),

@@ -1,6 +1,7 @@
 /* What every journal backend promises its writers: a commit is whole, durable before it is seen, refused at once or
  * done once; marks and bounds, what retention may delete, and what is there after closing and opening. */
 #include <stdio.h>
+#include <stdlib.h>
 #include <unistd.h>
 
 #include "test/support/journal_fixture.h"
@@ -35,6 +36,30 @@ static void test_a_commit_over_several_topics_is_seen_whole(void **state)
     assert_true(slice_equal(mark.note, SLICE("note")));
     assert_int_equal(fixture.journal->backend->mark(fixture.journal, "process", 1, &mark, note), ERR_NOT_FOUND);
     assert_int_equal(fixture.journal->backend->mark(fixture.journal, "proces", 2, &mark, note), ERR_NOT_FOUND);
+}
+
+/* Of the topics of which the newest record counts a reader of all gets each with the partition that it is of. */
+static void test_what_is_said_of_a_partition_comes_with_its_number(void **state)
+{
+    (void)state;
+    struct sent sent;
+    struct journal_batch batch;
+    unsigned seen = 0;
+    sent_init(&sent);
+    sent_add_chunk(&sent, TOPIC_TASKS, 3, 1, 40, 3);
+    sent_add_chunk(&sent, TOPIC_TASKS, 1, 1, 40, 1);
+    sent_expect(&sent, OK);
+    sent_done(&sent);
+    struct journal_reader *reader = reader_at(TOPIC_BIT(TOPIC_TASKS), JOURNAL_ALL_PARTITIONS, JOURNAL_BEGIN);
+    for (size_t chunks = 0; chunks < 2; chunks += batch.chunk_count) {
+        assert_int_equal(read_some(reader, 1 << 20, &batch, NULL), OK);
+        for (size_t i = 0; i < batch.chunk_count; i++) {
+            assert_int_equal(batch.chunks[i].partition, strtoul(batch.chunks[i].bytes.p + 4, NULL, 10));
+            seen |= 1u << batch.chunks[i].partition;
+        }
+    }
+    assert_int_equal(seen, 1u << 3 | 1u << 1);
+    fixture.backend->reader_close(reader);
 }
 
 static void test_nothing_is_seen_before_it_is_durable(void **state)
@@ -332,6 +357,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         JOURNAL_TEST(test_a_commit_over_several_topics_is_seen_whole),
+        JOURNAL_TEST(test_what_is_said_of_a_partition_comes_with_its_number),
         JOURNAL_TEST(test_nothing_is_seen_before_it_is_durable),
         JOURNAL_TEST(test_malformed_commits_are_refused_at_once),
         JOURNAL_TEST(test_the_queue_bound_refuses_and_recovers),

@@ -16,11 +16,11 @@ ROLE_RIGHTS = [
     ("ingest", "Write", [(TOPIC, "input"), (TOPIC, "output"), (ID, "start.ingest")]),
     ("ingest", "Read", [(TOPIC, "catalog")]),
     ("ingest", "Describe", [(GROUP, "reader")]),
-    ("process", "Write", [(TOPIC, "input"), (TOPIC, "changelog"), (TOPIC, "output"), (ID, "")]),
+    ("process", "Write", [(TOPIC, "input"), (TOPIC, "changelog"), (TOPIC, "output"), (TOPIC, "tasks"), (ID, "")]),
     ("process", "Read", [(TOPIC, "input"), (TOPIC, "changelog"), (TOPIC, "catalog"), (GROUP, "")]),
     ("process", "Create", [(TOPIC, "")]),
     ("serve", "Write", [(TOPIC, "output"), (TOPIC, "catalog"), (ID, "")]),
-    ("serve", "Read", [(TOPIC, "output"), (TOPIC, "catalog"), (GROUP, "")]),
+    ("serve", "Read", [(TOPIC, "output"), (TOPIC, "catalog"), (TOPIC, "tasks"), (GROUP, "")]),
 ]
 
 
@@ -125,7 +125,7 @@ def test_each_role_needs_its_own_rights_only_and_those_of_another_do_not_do():
         for role in weir.all():
             run_as(role, role.role)
         process = weir.processes[0].spawn()
-        await_true(lambda: "topic_made topic=%s.catalog" % ROLES in process.log_text())
+        await_true(lambda: "topic_made topic=%s.tasks" % ROLES in process.log_text())
         for role in weir.serve, *weir.ingests:
             role.spawn()
         for role in weir.all():
@@ -139,7 +139,7 @@ def test_each_role_needs_its_own_rights_only_and_those_of_another_do_not_do():
         weir.settle("SELECT sum(event_count) FROM sessions", 99, key["read_key"])
         weir.settle("SELECT count() FROM dead_letters", 1, key["read_key"])
         assert weir.stop() == 0
-        refused(run_as(Role("serve", weir.config), "process"), "read topic %s.output" % ROLES, command="serve")
+        refused(run_as(Role("serve", weir.config), "process"), "read topic %s." % ROLES, command="serve")
         refused(run_as(Role("process", weir.config), "serve"), "look at topic %s.input" % ROLES, command="process")
     finally:
         weir.close()
@@ -160,11 +160,14 @@ def test_a_secret_that_is_not_there_ends_before_any_connection_and_none_is_shown
 def test_topics_that_would_keep_less_than_is_promised_are_refused():
     kafka = shared()
     refused(Weir(yaml=kafka.yaml("kafka.min_insync: 2\n").replace("kafka.min_insync: 1\n", "")), "kafka.min_insync is 2", "kafka.replication 1")
-    for words, config in ((("1 copy", "kafka.replication says 3"), None), (("min.insync.replicas=2", "kafka.min_insync, 1"), "min.insync.replicas=2"),
-                          (("cleanup.policy=compact", "delete"), "cleanup.policy=compact"), (("has 1 partitions", "journal.partitions says 2"), "")):
+    for words, config, topic in ((("1 copy", "kafka.replication says 3"), None, "input"),
+                                 (("min.insync.replicas=2", "kafka.min_insync, 1"), "min.insync.replicas=2", "input"),
+                                 (("cleanup.policy=compact", "delete"), "cleanup.policy=compact", "input"),
+                                 (("cleanup.policy=delete", "would be forgotten, or pile up"), "cleanup.policy=delete", "tasks"),
+                                 (("has 1 partitions", "journal.partitions says 2"), "", "input")):
         yaml = kafka.yaml() if config is not None else kafka.yaml(copies=3)
         prefix = yaml.split("kafka.prefix: ")[1].split("\n")[0]
         more = ["--config", config] if config else []
-        kafka.tool("org.apache.kafka.tools.TopicCommand", "--create", "--topic", prefix + ".input", "--partitions", "2" if config != "" else "1",
+        kafka.tool("org.apache.kafka.tools.TopicCommand", "--create", "--topic", "%s.%s" % (prefix, topic), "--partitions", "2" if config != "" else "1",
                    "--replication-factor", "1", *more)
         refused(Weir(yaml=yaml), *words)

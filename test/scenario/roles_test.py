@@ -207,6 +207,44 @@ def test_a_process_paused_past_its_session_or_joined_and_left_loses_and_doubles_
     return "%s; paused: others had its partitions after %.1f s" % (note, taken_over_s)
 
 
+def owners(weir, state="running"):
+    """By partition, as serve tells it: the name of the process that has it; None: nobody, or not in that state."""
+    tasks = json.loads(weir.request("GET", weir.api("/v1/stream"))[1])["partitions"]
+    assert [task["partition"] for task in tasks] in ([], [0, 1, 2, 3]), tasks
+    return [task["owner"] if task["owned"] and task["state"] == state else None for task in tasks]
+
+
+def test_serve_tells_how_the_tasks_of_all_processes_are_and_who_has_them():
+    with Roles(shared().yaml("journal.partitions: 4\nkafka.session_timeout: 6s\n"), process=2) as weir:
+        names = [open(os.path.join(role.data, "instance")).read() for role in weir.processes]
+        await_true(lambda: sorted(owners(weir), key=str) == sorted(names * 2))
+        key = weir.tenant("acme")
+        wait_until_known(weir, key["write_key"])
+        events = [{"visitor_id": "v%d" % i, "event_type": "view", "event_name": "n"} for i in range(200)]
+        assert weir.post("/track", events, key["write_key"])[0] == 200
+
+        def health():
+            return json.loads(weir.request("GET", weir.api("/v1/stream"), None, {"Authorization": "Bearer " + key["read_key"]})[1])
+
+        await_true(lambda: sum(task.get("events", 0) for task in health()["partitions"]) == 200 and len(health()["watermarks"]) == 4)
+        assert all(w["customer_id"] == "acme" for w in health()["watermarks"]) and all(task["commits"] > 0 and task["position"] > 0 for task in health()["partitions"])
+        shown = weir.cli("top", "--stream", "--once", "--url", weir.api(""), "--key", key["read_key"]).stdout
+        assert all(any(line.startswith(name) and " has " in line for line in shown.splitlines()) for name in names), shown
+        assert weir.serve.metric("process_partitions_unowned") == 0
+        dead, other = weir.processes
+        dead.kill9()
+        await_true(lambda: owners(weir) == [names[1]] * 4)
+        assert other.stop() == 0
+        await_true(lambda: owners(weir) == [None] * 4)
+        left = json.loads(weir.request("GET", weir.api("/v1/stream"))[1])["partitions"]
+        assert all(task["owner"] == names[1] and task["not_owned_since_ms"] <= time.time() * 1000 and "events" not in task for task in left), left
+        await_true(lambda: weir.serve.metric("process_partitions_unowned") == 4)
+        weir.serve.kill9()
+        weir.serve.start()  # and who was here before it was is known, too
+        await_true(lambda: len(owners(weir)) == 4)
+        assert owners(weir) == [None] * 4 and json.loads(weir.request("GET", weir.api("/v1/stream"))[1])["partitions"][0]["owner"] == names[1]
+
+
 def write_domain(weir, *windows):
     window = "  - {name: %s, size: 1m, by: [{kind: event_type}], measures: {n: count()}}\n"  # the key's partition is not the visitor's
     with open(os.path.join(weir.config, "domains", "web.yaml"), "w") as f:

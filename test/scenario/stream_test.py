@@ -99,7 +99,7 @@ def test_alerts_fire_just_above_their_thresholds_and_speak_of_metrics_that_exist
     with tempfile.TemporaryDirectory() as directory, Weir(yaml=a_sink(directory)) as weir:
         weir.post("/track", [event(1), {"customer_id": "demo_tenant"}, event(2, timestamp=time.time() + 23.9 * 3600)])
         weir.settle("SELECT count() FROM events_raw", 2)
-        asked -= {"dead_letters_total"}  # made with the first letter
+        asked -= {"dead_letters_total", "process_partitions_unowned"}  # made with the first letter; on Kafka alone (roles_test.py)
         weir.until(lambda: not {n for n in asked if not re.search(r"^%s[{ ]" % n, weir.request("GET", weir.ingest("/metrics"))[1].decode(), re.M)})
     for alert in re.findall(r"alert: (\w+)", open(os.path.join(RULES, "alerts.yaml")).read()):
         assert tested.count('"%s"' % alert) >= 2, "%s is not tested above and below" % alert

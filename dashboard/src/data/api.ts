@@ -121,6 +121,12 @@ export interface StreamTask {
   state_disk_bytes?: number;
   state_panes?: number;
   commits?: number;
+  /** Only where several processes share the partitions: whether one has it, and which, or had it last. */
+  owned?: boolean;
+  owner?: string;
+  state?: 'restoring' | 'running' | 'stopping' | 'failed';
+  restore_left_records?: number;
+  not_owned_since_ms?: number;
 }
 
 /** What a sink has delivered; with the journal in Kafka, of one partition. */
