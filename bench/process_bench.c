@@ -1,7 +1,9 @@
 /* How many events a second one processing task takes on one core: decode, validate, deduplicate, write, commit, over
  * the memory journal, so that the disk counts for nothing but the task's own files. Time is the processor's
  * time of the task's steps, the kernel's part included; filling the journal and the journal's own step are not in it.
- * --json prints what bench/run reads. */
+ * --json prints what bench/run reads.
+ *
+ * usage: process_bench [--json | --] [MILLIONS [CONFIG]]   CONFIG: a directory with domains/; none: no domains */
 #include <ftw.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -10,6 +12,8 @@
 
 #include "base/log.h"
 #include "base/metrics.h"
+#include "config/domain.h"
+#include "config/problems.h"
 #include "event/event.h"
 #include "process/process_task.h"
 #include "process/state/kv.h"
@@ -141,6 +145,17 @@ static int remove_one(const char *path, const struct stat *status, int type, str
     return remove(path);
 }
 
+static bool load_domains(const char *config, struct domain_set **out)
+{
+    AUTO(problems) struct problems problems;
+    struct error err;
+    problems_init(&problems, false);
+    if (domain_set_load(config, world_real(), out, &problems, &err) == OK)
+        return true;
+    fprintf(stderr, "%sprocess_bench: %s\n", problems_text(&problems), err.text);
+    return false;
+}
+
 int main(int argc, char **argv)
 {
     bool json = argc > 1 && strcmp(argv[1], "--json") == 0;
@@ -159,6 +174,10 @@ int main(int argc, char **argv)
     struct process_options options = {
         .state_path = dir, .checkpoint_interval_ms = 1000, .kv = &kv_rocksdb, .kv_pool = pool
     };
+    struct domain_set *domains = NULL;
+    if (argc > 3 && !load_domains(argv[3], &domains))
+        return 1;
+    options.domains = domains;
     log_set_level(LOG_WARN);
     if (!bench.bytes || journal_memory.open(&journal_options, bench.world, metrics, &bench.journal, NULL) != OK)
         return 1;
@@ -171,6 +190,7 @@ int main(int argc, char **argv)
     (void)rate(&bench, (millions - 1) * 1000000 - 200000);
     double at_20m = rate(&bench, 500000);
     stop(&bench);
+    domain_set_free(domains);
     kv_pool_free(pool);
     (void)nftw(dir, remove_one, 16, FTW_DEPTH | FTW_PHYS);
     metrics_free(metrics);
