@@ -1,5 +1,5 @@
 """Kafka with TLS, passwords and rights: what is right works, and each thing that is wrong is one clear error at start, soon, which names what to do."""
-import functools, os, re, subprocess, tempfile
+import functools, os, re, subprocess, tempfile, time
 from concurrent.futures import ThreadPoolExecutor
 
 from kafka import OUTSIDE, SCRIPT, Kafka, shared
@@ -143,6 +143,25 @@ def test_each_role_needs_its_own_rights_only_and_those_of_another_do_not_do():
         refused(run_as(Role("process", weir.config), "serve"), "look at topic %s.input" % ROLES, command="process")
     finally:
         weir.close()
+
+
+def test_without_the_right_to_delete_the_changelog_grows_it_is_told_once_and_all_goes_on():
+    with weir_as(more="journal.partitions: 1\nprocess.checkpoint_interval: 300ms\nprocess.snapshot_after: 1 MiB\n") as weir:  # no user here has the right
+        key = weir.tenant("grows")
+        def send(first):
+            events = [{"event_id": "e%d" % i, "visitor_id": "v%d" % i, "event_type": "view", "event_name": "n"} for i in range(first, first + 1000)]
+            assert weir.post("/track", events, key["write_key"])[0] == 200
+        count, end = 0, time.time() + 120
+        while "kafka.changelog_not_trimmed" not in weir.log_text():
+            assert time.time() < end, "nothing was told in 120 s, after %d events" % count
+            send(count)
+            count += 1000
+        assert "right Delete on the topic" in weir.log_text()
+        send(count)
+        weir.settle("SELECT count() FROM events_raw", count + 1000, key["read_key"])
+        assert weir.stop() == 0
+        assert weir.log_text().count("kafka.changelog_not_trimmed") == 1
+    return "after %d events" % count
 
 
 def test_a_secret_that_is_not_there_ends_before_any_connection_and_none_is_shown():
