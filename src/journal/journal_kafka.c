@@ -21,6 +21,8 @@
 #include "journal/kafka.h"
 #include "world/world.h"
 
+#define FAILED_LOOK_US 20000 /* at a producer that failed for good, until all that it had is answered */
+
 static void kafka_close(struct journal *journal)
 {
     struct kafka *kafka = kafka_of(journal);
@@ -194,10 +196,10 @@ static uint64_t kafka_end_offset(struct journal *journal, enum journal_topic top
 static bool kafka_step(void *self, struct world *world, int64_t *wake_us)
 {
     struct kafka *kafka = self;
-    (void)world;
-    (void)wake_us;
     bool finishing = atomic_load(&kafka->draining) && atomic_load(&kafka->unfinished);
     kafka_input_step(kafka, finishing ? 20 : 0);
+    if (kafka->input_before)
+        *wake_us = world_mono_us(world) + FAILED_LOOK_US;
     return finishing;
 }
 

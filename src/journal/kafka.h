@@ -64,7 +64,9 @@ struct kafka {
     _Atomic size_t unfinished; /* commits submitted and not done */
     _Atomic bool draining;
 
-    rd_kafka_t *input; /* the idempotent producer */
+    rd_kafka_t *_Atomic input;  /* the idempotent producer */
+    _Atomic size_t input_users; /* threads that are within a submit to it */
+    rd_kafka_t *input_before;   /* one that failed for good, until all that it had is answered; of the role */
     rd_kafka_queue_t *input_events;
     struct commit_list refused; /* commits without marks that the producer's queue did not take whole */
     rd_kafka_t *probe;          /* asks: offsets, marks */

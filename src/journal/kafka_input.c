@@ -1,10 +1,14 @@
 /* Commits without marks: what ingestion accepted. One idempotent producer for all of them; a chunk is a message, and
  * the commit is done when the brokers have acknowledged each (acks=all). They are not a transaction: that would cost
  * every client tens of milliseconds, and buy nothing, since a client whose request failed sends it again and repeats
- * are known by their ids. So of a commit that failed, some chunks may be there. */
+ * are known by their ids. So of a commit that failed, some chunks may be there.
+ *
+ * A producer may fail for good: a broker that comes back knows less of its sequence than it does. Then the role makes
+ * another one; what the first had is answered as failed, and it is freed when nobody can be using it any more. */
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "base/log.h"
 #include "journal/kafka.h"
 #include "world/world.h"
 
@@ -53,7 +57,7 @@ static void on_events(rd_kafka_t *producer, void *self)
     bell_ring(((struct kafka *)self)->bell);
 }
 
-enum status kafka_input_open(struct kafka *kafka, struct error *err)
+static enum status open_producer(struct kafka *kafka, rd_kafka_t **out, struct error *err)
 {
     char linger[24], batch[24], wait[24], queue[24];
     snprintf(linger, sizeof linger, "%u", kafka->options.kafka.linger_ms);
@@ -69,13 +73,65 @@ enum status kafka_input_open(struct kafka *kafka, struct error *err)
                                               { "message.timeout.ms", wait },
                                               { "queue.buffering.max.kbytes", queue },
                                               { NULL, NULL } };
-    enum status s = kafka_client_new(kafka, RD_KAFKA_PRODUCER, settings, on_delivered, &kafka->input, err);
+    enum status s = kafka_client_new(kafka, RD_KAFKA_PRODUCER, settings, on_delivered, out, err);
+    if (s == OK)
+        kafka_client_find(*out, kafka, kafka->writes);
+    return s;
+}
+
+static void watch_events(struct kafka *kafka, rd_kafka_t *producer)
+{
+    kafka->input_events = rd_kafka_queue_get_main(producer);
+    rd_kafka_queue_cb_event_enable(kafka->input_events, on_events, kafka);
+}
+
+static void stop_watching(struct kafka *kafka)
+{
+    if (!kafka->input_events)
+        return;
+    rd_kafka_queue_cb_event_enable(kafka->input_events, NULL, NULL);
+    rd_kafka_queue_destroy(kafka->input_events);
+    kafka->input_events = NULL;
+}
+
+enum status kafka_input_open(struct kafka *kafka, struct error *err)
+{
+    rd_kafka_t *producer;
+    enum status s = open_producer(kafka, &producer, err);
     if (s != OK)
         return s;
-    kafka_client_find(kafka->input, kafka, kafka->writes);
-    kafka->input_events = rd_kafka_queue_get_main(kafka->input);
-    rd_kafka_queue_cb_event_enable(kafka->input_events, on_events, kafka);
+    atomic_store(&kafka->input, producer);
+    watch_events(kafka, producer);
     return OK;
+}
+
+static void replace_failed(struct kafka *kafka)
+{
+    rd_kafka_t *failed = atomic_load(&kafka->input), *producer;
+    char why[200];
+    struct error err;
+    if (kafka->input_before || !rd_kafka_fatal_error(failed, why, sizeof why) ||
+        open_producer(kafka, &producer, &err) != OK)
+        return; /* again at the next step */
+    log_warn("kafka.producer_replaced", "coped=\"what it had is to be sent again\" error=\"%s\"", why);
+    stop_watching(kafka);
+    atomic_store(&kafka->input, producer);
+    watch_events(kafka, producer);
+    rd_kafka_purge(failed, RD_KAFKA_PURGE_F_QUEUE | RD_KAFKA_PURGE_F_INFLIGHT);
+    kafka->input_before = failed;
+}
+
+/* Whoever came into a submit before the other one was there may have it still. */
+static void end_failed(struct kafka *kafka)
+{
+    if (!kafka->input_before)
+        return;
+    bool unused = atomic_load(&kafka->input_users) == 0;
+    rd_kafka_poll(kafka->input_before, 0);
+    if (!unused || rd_kafka_outq_len(kafka->input_before))
+        return;
+    rd_kafka_destroy(kafka->input_before);
+    kafka->input_before = NULL;
 }
 
 rd_kafka_resp_err_t kafka_produce(rd_kafka_t *producer, const struct kafka *kafka, const struct journal_chunk *chunk,
@@ -98,25 +154,40 @@ rd_kafka_resp_err_t kafka_produce(rd_kafka_t *producer, const struct kafka *kafk
     return code;
 }
 
+/* How many chunks the producer took. */
+static size_t produce_all(struct kafka *kafka, struct sent *sent, rd_kafka_resp_err_t *out_code)
+{
+    const struct journal_commit *commit = sent->commit;
+    const size_t n = commit->chunk_count; /* the commit may be done before this ends */
+    size_t taken = 0;
+    *out_code = RD_KAFKA_RESP_ERR_NO_ERROR;
+    atomic_fetch_add(&kafka->input_users, 1);
+    rd_kafka_t *producer = atomic_load(&kafka->input);
+    for (; taken < n && !*out_code; taken += !*out_code)
+        *out_code = kafka_produce(producer, kafka, &commit->chunks[taken], KAFKA_UNNUMBERED, sent);
+    atomic_fetch_sub(&kafka->input_users, 1);
+    return taken;
+}
+
 enum status kafka_input_submit(struct kafka *kafka, struct journal_commit *commit, struct error *err)
 {
     struct sent *sent = malloc(sizeof *sent);
     if (!sent)
         return error_set(err, ERR_FULL, "commit: out of memory");
-    size_t n = commit->chunk_count, i = 0;
+    const size_t n = commit->chunk_count;
+    rd_kafka_resp_err_t code;
     *sent = (struct sent){ .kafka = kafka, .commit = commit, .unanswered = n };
-    rd_kafka_resp_err_t code = kafka_produce(kafka->input, kafka, &commit->chunks[0], KAFKA_UNNUMBERED, sent);
-    if (code) {
+    const size_t taken = produce_all(kafka, sent, &code);
+    if (taken == n)
+        return OK;
+    if (taken == 0) {
         free(sent);
+        bell_ring(kafka->bell); /* when it failed for good, the role makes another one */
         return kafka_error(err, code, "commit");
     }
-    for (i = 1; i < n && !code; i++)
-        code = kafka_produce(kafka->input, kafka, &commit->chunks[i], KAFKA_UNNUMBERED, sent);
-    if (!code)
-        return OK;
-    /* Chunks from i - 1 on have no answer to wait for. The commit is refused when the others' answers are there; done
+    /* The others have no answer to wait for. The commit is refused when the others' answers are there; done
      * is never called from within a submit. */
-    size_t missing = n - (i - 1);
+    size_t missing = n - taken;
     sent->cut = true;
     if (atomic_fetch_sub(&sent->unanswered, missing) == missing) {
         bool was_empty;
@@ -134,18 +205,23 @@ void kafka_input_step(struct kafka *kafka, int wait_ms)
         next = commit->next;
         kafka_finish(kafka, commit, ERR_FULL, "kafka: the producer's queue is full");
     }
-    rd_kafka_poll(kafka->input, wait_ms);
+    replace_failed(kafka);
+    end_failed(kafka);
+    rd_kafka_poll(atomic_load(&kafka->input), wait_ms);
+}
+
+static void close_producer(rd_kafka_t *producer)
+{
+    if (!producer)
+        return;
+    rd_kafka_purge(producer, RD_KAFKA_PURGE_F_QUEUE | RD_KAFKA_PURGE_F_INFLIGHT);
+    rd_kafka_flush(producer, 1000);
+    rd_kafka_destroy(producer);
 }
 
 void kafka_input_close(struct kafka *kafka)
 {
-    if (!kafka->input)
-        return;
-    rd_kafka_purge(kafka->input, RD_KAFKA_PURGE_F_QUEUE | RD_KAFKA_PURGE_F_INFLIGHT);
-    rd_kafka_flush(kafka->input, 1000);
-    if (kafka->input_events) {
-        rd_kafka_queue_cb_event_enable(kafka->input_events, NULL, NULL);
-        rd_kafka_queue_destroy(kafka->input_events);
-    }
-    rd_kafka_destroy(kafka->input);
+    stop_watching(kafka);
+    close_producer(kafka->input_before);
+    close_producer(atomic_load(&kafka->input));
 }

@@ -80,10 +80,42 @@ static void test_a_commit_that_the_producer_takes_in_part_is_refused(void **stat
     rd_kafka_destroy(host);
 }
 
+static void test_a_producer_that_failed_for_good_is_replaced(void **state)
+{
+    char why[200];
+    (void)state;
+    rd_kafka_conf_t *conf = rd_kafka_conf_new();
+    rd_kafka_conf_set_log_cb(conf, NULL);
+    rd_kafka_t *host = rd_kafka_new(RD_KAFKA_PRODUCER, conf, why, sizeof why);
+    rd_kafka_mock_cluster_t *brokers = rd_kafka_mock_cluster_new(host, 1);
+    open_input(brokers);
+    chunks[0] = (struct journal_chunk){ .topic = TOPIC_EVENTS, .records = 1, .bytes = SLICE("\1\0\0\0e") };
+    struct journal_commit commit = { .chunks = chunks, .chunk_count = 1, .done = on_done, .context = &answers[0] };
+    for (int times = 0; times < 3; times++) {
+        answered = 0;
+        rd_kafka_t *failed = atomic_load(&kafka.input);
+        assert_int_equal(rd_kafka_test_fatal_error(failed, RD_KAFKA_RESP_ERR_OUT_OF_ORDER_SEQUENCE_NUMBER, "a test"),
+                         0);
+        assert_int_equal(kafka_input_submit(&kafka, &commit, &err), ERR_RETRY);
+        kafka_input_step(&kafka, 0);
+        assert_int_equal(kafka_input_submit(&kafka, &commit, &err), OK);
+        await_answers(1);
+        assert_int_equal(answers[0], OK);
+        for (int i = 0; i < 100 && kafka.input_before; i++)
+            kafka_input_step(&kafka, 20);
+        assert_null(kafka.input_before);
+    }
+    kafka_input_close(&kafka);
+    bell_free(kafka.bell);
+    rd_kafka_mock_cluster_destroy(brokers);
+    rd_kafka_destroy(host);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_a_commit_that_the_producer_takes_in_part_is_refused),
+        cmocka_unit_test(test_a_producer_that_failed_for_good_is_replaced),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
