@@ -125,10 +125,12 @@ static enum status open_file(struct process_snapshot *snapshot, const char *name
     char path[DISK_PATH_MAX];
     int n = snprintf(path, sizeof path, "%s/%s", state_base_path(snapshot->options.base), name);
     assert(n < (int)sizeof path);
-    return snapshot->options.disk->ops->open(snapshot->options.disk, path, DISK_READ, &snapshot->file, err);
+    enum status s = snapshot->options.disk->ops->open(snapshot->options.disk, path, DISK_READ, &snapshot->file, err);
+    return s == OK ? snapshot->file->ops->size(snapshot->file, &snapshot->file_end, err) : s;
 }
 
-/* A piece of the file in hand; an empty one, too, so that the file is made. */
+/* A piece of the file in hand; an empty one, too, so that the file is made. It ends where it ended when it was opened:
+ * what is appended to it meanwhile is younger than the checkpoint, and under load comes as fast as pieces do. */
 static enum status make_file(struct process_snapshot *snapshot, struct error *err)
 {
     const char *name = snapshot->names[snapshot->name_at];
@@ -136,6 +138,8 @@ static enum status make_file(struct process_snapshot *snapshot, struct error *er
     struct buf *record = &snapshot->record;
     size_t want = snapshot->options.piece_bytes < READ_BYTES ? snapshot->options.piece_bytes : READ_BYTES, n = 0;
     enum status s = snapshot->file ? OK : open_file(snapshot, name, err);
+    const uint64_t left = s == OK ? snapshot->file_end - snapshot->file_at : 0;
+    want = left < want ? (size_t)left : want;
     record_begin(snapshot, snapshot->file_at);
     buf_add(record, &name_n, sizeof name_n);
     buf_add(record, name, name_n);
@@ -145,7 +149,7 @@ static enum status make_file(struct process_snapshot *snapshot, struct error *er
         return error_wrap(err, s, "read %s", name);
     record->n += n;
     snapshot->file_at += n;
-    if (n < want) {
+    if (n < want || snapshot->file_at == snapshot->file_end) {
         close_file(snapshot);
         snapshot->name_at++;
     }

@@ -40,9 +40,9 @@ struct process_snapshot {
     char names[SNAPSHOT_FILES_MAX][STATE_BASE_NAME_BYTES];
     size_t name_count, name_at;
     struct disk_file *file;
-    uint64_t file_at;
-    struct buf key;    /* the last row's: go on behind it */
-    struct buf record; /* being made */
+    uint64_t file_at, file_end; /* of the file: what comes next, and where it ends */
+    struct buf key;             /* the last row's: go on behind it */
+    struct buf record;          /* being made */
     uint32_t number;
     uint64_t first_record, bytes, changes_before;
     int64_t began_us, retry_at_us;
