@@ -39,6 +39,25 @@ export interface Freshness {
   atMostMs?: number;
 }
 
+/** What is known of a question, and when it was asked and answered (performance.now). */
+export type Asked = Pick<Entry, 'view' | 'everyMs' | 'atMostMs' | 'askedAt' | 'answeredAt' | 'tookMs'>;
+
+/** Whether a question that nobody is asking just now is to be asked. */
+export function isDue(asked: Asked, feed: Pick<Feed, 'view' | 'changedAt'>, now: number): boolean {
+  const { answer, error } = asked.view;
+  if (!answer && !error) return true;
+  const is = feed.view.connection.is;
+  const since = now - asked.answeredAt;
+  // The same text gets the same answer, unless it had another one before: a machine that was too busy once.
+  if (error && !error.isPassing && !(answer && since >= asked.atMostMs)) return false;
+  if ((is === 'waiting' || is === 'paused') && answer) return false;
+  if (error && since < RETRY_MS) return false;
+  const settle = Math.max(SETTLE_MS, 2 * (feed.view.state?.queryable_ms ?? 0));
+  const isDirty = asked.askedAt < feed.changedAt + settle;
+  const pause = Math.max(asked.everyMs, COST_FACTOR * asked.tookMs);
+  return error !== undefined || (isDirty && since >= pause) || since >= asked.atMostMs;
+}
+
 export class Queries {
   private readonly entries = new Map<string, Entry>();
   private timer = 0;
@@ -113,18 +132,7 @@ export class Queries {
 
   private askIfDue(entry: Entry, now: number): void {
     if (entry.abort || this.askingCount >= ASKING_MAX) return;
-    if (!entry.view.answer && !entry.view.error) return void this.ask(entry);
-    const is = this.feed.view.connection.is;
-    const isDown = is === 'waiting' || is === 'paused';
-    const since = now - entry.answeredAt;
-    // The same text gets the same answer, unless it had another one before: a machine that was too busy once.
-    if (entry.view.error && !entry.view.error.isPassing && !(entry.view.answer && since >= entry.atMostMs)) return;
-    if (isDown && entry.view.answer) return;
-    if (entry.view.error && since < RETRY_MS) return;
-    const settle = Math.max(SETTLE_MS, 2 * (this.feed.view.state?.queryable_ms ?? 0));
-    const isDirty = entry.askedAt < this.feed.changedAt + settle;
-    const pause = Math.max(entry.everyMs, COST_FACTOR * entry.tookMs);
-    if (entry.view.error || (isDirty && since >= pause) || since >= entry.atMostMs) void this.ask(entry);
+    if (isDue(entry, this.feed, now)) void this.ask(entry);
   }
 
   private async ask(entry: Entry): Promise<void> {
