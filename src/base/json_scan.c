@@ -275,3 +275,13 @@ double json_find_number(struct slice object, const char *name)
     snprintf(text, sizeof text, "%.*s", SLICE_ARG(value));
     return strtod(text, NULL);
 }
+
+void json_find_text(struct slice object, const char *name, char *to, size_t size)
+{
+    struct slice value;
+    AUTO(buf) struct buf text;
+    buf_init(&text, 4096);
+    to[0] = '\0';
+    if (json_find(object, name, &value) && json_scan_string(value, &text))
+        snprintf(to, size, "%s", buf_text(&text));
+}

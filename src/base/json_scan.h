@@ -29,6 +29,8 @@ bool json_walk_next(struct json_walk *walk);
 MUST_CHECK bool json_find(struct slice object, const char *name, struct slice *out_value);
 /* The number that a member is; 0 when there is none. */
 double json_find_number(struct slice object, const char *name);
+/* The text of the name with its NUL, cut where `size` bytes have no more room; "" when there is none. */
+void json_find_text(struct slice object, const char *name, char *to, size_t size);
 /* Appends the text of a string value, unescaped, as UTF-8 (a lone surrogate becomes U+FFFD). False: not a string. */
 MUST_CHECK bool json_scan_string(struct slice value, struct buf *out);
 /* An integer without sign, fraction or exponent. */

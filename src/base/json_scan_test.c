@@ -60,6 +60,20 @@ static void test_a_string_ends_where_it_ends_whatever_its_length(void **state)
         }
 }
 
+static void test_a_text_is_found_and_cut_where_there_is_no_room(void **state)
+{
+    (void)state;
+    const struct slice json = SLICE("{\"n\":5,\"t\":\"a\\\"bc\",\"e\":\"\"}");
+    char text[4];
+    json_find_text(json, "t", text, sizeof text);
+    assert_string_equal(text, "a\"b");
+    static const char *const NONE[] = { "n", "e", "missing" };
+    for (size_t i = 0; i < COUNT_OF(NONE); i++) {
+        json_find_text(json, NONE[i], text, sizeof text);
+        assert_string_equal(text, "");
+    }
+}
+
 static void test_what_breaks_off_is_reported(void **state)
 {
     (void)state;
@@ -98,6 +112,7 @@ int main(void)
         cmocka_unit_test(test_members_are_found_and_handed_on_byte_for_byte),
         cmocka_unit_test(test_strings_are_unescaped),
         cmocka_unit_test(test_a_string_ends_where_it_ends_whatever_its_length),
+        cmocka_unit_test(test_a_text_is_found_and_cut_where_there_is_no_room),
         cmocka_unit_test(test_what_breaks_off_is_reported),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

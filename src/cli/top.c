@@ -59,16 +59,6 @@ static uint64_t member_u64(struct slice object, const char *name)
     return json_find(object, name, &value) && json_scan_u64(value, &number) ? number : 0;
 }
 
-static void member_text(struct slice object, const char *name, char *to, size_t size)
-{
-    struct slice value;
-    AUTO(buf) struct buf text;
-    buf_init(&text, 4096);
-    to[0] = '\0';
-    if (json_find(object, name, &value) && json_scan_string(value, &text))
-        snprintf(to, size, "%s", buf_text(&text));
-}
-
 static double rate_of(uint64_t now, uint64_t before, int64_t us)
 {
     return us > 0 && now > before ? (double)(now - before) * 1e6 / (double)us : 0;
@@ -90,7 +80,7 @@ static void take_types(struct top *top, struct slice types, int64_t passed_us)
         *row = (struct type_row){ .accepted = member_u64(walk.value, "accepted"),
                                   .duplicates = member_u64(walk.value, "duplicates"),
                                   .dead = member_u64(walk.value, "dead_letters") };
-        member_text(walk.value, "type", row->name, sizeof row->name);
+        json_find_text(walk.value, "type", row->name, sizeof row->name);
         for (size_t i = 0; i < top->type_count; i++)
             if (strcmp(top->types[i].name, row->name) == 0)
                 row->rate = rate_of(row->accepted, top->types[i].accepted, passed_us);
@@ -118,7 +108,7 @@ static void take_state(struct top *top, struct slice json, int64_t now_us)
     }
     if (json_find(json, "types", &types))
         take_types(top, types, passed_us);
-    member_text(json, "tenant", top->tenant, sizeof top->tenant);
+    json_find_text(json, "tenant", top->tenant, sizeof top->tenant);
     top->accepted = accepted;
     top->duplicates = member_u64(json, "duplicates");
     top->dead = member_u64(json, "dead_letters");

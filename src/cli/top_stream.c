@@ -6,25 +6,14 @@
 #include "base/json_text.h"
 #include "cli/term.h"
 
-/* Cut where there is no more room; "" when it is not there. */
-static void read_text(struct slice json, const char *name, char *to, size_t size)
-{
-    struct slice value;
-    AUTO(buf) struct buf text;
-    buf_init(&text, 1024);
-    to[0] = '\0';
-    if (json_find(json, name, &value) && json_scan_string(value, &text))
-        snprintf(to, size, "%s", buf_text(&text));
-}
-
 static void read_owner(struct slice json, struct top_task *task)
 {
     struct slice owned;
     task->is_shared = json_find(json, "owned", &owned);
     task->is_owned = task->is_shared && slice_equal(owned, SLICE("true"));
-    read_text(json, "owner", task->owner, sizeof task->owner);
-    read_text(json, "host", task->host, sizeof task->host);
-    read_text(json, "state", task->state, sizeof task->state);
+    json_find_text(json, "owner", task->owner, sizeof task->owner);
+    json_find_text(json, "host", task->host, sizeof task->host);
+    json_find_text(json, "state", task->state, sizeof task->state);
     task->restore_left = json_find_number(json, "restore_left_records");
     task->not_owned_since_ms = json_find_number(json, "not_owned_since_ms");
 }

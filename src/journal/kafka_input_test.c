@@ -14,6 +14,8 @@
 #define WAIT_US 30000000
 
 static struct kafka kafka;
+static rd_kafka_t *host; /* of the brokers */
+static rd_kafka_mock_cluster_t *brokers;
 static struct error err;
 static struct journal_chunk chunks[JOURNAL_CHUNKS_MAX];
 static enum status answers[WHOLE + 1];
@@ -34,8 +36,15 @@ static void await_answers(size_t count)
     assert_int_equal(answered, count);
 }
 
-static void open_input(rd_kafka_mock_cluster_t *brokers)
+static int setup(void **state)
 {
+    char why[200];
+    (void)state;
+    answered = 0;
+    rd_kafka_conf_t *conf = rd_kafka_conf_new();
+    rd_kafka_conf_set_log_cb(conf, NULL);
+    host = rd_kafka_new(RD_KAFKA_PRODUCER, conf, why, sizeof why);
+    brokers = rd_kafka_mock_cluster_new(host, 1);
     kafka = (struct kafka){ .journal = { &journal_kafka, 1, 1 }, .world = world_real(), .bell = bell_new() };
     kafka.options.queue_bytes_max = 64 << 20;
     kafka.options.kafka = (struct journal_kafka_options){ .brokers = rd_kafka_mock_cluster_bootstraps(brokers),
@@ -44,18 +53,23 @@ static void open_input(rd_kafka_mock_cluster_t *brokers)
     snprintf(kafka.topics[LANE_INPUT], sizeof kafka.topics[LANE_INPUT], "t.input");
     assert_int_equal(rd_kafka_mock_topic_create(brokers, kafka.topics[LANE_INPUT], 1, 1), 0);
     assert_int_equal(kafka_input_open(&kafka, &err), OK);
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    (void)state;
+    kafka_input_close(&kafka);
+    bell_free(kafka.bell);
+    rd_kafka_mock_cluster_destroy(brokers);
+    rd_kafka_destroy(host);
+    return 0;
 }
 
 /* Nothing is answered before the queue is full: librdkafka counts a message out when its answer is served. */
 static void test_a_commit_that_the_producer_takes_in_part_is_refused(void **state)
 {
-    char why[200];
     (void)state;
-    rd_kafka_conf_t *conf = rd_kafka_conf_new();
-    rd_kafka_conf_set_log_cb(conf, NULL);
-    rd_kafka_t *host = rd_kafka_new(RD_KAFKA_PRODUCER, conf, why, sizeof why);
-    rd_kafka_mock_cluster_t *brokers = rd_kafka_mock_cluster_new(host, 1);
-    open_input(brokers);
     for (size_t i = 0; i < JOURNAL_CHUNKS_MAX; i++)
         chunks[i] = (struct journal_chunk){ .topic = TOPIC_EVENTS, .records = 1, .bytes = SLICE("\1\0\0\0e") };
     struct journal_commit commits[WHOLE + 1];
@@ -74,21 +88,11 @@ static void test_a_commit_that_the_producer_takes_in_part_is_refused(void **stat
     assert_int_equal(kafka_input_submit(&kafka, &commits[0], &err), OK);
     await_answers(1);
     assert_int_equal(answers[0], OK);
-    kafka_input_close(&kafka);
-    bell_free(kafka.bell);
-    rd_kafka_mock_cluster_destroy(brokers);
-    rd_kafka_destroy(host);
 }
 
 static void test_a_producer_that_failed_for_good_is_replaced(void **state)
 {
-    char why[200];
     (void)state;
-    rd_kafka_conf_t *conf = rd_kafka_conf_new();
-    rd_kafka_conf_set_log_cb(conf, NULL);
-    rd_kafka_t *host = rd_kafka_new(RD_KAFKA_PRODUCER, conf, why, sizeof why);
-    rd_kafka_mock_cluster_t *brokers = rd_kafka_mock_cluster_new(host, 1);
-    open_input(brokers);
     chunks[0] = (struct journal_chunk){ .topic = TOPIC_EVENTS, .records = 1, .bytes = SLICE("\1\0\0\0e") };
     struct journal_commit commit = { .chunks = chunks, .chunk_count = 1, .done = on_done, .context = &answers[0] };
     for (int times = 0; times < 3; times++) {
@@ -105,17 +109,13 @@ static void test_a_producer_that_failed_for_good_is_replaced(void **state)
             kafka_input_step(&kafka, 20);
         assert_null(kafka.input_before);
     }
-    kafka_input_close(&kafka);
-    bell_free(kafka.bell);
-    rd_kafka_mock_cluster_destroy(brokers);
-    rd_kafka_destroy(host);
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_a_commit_that_the_producer_takes_in_part_is_refused),
-        cmocka_unit_test(test_a_producer_that_failed_for_good_is_replaced),
+        cmocka_unit_test_setup_teardown(test_a_commit_that_the_producer_takes_in_part_is_refused, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_a_producer_that_failed_for_good_is_replaced, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
