@@ -76,6 +76,8 @@ enum status event_decode(struct slice record, struct event *out_event, struct er
         sum += header.shorts[i];
     if (sum != record.n)
         return error_set(err, ERR_CORRUPT, "event record of %zu bytes has fields of %lu", record.n, sum);
+    if (header.shorts[0] == 0 || header.shorts[0] > EVENT_CUSTOMER_ID_MAX)
+        return error_set(err, ERR_CORRUPT, "event record has a customer_id of %u bytes", header.shorts[0]);
     const char *at = record.p + sizeof header;
     *out_event = (struct event){
         .flags = header.flags,

@@ -15,6 +15,7 @@
 
 #define EVENT_HEADER_BYTES 52
 #define EVENT_VERSION 1
+#define EVENT_CUSTOMER_ID_MAX 255 /* bytes of customer_id in a record, of which there is at least one */
 
 enum event_flags {
     EVENT_IDENTITY_STITCHED = 1, /* user_id was found by identity, not sent */
@@ -38,7 +39,8 @@ struct event {
 size_t event_encoded_size(const struct event *event);
 /* Writes exactly event_encoded_size bytes. Lengths must fit (64 KiB for the short fields): assert. */
 void event_encode(const struct event *event, char *to);
-/* Views into the record. ERR_CORRUPT when lengths do not add up or the version is unknown. */
+/* Views into the record. ERR_CORRUPT when lengths do not add up, the version is unknown, or it names no tenant that can
+ * be. */
 MUST_CHECK enum status event_decode(struct slice record, struct event *out_event, struct error *err);
 
 /* hash of customer_id ':' visitor_id, mod partitions: the order of one visitor's events is kept. */

@@ -52,11 +52,28 @@ static void test_every_cut_or_padded_record_is_corrupt(void **state)
     free(bytes);
 }
 
+static void test_a_record_names_a_tenant_that_can_be(void **state)
+{
+    (void)state;
+    static const char id[EVENT_CUSTOMER_ID_MAX + 1];
+    struct event in = sample(), out;
+    for (size_t length = 0; length <= sizeof id; length++) {
+        in.customer_id = slice_of(id, length);
+        size_t n = event_encoded_size(&in);
+        char *bytes = malloc(n);
+        event_encode(&in, bytes);
+        assert_int_equal(event_decode(slice_of(bytes, n), &out, NULL),
+                         length == 0 || length == sizeof id ? ERR_CORRUPT : OK);
+        free(bytes);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_what_was_encoded_is_decoded),
         cmocka_unit_test(test_every_cut_or_padded_record_is_corrupt),
+        cmocka_unit_test(test_a_record_names_a_tenant_that_can_be),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,10 +1,10 @@
-/* Any bytes as the records of a partition's changelog, which another process may have written and a broker has kept:
- * each is refused, or applied to the state that its first byte names, or is a piece of a snapshot. Then the states are
- * looked after, written out and forgotten. No crash, no hang, no leak, and no file but those of the partition's
- * directory.
+/* Any bytes as the records that a partition reads of what other processes have written and a broker has kept: its
+ * changelog, of which each is refused, or applied to the state that its first byte names, or is a piece of a snapshot;
+ * and the sums that other partitions found for windows of this one. Then windows are closed, and the states are looked
+ * after, written out and forgotten. No crash, no hang, no leak, and no file but those of the partition's directory.
  *
- * Before each record stand two bytes: its length, and in the highest bit whether a piece of a snapshot is put right
- * where that follows from those before it. */
+ * Before each record stand two bytes: its length, in the highest bit whether it is put right where that follows from
+ * what is known, and in the next one whether it is a sum. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -14,25 +14,34 @@
 #include "process/process_output.h"
 #include "process/process_restore.h"
 #include "process/process_snapshot_read.h"
+#include "process/stage_window.h"
 #include "process/state/dedup.h"
 #include "process/state/keyed.h"
 #include "process/state/kv.h"
 #include "process/state/session_state.h"
 #include "process/state/watermarks.h"
 #include "process/window/window_def.h"
+#include "process/window/window_partial.h"
 #include "world/disk_sim.h"
 #include "world/world_sim.h"
 
 #define PATH "/state/partition-00000"
 #define STATES 5
+#define PARTITIONS 2
 #define PUT_RIGHT 0x8000
+#define IS_SUM 0x4000
 #define SEED 7
+#define NOW_MS 1700000000000
 
-static const char DOMAIN[] = "domain: fuzz\n"
-                             "windows:\n"
-                             "  - {name: a, size: 1m, by: [event_type], measures: {n: count(), s: sum(properties.x)}}\n"
-                             "  - {name: b, kind: session, gap: 5m, by: [properties.k], measures: {n: count(), d: "
-                             "distinct(visitor_id), t: 'top(event_type, 3)'}}\n";
+static const char DOMAIN[] =
+    "domain: fuzz\n"
+    "windows:\n"
+    "  - {name: a, size: 1m, by: [event_type], measures: {n: count(), s: sum(properties.x)}}\n"
+    "  - {name: b, kind: session, gap: 5m, by: [properties.k], measures: {n: count(), d: "
+    "distinct(visitor_id), t: 'top(event_type, 3)'}}\n"
+    "  - {name: c, kind: sliding, size: 1m, slide: 20s, emit: update, by: [event_type], measures: {q: "
+    "'quantile(properties.x, 0.9)'}}\n"
+    "  - {name: d, size: 1h, time: processing, by: [event_type], measures: {n: count()}}\n";
 
 static struct domain_set *domains;
 
@@ -46,6 +55,7 @@ static struct {
     struct keyed *rows;
     struct session_state *sessions;
     struct watermarks *watermarks;
+    struct stage_window *stage;
     struct state *states[STATES];
     struct state_base *base;
 } t;
@@ -78,7 +88,9 @@ static void set_up(void)
     const struct dedup_options ids = { PATH, 64u << 10, 1u << 20, 1000 };
     const struct keyed_options rows = { t.windows.kinds, t.windows.count, 1u << 20 };
     const struct session_state_options sessions = { .gap_ms = 1000, .memory_bytes_max = 1u << 20, .kv = t.kv };
-    const struct watermarks_options marks = { .disorder_ms = 1000, .idle_ms = 1000, .partitions = 2, .kv = t.kv };
+    const struct watermarks_options marks = {
+        .disorder_ms = 1000, .idle_ms = 1000, .has_others = true, .partitions = PARTITIONS, .kv = t.kv
+    };
     t.dedup = dedup_new(&ids, world);
     t.rows = keyed_new(&rows, t.kv, world);
     t.sessions = session_state_new(&sessions);
@@ -92,8 +104,26 @@ static void set_up(void)
     expect(state_base_open(t.base, &err) == OK);
 }
 
+/* The stage lives from the first sum until the task would begin anew. */
+static void begin_windows(void)
+{
+    const struct stage_window_options stage = {
+        .defs = &t.windows, .rows = t.rows, .watermarks = t.watermarks, .partitions = PARTITIONS, .seed = SEED
+    };
+    if (!t.stage)
+        t.stage = stage_window_new(&stage);
+}
+
+static void begin_anew(void)
+{
+    stage_window_free(t.stage);
+    t.stage = NULL;
+    state_base_empty(t.base);
+}
+
 static void tear_down(void)
 {
+    begin_anew();
     state_base_free(t.base);
     dedup_free(t.dedup);
     session_state_free(t.sessions);
@@ -117,6 +147,35 @@ static void put_manifest_right(char *manifest, size_t n)
     memcpy(manifest + n - sizeof crc, &crc, sizeof crc);
 }
 
+/* A window that there is, a time near now, and the row's length that the others leave. */
+static void put_sum_right(char *record, size_t n)
+{
+    struct __attribute__((packed)) {
+        uint8_t version, zero;
+        uint16_t from;
+        uint64_t definition;
+        int64_t start_ms, end_ms, watermark_ms;
+        uint64_t events;
+        uint16_t shorts[3], zero_too;
+        uint32_t row;
+    } head;
+    _Static_assert(sizeof head == WINDOW_PARTIAL_HEADER_BYTES, "the format is drawn in window_partial.h");
+    if (n < sizeof head)
+        return;
+    memcpy(&head, record, sizeof head);
+    const struct window *window = t.windows.defs[head.definition % t.windows.count].window;
+    size_t rest = n - sizeof head;
+    head.version = 1;
+    head.from %= PARTITIONS;
+    head.definition = window->id;
+    head.start_ms = NOW_MS + head.start_ms % 86400000;
+    head.end_ms = window->gap_ms ? head.start_ms + (head.end_ms & 0xfffff) : head.start_ms;
+    for (int i = 0; i < 3; i++, rest -= head.shorts[i - 1])
+        head.shorts[i] = (uint16_t)(head.shorts[i] < rest ? head.shorts[i] : rest);
+    head.row = (uint32_t)rest;
+    memcpy(record, &head, sizeof head);
+}
+
 static void put_right(char *record, size_t n, const struct snapshot_reader *reader)
 {
     struct snapshot_head head;
@@ -138,6 +197,8 @@ static void put_right(char *record, size_t n, const struct snapshot_reader *read
 static enum status take(struct slice record, uint64_t offset, struct snapshot_reader *reader, struct error *err)
 {
     struct state_point point;
+    if (t.stage)
+        begin_anew();
     if (is_snapshot_record(record)) {
         enum status s = snapshot_reader_take(reader, record, err);
         if (s == OK && reader->ended)
@@ -150,11 +211,30 @@ static enum status take(struct slice record, uint64_t offset, struct snapshot_re
     return ERR_CORRUPT;
 }
 
-static void look_after(void)
+/* A sum, and now and then the end of a commit after it: the record's length decides. */
+static enum status take_sum(struct slice record, struct process_outputs *outputs, struct error *err)
+{
+    const int64_t now_ms = NOW_MS + (int64_t)(record.n % 7) * 3600000;
+    enum status s = OK;
+    begin_windows();
+    for (size_t i = 0; i < STATES && s == OK; i++)
+        s = t.states[i]->ops->prepare(t.states[i], 1, err);
+    if (s == OK)
+        s = stage_window_partial(t.stage, record, now_ms, outputs, err);
+    if (s != OK || record.n % 3)
+        return s;
+    for (int i = 0; i < 8 && s == OK && (i == 0 || stage_window_is_closing(t.stage)); i++) {
+        (void)stage_window_tick(t.stage, now_ms);
+        s = stage_window_flush(t.stage, outputs, err);
+        process_outputs_reset(outputs);
+    }
+    return s;
+}
+
+static void look_after(struct process_outputs *outputs)
 {
     struct error err;
-    static struct process_outputs outputs;
-    struct process_stream *changelog = process_outputs_stream(&outputs, TOPIC_CHANGELOG, 0);
+    struct process_stream *changelog = process_outputs_stream(outputs, TOPIC_CHANGELOG, 0);
     for (size_t i = 0; i < STATES; i++) {
         bool more = true;
         for (int k = 0; k < 4 && more; k++)
@@ -162,33 +242,36 @@ static void look_after(void)
                 break;
         (void)!t.states[i]->ops->collect(t.states[i], changelog, &err);
     }
-    process_outputs_reset(&outputs);
-    state_base_empty(t.base);
+    process_outputs_reset(outputs);
 }
 
 static void run(const uint8_t *data, size_t size)
 {
+    static struct process_outputs outputs;
     struct snapshot_reader reader = { .base = t.base, .kv = t.kv, .disk = t.sim.world.disk };
     for (uint64_t offset = 0; size >= 2; offset++) {
         struct error err = { 0 };
-        size_t lead = data[0] | (size_t)data[1] << 8, n = lead & (PUT_RIGHT - 1);
+        size_t lead = data[0] | (size_t)data[1] << 8, n = lead & (IS_SUM - 1);
         data += 2, size -= 2;
         n = n < size ? n : size;
         char *record = malloc(n ? n : 1); /* its own block, so that reading past it is seen */
         memcpy(record, data, n);
-        if (lead & PUT_RIGHT)
+        if ((lead & PUT_RIGHT) && (lead & IS_SUM))
+            put_sum_right(record, n);
+        else if (lead & PUT_RIGHT)
             put_right(record, n, &reader);
-        enum status s = take(slice_of(record, n), offset, &reader, &err);
+        enum status s = lead & IS_SUM ? take_sum(slice_of(record, n), &outputs, &err)
+                                      : take(slice_of(record, n), offset, &reader, &err);
         free(record);
         data += n, size -= n;
         if (s != OK) { /* what a restore does: it begins anew elsewhere */
             expect(s == ERR_CORRUPT || err.text[0]);
             snapshot_reader_reset(&reader);
-            state_base_empty(t.base);
+            begin_anew();
         }
     }
     snapshot_reader_reset(&reader);
-    look_after();
+    look_after(&outputs);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);

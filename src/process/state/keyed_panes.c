@@ -51,7 +51,7 @@ static struct slice copy_name(struct slice name)
 
 uint32_t keyed_tenant(struct keyed *keyed, struct slice name)
 {
-    assert(name.n <= KEYED_TENANT_MAX);
+    assert(name.n <= KEYED_TENANT_MAX); /* event_decode and window_partial_decode let no longer one in */
     if (keyed->tenant_count) {
         uint32_t at = keyed->tenant_index[tenant_home(keyed, name)];
         for (; at != NO_TENANT; at = keyed->tenants[at].next_same)

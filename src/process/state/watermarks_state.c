@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "event/event.h"
 #include "process/process_output.h"
 #include "process/state/watermarks_inside.h"
 
@@ -111,7 +112,8 @@ static enum status marks_collect(struct state *state, struct process_stream *cha
     return OK;
 }
 
-/* The bytes of one tenant from the front of *rest. ERR_CORRUPT: there are none. */
+/* The bytes of one tenant from the front of *rest. ERR_CORRUPT: there are none, or its id is none or too long for a
+ * key. */
 static enum status tenant_next(struct slice *rest, struct slice *out_bytes, struct slice *out_id, struct error *err)
 {
     struct tenant_header header;
@@ -122,6 +124,8 @@ static enum status tenant_next(struct slice *rest, struct slice *out_bytes, stru
     size_t n = sizeof header + header.id + header.placement + others * sizeof(struct other_entry);
     if (rest->n < n)
         return error_set(err, ERR_CORRUPT, "a watermark is cut");
+    if (header.id == 0 || header.id > EVENT_CUSTOMER_ID_MAX)
+        return error_set(err, ERR_CORRUPT, "a watermark's tenant has an id of %u bytes", header.id);
     *out_bytes = slice_of(rest->p, n);
     *out_id = slice_of(rest->p + sizeof header, header.id);
     *rest = slice_after(*rest, n);
@@ -174,7 +178,7 @@ static enum status record_open(struct slice bytes, struct record *out, struct er
 
 static void queue(struct watermarks *watermarks, struct slice id, struct slice bytes)
 {
-    char key[1 + UINT16_MAX];
+    char key[1 + EVENT_CUSTOMER_ID_MAX];
     key[0] = STATE_TIME;
     if (id.n)
         memcpy(key + 1, id.p, id.n);

@@ -1,5 +1,6 @@
 #include "process/window/window_partial.h"
 
+#include "event/event.h"
 #include "event/record_texts.h"
 
 struct __attribute__((packed)) header {
@@ -47,6 +48,8 @@ enum status window_partial_decode(struct slice bytes, struct window_partial *out
     if (sum != bytes.n)
         return error_set(err, ERR_CORRUPT, "a window's partial of %zu bytes has fields of %llu", bytes.n,
                          (unsigned long long)sum);
+    if (header.shorts[0] == 0 || header.shorts[0] > EVENT_CUSTOMER_ID_MAX)
+        return error_set(err, ERR_CORRUPT, "a window's partial has a customer_id of %u bytes", header.shorts[0]);
     *out = (struct window_partial){ .from = header.from,
                                     .definition = header.definition,
                                     .start_ms = header.start_ms,
