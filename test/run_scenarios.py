@@ -144,6 +144,9 @@ class Run:
         with self.lock:
             self.counts[verdict] += 1
             self.times.append((seconds, name, test))
+            if verdict == "FAIL" and os.environ.get("FAILURES"):
+                with open(os.environ["FAILURES"], "a") as f:
+                    f.write("%s: %s: %s\n" % (name, test, (note.strip().splitlines() or [""])[-1][:300]))
             time_ = "" if verdict == "skip" else " (%.1f s)" % seconds
             print("%-5s %-10s %s%s%s" % (verdict, name, test, time_, note and ("\n" if verdict == "FAIL" else ": ") + note), flush=True)
 

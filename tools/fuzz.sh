@@ -16,17 +16,23 @@ if [ "$target" != all ] && ! grep -qx -- "$target" <<< "$names"; then
   exit 64
 fi
 for tool in clang-14 clang++-14; do
-  command -v $tool >/dev/null || { echo "fuzz: $tool is missing: make setup" >&2; exit 69; }
+  command -v $tool >/dev/null || { echo "fuzz: $tool is missing: tools/setup.sh --tests" >&2; exit 69; }
 done
 [ -f build-fuzz/build.ninja ] || CC=clang-14 CXX=clang++-14 meson setup build-fuzz -Dfuzz=true --buildtype=debugoptimized >/dev/null
 tools/reconfigure_if_new.sh build-fuzz
 [ "$target" = all ] || names=$target
 ninja -C build-fuzz --quiet $(sed 's/^/fuzz_/' <<< "$names")
 mkdir -p test/fuzz/out
+touch build-fuzz/began
 
-fail() { # NAME
-  tail -40 "build-fuzz/$1.log"
-  echo "fuzz: $1 FAILED: the input is in test/fuzz/out/, run it with build-fuzz/fuzz_$1 FILE" >&2
+fail() { # NAME [again]
+  local log=build-fuzz/$1${2:+-$2}.log input what
+  input=$(find test/fuzz/out -name "$1-*" -newer build-fuzz/began | head -n 1)
+  what="fuzz $1: $(grep -am1 -e 'Assertion' -e 'runtime error' -e 'ERROR:' "$log" || echo "see $log")"
+  [ -z "$input" ] || what+=$'\n'"  $input, base64: $(base64 -w 0 "$input" | head -c 600)"
+  tail -40 "$log"
+  echo "fuzz: $1 FAILED${input:+: run it with build-fuzz/fuzz_$1 $input}" >&2
+  echo "$what" >> "${FAILURES:-/dev/null}"
   return 1
 }
 run_one() { # NAME
@@ -39,7 +45,7 @@ run_one() { # NAME
   "build-fuzz/fuzz_$name" "${options[@]}" "${kept[@]}" > "build-fuzz/$name.log" 2>&1 || { fail "$name"; return 1; }
   export LSAN_OPTIONS=print_suppressions=0:suppressions=test/fuzz/leaks_of_libfyaml.supp
   export ASAN_OPTIONS=detect_leaks=1:fast_unwind_on_malloc=0
-  "build-fuzz/fuzz_$name" "${options[@]}" -runs=0 "${kept[@]}" > "build-fuzz/$name-again.log" 2>&1 || { fail "$name-again"; return 1; }
+  "build-fuzz/fuzz_$name" "${options[@]}" -runs=0 "${kept[@]}" > "build-fuzz/$name-again.log" 2>&1 || { fail "$name" again; return 1; }
   echo "fuzz: $name, $seconds s, $(find "test/fuzz/corpus/$name" -type f | wc -l) kept inputs: $(sed -n 's/^stat::number_of_executed_units: *//p' "build-fuzz/$name.log") runs"
 }
 export -f run_one fail
