@@ -56,6 +56,12 @@ static bool fail(struct call *call, size_t width, const char *format, const char
     return false;
 }
 
+static bool fail_usage(struct call *call, const struct measure_row *row)
+{
+    const bool cut = call->at == call->text.n && domain_cut_at_comma(call->reader, call->node, call->text);
+    return cut ? fail(call, 1, "%s", DOMAIN_CUT_AT_COMMA) : fail(call, 1, "write it as %s", row->usage);
+}
+
 static void skip_blanks(struct call *call)
 {
     while (call->at < call->text.n && memchr(" \t\r\n", call->text.p[call->at], 4))
@@ -118,7 +124,7 @@ static bool take_argument(struct call *call, const struct measure_row *row, stru
 static bool take_number(struct call *call, const struct measure_row *row, struct window_measure *measure)
 {
     if (!take(call, ','))
-        return fail(call, 1, "write it as %s", row->usage);
+        return fail_usage(call, row);
     skip_blanks(call);
     size_t end = call->at;
     while (end < call->text.n && call->text.p[end] != ')' && call->text.p[end] != ' ')
@@ -154,13 +160,13 @@ bool domain_read_measure(struct domain_reader *reader, struct fy_node *key, stru
         return false;
     measure.kind = row->kind;
     if (!take(&call, '('))
-        return fail(&call, 1, "write it as %s", row->usage);
+        return fail_usage(&call, row);
     if (row->kind == MEASURE_COUNT && !take(&call, ')'))
         return fail(&call, 1, "count() takes nothing; what is counted is said by where, or sum(if(%s, 1, 0))", "…");
     if (row->takes && (!take_argument(&call, row, &measure) || (row->number && !take_number(&call, row, &measure))))
         return false;
     if (row->takes && !take(&call, ')'))
-        return fail(&call, 1, "write it as %s", row->usage);
+        return fail_usage(&call, row);
     skip_blanks(&call);
     if (call.at < call.text.n)
         return fail(&call, call.text.n - call.at,

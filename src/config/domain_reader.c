@@ -214,8 +214,7 @@ bool domain_flag(struct domain_reader *reader, struct fy_node *key, struct fy_no
     return true;
 }
 
-/* YAML ends a value in [ ] or { } at a comma, which cuts a call with two arguments in half. */
-static bool cut_at_comma(const struct domain_reader *reader, struct fy_node *value, struct slice text)
+bool domain_cut_at_comma(const struct domain_reader *reader, struct fy_node *value, struct slice text)
 {
     size_t end = yaml_position(value) + text.n;
     while (end < reader->file.text.n && reader->file.text.p[end] == ' ')
@@ -242,9 +241,8 @@ bool domain_expr(struct domain_reader *reader, struct fy_node *key, struct fy_no
     if (!scalar_of(reader, key, value, &text))
         return false;
     if (expr_parse(text, plan, reader->build->arena, &expr, &problem) != OK) {
-        if (problem.at == text.n && cut_at_comma(reader, value, text))
-            snprintf(problem.text, sizeof problem.text,
-                     "inside of [ ] and { } a comma ends the value: put this expression in quotes");
+        if (problem.at == text.n && domain_cut_at_comma(reader, value, text))
+            snprintf(problem.text, sizeof problem.text, "%s", DOMAIN_CUT_AT_COMMA);
         explain_quotes(value, text, &problem);
         yaml_problem_inside(&reader->file, value, problem.at, problem.width, problem.text);
         return false;

@@ -96,6 +96,10 @@ MUST_CHECK bool domain_share(struct domain_reader *reader, struct fy_node *key, 
 MUST_CHECK bool domain_choice(struct domain_reader *reader, struct fy_node *key, struct fy_node *value,
                               const char *const *choices, size_t count, size_t *out);
 MUST_CHECK bool domain_flag(struct domain_reader *reader, struct fy_node *key, struct fy_node *value, bool *out);
+/* YAML ends a value in [ ] or { } at a comma, which cuts a call with two arguments in half: whether that befell the
+ * scalar, whose text ends too early. */
+bool domain_cut_at_comma(const struct domain_reader *reader, struct fy_node *value, struct slice text);
+#define DOMAIN_CUT_AT_COMMA "inside of [ ] and { } a comma ends the value: put this expression in quotes"
 MUST_CHECK bool domain_expr(struct domain_reader *reader, struct fy_node *key, struct fy_node *value, unsigned types,
                             struct field_plan *plan, const struct expr **out);
 /* A file that lies beside the domain's and is named by a scalar; *out_text is the caller's to free. */

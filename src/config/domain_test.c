@@ -135,7 +135,8 @@ static void test_a_mistake_in_an_expression_is_told_where_it_stands(void **state
                                             "      c: cont()\n"
                                             "      d: count(visitor_id)\n"
                                             "      e: top(properties.x)\n"
-                                            "      f: sum(properties.x) + 1\n"),
+                                            "      f: sum(properties.x) + 1\n"
+                                            "  - {name: v, size: 1m, measures: {g: quantile(properties.x, 0.9)}}\n"),
                      ERR_INVALID);
     domain_files_expect_problem("web.yaml:5:34: there is no function lowr; did you mean lower?\n"
                                 "     5 |     where: event_type == 'ü' and lowr(event_name) == 'x'\n"
@@ -149,6 +150,7 @@ static void test_a_mistake_in_an_expression_is_told_where_it_stands(void **state
     domain_files_expect_problem("web.yaml:11:16: count() takes nothing");
     domain_files_expect_problem("web.yaml:12:26: write it as top(x, 10)\n");
     domain_files_expect_problem("web.yaml:13:28: a measure is one call");
+    domain_files_expect_problem("web.yaml:14:60: inside of [ ] and { } a comma ends the value");
 }
 
 static void test_what_only_makes_sense_together_is_checked(void **state)
