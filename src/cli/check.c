@@ -1,12 +1,15 @@
-/* `weir check`: reads the configuration as `weir up` would and tells every mistake; lists and explains settings. */
+/* `weir check`: reads the configuration as `weir up` would and tells every mistake; lists and explains settings, and
+ * what holds for a tenant. */
 #include <stdio.h>
 #include <sysexits.h>
 
 #include "base/json_text.h"
+#include "catalog/catalog.h"
 #include "cli/args.h"
 #include "cli/check_against.h"
 #include "cli/check_domains.h"
 #include "cli/check_settings.h"
+#include "cli/check_tenant.h"
 #include "cli/commands.h"
 #include "cli/term.h"
 #include "config/config.h"
@@ -17,7 +20,7 @@
 #define JSON_BYTES_MAX (256u << 20)
 
 struct check_options {
-    const char *config, *env, *explain, *schema, *against;
+    const char *config, *env, *explain, *schema, *against, *tenant;
     bool list, json, without_secrets;
 };
 
@@ -28,6 +31,8 @@ static const struct arg ARGS[] = {
     ARG_TEXT(struct check_options, explain, "explain", 'x', "KEY", NULL,
              "what a setting does, its type, its default, its value and where that comes from"),
     ARG_FLAG(struct check_options, list, "list", 'l', "all settings with their values"),
+    ARG_TEXT(struct check_options, tenant, "tenant", 't', "ID", NULL,
+             "what holds for this tenant, and which file and line says it"),
     ARG_TEXT(struct check_options, against, "against", 'a', "PATH", NULL,
              "also hold the event types against what is deployed in this data directory (default: the catalog's "
              "server, where the settings name one, or data), or against another configuration or domain file"),
@@ -46,7 +51,8 @@ static const struct args_command CHECK = {
                    "probably meant. Exit code 78 when there is one, 66 when there is nothing at --against.",
     .examples = "  weir check\n  weir check --against /var/lib/weir\n  weir check --env prod --without-secrets\n  weir "
                 "check --explain "
-                "journal.segment_size\n  weir check --list\n  weir check --schema domain > domain.schema.json\n",
+                "journal.segment_size\n  weir check --list\n  weir check --tenant acme\n  weir check --schema domain > "
+                "domain.schema.json\n",
     .args = ARGS,
     .arg_count = COUNT_OF(ARGS),
 };
@@ -60,7 +66,7 @@ struct checked {
 };
 
 /* False: it is too large. A directory that is not there is a mistake, too. */
-static bool print_json(struct checked *checked, enum status s)
+static bool print_json(const struct check_options *options, struct checked *checked, enum status s)
 {
     AUTO(buf) struct buf out;
     buf_init(&out, JSON_BYTES_MAX);
@@ -76,6 +82,8 @@ static bool print_json(struct checked *checked, enum status s)
     check_settings_json(&checked->config, &out);
     if (checked->domains)
         check_domains_json(checked->domains, &out);
+    if (checked->domains && options->tenant)
+        check_tenant_json(&checked->config, checked->domains, slice_from(options->tenant), &out);
     buf_add_text(&out, "}");
     if (!out.full)
         puts(buf_text(&out));
@@ -128,6 +136,14 @@ static int exit_code_of(const struct checked *checked, enum status s)
     return s == OK ? EX_OK : EX_CONFIG;
 }
 
+static int print_tenant(const struct checked *checked, const char *tenant)
+{
+    if (check_tenant_print(&checked->config, checked->domains, slice_from(tenant)))
+        return EX_OK;
+    fprintf(stderr, "weir check: what holds for %s is more than can be shown\n", tenant);
+    return EX_SOFTWARE;
+}
+
 static int print_all(const struct check_options *options, struct checked *checked, enum status s)
 {
     int exit_code = exit_code_of(checked, s);
@@ -141,6 +157,8 @@ static int print_all(const struct check_options *options, struct checked *checke
     }
     if (s != OK) {
         fprintf(stderr, "weir check: %s\n", checked->err.text);
+    } else if (options->tenant) {
+        return print_tenant(checked, options->tenant);
     } else if (!options->list && !options->explain) {
         check_domains_print(checked->domains);
         printf("%s is right for environment %s\n", options->config, options->env);
@@ -171,11 +189,16 @@ int command_check(int argc, char **argv)
         return exit_code;
     if (options.schema)
         return print_schema(options.schema);
+    struct error err;
+    if (options.tenant && (options.list || options.explain))
+        return args_usage_error(&CHECK, "--tenant stands alone, without --list and --explain");
+    if (options.tenant && tenant_id_check(slice_from(options.tenant), &err) != OK)
+        return args_usage_error(&CHECK, "--tenant: %s", err.text);
     problems_init(&checked.problems, !options.json && term_style(stderr, TERM_BOLD)[0] != '\0');
     enum status s = read_all(&options, &checked);
     exit_code = exit_code_of(&checked, s);
     if (options.json) {
-        if (!print_json(&checked, s)) {
+        if (!print_json(&options, &checked, s)) {
             fprintf(stderr, "weir check: as JSON it is longer than %u MiB\n", JSON_BYTES_MAX >> 20);
             exit_code = EX_SOFTWARE;
         }

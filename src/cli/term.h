@@ -40,9 +40,10 @@ void term_add_sparkline(struct buf *buf, const double *values, size_t count);
 struct term_column {
     struct slice name;
     bool right; /* numbers */
+    bool whole; /* never cut: what its cells end with is what matters */
 };
 /* A box around columns and rows (cells row by row), no wider than columns_max cells; when even the narrowest columns
- * do not fit, each row is written as a list of name and value. */
+ * do not fit, each row is written as a list of name and value. A whole cell may be wider than that. */
 void term_add_table(struct buf *buf, const struct term_column *columns, size_t column_count, const struct slice *cells,
                     size_t row_count, size_t columns_max);
 

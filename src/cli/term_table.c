@@ -1,6 +1,6 @@
 /* A table in a box. Widths: every column gets what its widest cell needs; while the sum is too wide, the widest column
- * gives up cells, down to a width in which something can still be read. Only the first rows are measured, so that a
- * large answer costs no second pass over everything; later cells are cut to fit. */
+ * that may be cut gives up cells, down to a width in which something can still be read. Only the first rows are
+ * measured, so that a large answer costs no second pass over everything; later cells are cut to fit. */
 #include "cli/term.h"
 
 #include <stdlib.h>
@@ -26,7 +26,7 @@ static void measure(struct layout *layout, const struct slice *cells, size_t row
 {
     for (size_t i = 0; i < layout->count; i++) {
         layout->widths[i] = term_width(layout->columns[i].name);
-        for (size_t row = 0; row < row_count && row < MEASURED_ROWS_MAX; row++) {
+        for (size_t row = 0; row < row_count && (layout->columns[i].whole || row < MEASURED_ROWS_MAX); row++) {
             size_t width = term_width(cells[row * layout->count + i]);
             if (width > layout->widths[i])
                 layout->widths[i] = width;
@@ -41,11 +41,11 @@ static bool shrink(struct layout *layout, size_t columns_max)
 {
     size_t total = total_width(layout);
     while (total > columns_max) {
-        size_t widest = 0;
-        for (size_t i = 1; i < layout->count; i++)
-            if (layout->widths[i] > layout->widths[widest])
+        size_t widest = layout->count;
+        for (size_t i = 0; i < layout->count; i++)
+            if (!layout->columns[i].whole && (widest == layout->count || layout->widths[i] > layout->widths[widest]))
                 widest = i;
-        if (layout->widths[widest] <= NARROWEST)
+        if (widest == layout->count || layout->widths[widest] <= NARROWEST)
             return false;
         layout->widths[widest]--;
         total--;
@@ -112,7 +112,8 @@ static void add_lists(struct buf *buf, const struct layout *layout, const struct
         for (size_t i = 0; i < layout->count; i++) {
             add_cell(buf, layout->columns[i].name, widest, false);
             buf_add_text(buf, "  ");
-            term_add_cut(buf, cells[row * layout->count + i], columns_max > widest + 2 ? columns_max - widest - 2 : 1);
+            const size_t room = columns_max > widest + 2 ? columns_max - widest - 2 : 1;
+            term_add_cut(buf, cells[row * layout->count + i], layout->columns[i].whole ? SIZE_MAX : room);
             buf_add_char(buf, '\n');
         }
     }

@@ -103,6 +103,19 @@ static void test_a_table_never_grows_wider_than_asked(void **state)
     }
 }
 
+/* What its cells end with is what matters, such as a file's line: the others give way, then each row is a list. */
+static void test_a_whole_column_is_never_cut(void **state)
+{
+    (void)state;
+    static const struct term_column PLACES[] = { { .name = { "what", 4 } }, { .name = { "from", 4 }, .whole = true } };
+    const struct slice cells[] = { SLICE("an event type of three fields"), SLICE("config/domains/bikes.yaml:117") };
+    for (size_t width = 10; width < 80; width++) {
+        buf_reset(&out);
+        term_add_table(&out, PLACES, 2, cells, 1, width);
+        assert_non_null(strstr(text(), "config/domains/bikes.yaml:117"));
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -112,6 +125,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_numbers_read_well, setup, teardown),
         cmocka_unit_test_setup_teardown(test_a_table_is_a_box_with_numbers_to_the_right, setup, teardown),
         cmocka_unit_test_setup_teardown(test_a_table_never_grows_wider_than_asked, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_a_whole_column_is_never_cut, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

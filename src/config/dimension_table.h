@@ -37,6 +37,7 @@ struct dimension_place {
 
 struct dimension_table {
     struct slice domain, name, description;
+    size_t at;         /* where its name stands in the text of the domain's file */
     struct slice file; /* of CSV; empty: a query gives the rows */
     struct slice sql;
     int64_t every_ms;

@@ -60,8 +60,9 @@ struct window {
      * another window and begins with fresh state. Not of emit, lateness and tenants. */
     uint64_t id;
     struct slice domain, name;
-    uint8_t domain_place; /* in the set */
-    bool selective;       /* not for everybody's events: its domain has some tenants alone */
+    size_t at, retention_at; /* where its name and its retention stand in the text of the domain's file */
+    uint8_t domain_place;    /* in the set */
+    bool selective;          /* not for everybody's events: its domain has some tenants alone */
     enum window_kind kind;
     int64_t size_ms;  /* tumbling and sliding */
     int64_t slide_ms; /* sliding: divides size_ms; tumbling: size_ms */
@@ -86,6 +87,7 @@ struct transform_set {
 
 struct transform {
     struct slice domain, name;
+    size_t at;                       /* where its name stands in the text of the domain's file */
     uint8_t domain_place;            /* in the set */
     const struct field_plan *fields; /* of where and set alone: an earlier transform may have changed the event */
     const struct expr *where;        /* NULL: every event */
@@ -125,6 +127,7 @@ struct domain_said {
 
 struct domain {
     struct slice name, description, file;
+    size_t at; /* where its name stands in the text of the file */
     enum domain_audience audience;
     bool is_fallback;            /* every domain that is none goes before it */
     const struct slice *tenants; /* of DOMAIN_FOR_NAMED */
@@ -189,10 +192,16 @@ static inline const struct slice *domain_names(const struct domain_set *set, con
 
 /* What holds for the tenant; constant time. It is as old as the set. */
 const struct tenant_domains *domain_set_of(const struct domain_set *set, struct slice tenant);
+/* Which of the tenant's domains says the word: the closest that does, or NULL. Of targets: the next function. */
+const struct domain *domain_that_says(const struct domain_set *set, const struct tenant_domains *tenant,
+                                      enum domain_word word);
 /* Whether there can be a tenant that has both. */
 bool domain_shares_tenants(const struct domain *a, const struct domain *b);
-/* The target of the tenant's events of this type (of the types that nobody declares: empty) in millionths, as the
- * closest of its domains says that declares the type or none at all; -1: none does. */
+/* Whose target holds for the tenant's events of this type (of the types that nobody declares: empty): that of the
+ * closest of its domains that declares the type or none at all, and says one; or NULL. */
+const struct domain *domain_with_quality_target(const struct domain_set *set, const struct tenant_domains *tenant,
+                                                struct slice type, enum quality_ratio ratio);
+/* That target in millionths; -1: there is none. */
 int64_t domain_quality_target(const struct domain_set *set, const struct tenant_domains *tenant, struct slice type,
                               enum quality_ratio ratio);
 static inline bool tenant_has_domain(const struct tenant_domains *tenant, size_t place)
@@ -227,6 +236,9 @@ void domain_set_problem(const struct domain_set *set, struct slice domain, size_
  * processes work on the partitions, then hashing needs it too. */
 MUST_CHECK enum status event_types_check_key(const struct domain_set *domains, const struct settings *settings,
                                              bool shared, struct error *err);
+
+/* Line and column, from 1, of a place in the text of the domain's file. */
+void domain_line(const struct domain *domain, size_t at, size_t *out_line, size_t *out_column);
 
 /* "tumbling", "count" …: as one writes them. */
 const char *window_kind_name(enum window_kind kind);

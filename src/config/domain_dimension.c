@@ -30,6 +30,7 @@ static void read_name(struct domain_reader *reader, void *object, struct fy_node
     const struct domain_build *build = reader->build;
     if (!domain_name(reader, key, value, &reading->table.name))
         return;
+    reading->table.at = yaml_position(value);
     for (size_t i = 0; i < build->table_count; i++)
         if (slice_equal(build->tables[i].name, reading->table.name))
             yaml_problem_at(&reader->file, value, "there is a dimension table %.*s already, in domain %.*s",

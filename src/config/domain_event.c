@@ -173,7 +173,9 @@ static void read_rules(struct domain_reader *reader, void *object, struct fy_nod
 
 static void read_retention(struct domain_reader *reader, void *object, struct fy_node *key, struct fy_node *value)
 {
-    (void)!domain_days(reader, key, value, &((struct reading *)object)->type.retention_days);
+    struct event_type *type = &((struct reading *)object)->type;
+    if (domain_days(reader, key, value, &type->retention_days))
+        type->retention_at = yaml_position(value);
 }
 
 static void read_generate(struct domain_reader *reader, void *object, struct fy_node *key, struct fy_node *value)

@@ -12,6 +12,7 @@ static void read_domain_name(struct domain_reader *reader, void *object, struct 
     const struct domain_build *build = reader->build;
     if (!domain_name(reader, key, value, &domain->name))
         return;
+    domain->at = yaml_position(value);
     for (size_t i = 0; i < build->domain_count; i++)
         if (&build->domains[i] != domain && slice_equal(build->domains[i].name, domain->name))
             yaml_problem_at(&reader->file, value, "the domain %.*s is described by %.*s already",

@@ -82,7 +82,7 @@ bool domain_shares_tenants(const struct domain *a, const struct domain *b)
     return false;
 }
 
-const char *domain_place(const struct domain *domain, size_t at, char to[DOMAIN_PLACE_MAX])
+void domain_line(const struct domain *domain, size_t at, size_t *out_line, size_t *out_column)
 {
     size_t line = 1, column = 1;
     for (size_t i = 0; i < at && i < domain->text.n; i++) {
@@ -90,6 +90,14 @@ const char *domain_place(const struct domain *domain, size_t at, char to[DOMAIN_
         line += ends;
         column = ends ? 1 : column + (((unsigned char)domain->text.p[i] & 0xC0) != 0x80); /* characters, not bytes */
     }
+    *out_line = line;
+    *out_column = column;
+}
+
+const char *domain_place(const struct domain *domain, size_t at, char to[DOMAIN_PLACE_MAX])
+{
+    size_t line, column;
+    domain_line(domain, at, &line, &column);
     snprintf(to, DOMAIN_PLACE_MAX, "%.*s:%zu:%zu", SLICE_ARG(domain->file), line, column);
     return to;
 }
@@ -176,9 +184,8 @@ static bool index_types(const struct domain_set *set, struct tenant_domains *out
     return true;
 }
 
-/* What the closest of the domains says that says it; otherwise: none does. */
-static int64_t closest_says(const struct domain_set *set, const struct tenant_domains *tenant, enum domain_word word,
-                            int64_t otherwise)
+const struct domain *domain_that_says(const struct domain_set *set, const struct tenant_domains *tenant,
+                                      enum domain_word word)
 {
     const struct domain *closest = NULL;
     for (size_t i = 0; i < set->domain_count; i++) {
@@ -187,6 +194,13 @@ static int64_t closest_says(const struct domain_set *set, const struct tenant_do
             (!closest || domain_closeness(domain) > domain_closeness(closest)))
             closest = domain;
     }
+    return closest;
+}
+
+static int64_t closest_says(const struct domain_set *set, const struct tenant_domains *tenant, enum domain_word word,
+                            int64_t otherwise)
+{
+    const struct domain *closest = domain_that_says(set, tenant, word);
     return closest ? closest->said[word].value : otherwise;
 }
 
@@ -307,15 +321,14 @@ bool event_type_yields(const struct domain_set *domains, const struct event_type
            domain_shares_tenants(ours, theirs);
 }
 
-int64_t domain_quality_target(const struct domain_set *set, const struct tenant_domains *tenant, struct slice type,
-                              enum quality_ratio ratio)
+const struct domain *domain_with_quality_target(const struct domain_set *set, const struct tenant_domains *tenant,
+                                                struct slice type, enum quality_ratio ratio)
 {
     int best = -1;
-    int64_t target = -1;
+    const struct domain *found = NULL;
     for (size_t i = 0; i < set->domain_count; i++) {
         const struct domain *domain = &set->domains[i];
-        const int64_t said = domain->said[DOMAIN_QUALITY_TARGET + ratio].value;
-        if (!said || !tenant_has_domain(tenant, i))
+        if (!domain->said[DOMAIN_QUALITY_TARGET + ratio].value || !tenant_has_domain(tenant, i))
             continue;
         const bool is_own = event_type_of_domain(set, domain->name, type) != NULL;
         const int rank =
@@ -323,9 +336,16 @@ int64_t domain_quality_target(const struct domain_set *set, const struct tenant_
         if ((!is_own && domain->event_type_count) || rank <= best)
             continue;
         best = rank;
-        target = said - 1;
+        found = domain;
     }
-    return target;
+    return found;
+}
+
+int64_t domain_quality_target(const struct domain_set *set, const struct tenant_domains *tenant, struct slice type,
+                              enum quality_ratio ratio)
+{
+    const struct domain *domain = domain_with_quality_target(set, tenant, type, ratio);
+    return domain ? domain->said[DOMAIN_QUALITY_TARGET + ratio].value - 1 : -1;
 }
 
 const struct event_type *event_type_of_domain(const struct domain_set *domains, struct slice domain, struct slice name)

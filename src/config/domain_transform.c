@@ -22,6 +22,7 @@ static void read_name(struct domain_reader *reader, void *object, struct fy_node
     const struct domain_build *build = reader->build;
     if (!domain_name(reader, key, value, &reading->transform.name))
         return;
+    reading->transform.at = yaml_position(value);
     for (size_t i = 0; i < build->transform_count; i++)
         if (slice_equal(build->transforms[i].name, reading->transform.name))
             yaml_problem_at(&reader->file, value, "there is a transform %.*s already, in domain %.*s",

@@ -22,6 +22,7 @@ static void read_name(struct domain_reader *reader, void *object, struct fy_node
     const struct domain_build *build = reader->build;
     if (!domain_name(reader, key, value, &window->name))
         return;
+    window->at = yaml_position(value);
     for (size_t i = 0; i < build->window_count; i++)
         if (slice_equal(build->windows[i].name, window->name))
             yaml_problem_at(&reader->file, value, "there is a window %.*s already, in domain %.*s",
@@ -66,7 +67,9 @@ static void read_lateness(struct domain_reader *reader, void *object, struct fy_
 
 static void read_retention(struct domain_reader *reader, void *object, struct fy_node *key, struct fy_node *value)
 {
-    (void)!domain_days(reader, key, value, &((struct window *)object)->retention_days);
+    struct window *window = object;
+    if (domain_days(reader, key, value, &window->retention_days))
+        window->retention_at = yaml_position(value);
 }
 
 static void read_where(struct domain_reader *reader, void *object, struct fy_node *key, struct fy_node *value)

@@ -87,6 +87,7 @@ struct event_type {
     size_t at; /* where its name stands in the text of the domain's file */
     enum event_compatibility compatibility;
     int32_t retention_days; /* its events are kept so long where their tenant's retention is longer; 0: as that */
+    size_t retention_at;    /* where that stands in the text of the domain's file */
     const struct event_field *fields; /* attributes, dimensions, metrics, in the order of the file within each */
     size_t field_count;
     const struct event_rule *rules;

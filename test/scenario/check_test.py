@@ -94,6 +94,98 @@ def test_later_layers_win_key_by_key_and_domains_stay_out_of_the_platform():
         assert "shop.yaml:3:1: kafka.brokers is a setting of the platform" in done.stderr, done.stderr
 
 
+BIKES = """domain: bikes
+sessions: {gap: 30m}
+quality: {validity: 0.5}
+event_types:
+  - {name: purchase, attributes: [frame, colour], retention: 90d}
+  - name: ride
+dimension_tables:
+  - {name: models, from: {csv: models.csv}, key: sku, columns: {sku: text}}
+transforms:
+  - {name: shorten, remove: [properties.note]}
+windows:
+  - name: sold
+    size: 1d
+    retention: 730d
+    measures: {n: count()}
+  - {name: vip, size: 1h, tenants: [vip], measures: {n: count()}}
+"""
+KIDS = """domain: kids
+tenants: [acme]
+sessions: {gap: 1h}
+quality:
+  validity: 0.9
+event_types: [{name: purchase}]
+"""
+BASE = """fallback: true
+domain: base
+time: {out_of_orderness: 1m}
+sessions: {gap: 5m, enabled: false}
+event_types: [{name: purchase}, {name: page_view}]
+"""
+REST = "domain: rest\ntenants: others\nevent_types: [{name: login}]\nwindows: [{name: logins, kind: session, measures: {n: count()}}]\n"
+
+
+def place(row):
+    """from:line, or where it is from otherwise."""
+    return "%s:%d" % (os.path.basename(row["file"]), row["line"]) if "file" in row else row["from"]
+
+
+def held(directory, tenant):
+    """(what, name) → (where from, in whose place), and how it is."""
+    answer = json.loads(weir("check", "--config", directory, "--tenant", tenant, "--json").stdout)["tenant"]
+    rows = {(row["what"], row["name"]): (place(row), [place(other) for other in row["in_place_of"]]) for row in answer["holds"]}
+    assert answer["id"] == tenant and len(rows) == len(answer["holds"]), answer
+    for row in answer["holds"]:
+        if "domain" in row:  # the place is that of the thing itself
+            line = open(row["file"]).read().splitlines()[row["line"] - 1]
+            said = row["name"] if row["what"] in ("domain", "event type", "window", "transform", "dimension table") else r"[\d.]+ ?%?[dhm]?|true|false"
+            assert re.match(said, line[row["column"] - 1:]), (row, line)
+    return answer["named"], rows, {(row["what"], row["name"]): row["is"] for row in answer["holds"]}
+
+
+def test_what_holds_for_a_tenant_is_told_with_the_file_and_line_that_says_it():
+    with config(platform="retention_days: 200\nquality: {timeliness: 0.9}\n", dev="", bikes=BIKES, kids=KIDS, base=BASE, rest=REST) as directory:
+        with open(os.path.join(directory, "domains", "models.csv"), "w") as f:
+            f.write("sku\na\nb\n")
+        everybodys = {("domain", "bikes"): ("bikes.yaml:1", []), ("domain", "base"): ("base.yaml:2", []),
+                      ("event type", "ride"): ("bikes.yaml:6", []), ("event type", "page_view"): ("base.yaml:5", []),
+                      ("sessions", "sessions.enabled"): ("base.yaml:4", []), ("time", "time.out_of_orderness"): ("base.yaml:3", []),
+                      ("transform", "shorten"): ("bikes.yaml:10", []), ("window", "sold"): ("bikes.yaml:12", []),
+                      ("rollup", "events_hourly"): ("built in", []), ("rollup", "events_daily"): ("built in", []),
+                      ("dimension table", "models"): ("bikes.yaml:8", []),
+                      ("retention", "everything"): ("platform.yaml:1", []), ("retention", "sold"): ("bikes.yaml:14", []),
+                      ("quality", "completeness"): ("default", []), ("quality", "uniqueness"): ("default", []), ("quality", "consistency"): ("default", []),
+                      ("quality", "timeliness"): ("platform.yaml:2", []), ("quality", "validity"): ("default", []), ("quality", "validity of ride"): ("bikes.yaml:3", [])}
+        acme = {**everybodys, ("domain", "kids"): ("kids.yaml:1", []), ("event type", "purchase"): ("kids.yaml:6", ["base.yaml:5", "bikes.yaml:5"]),
+                ("sessions", "sessions.gap"): ("kids.yaml:3", ["base.yaml:4", "bikes.yaml:2"]), ("quality", "validity of purchase"): ("kids.yaml:5", [])}
+        other = {**everybodys, ("domain", "rest"): ("rest.yaml:1", []), ("event type", "login"): ("rest.yaml:3", []), ("window", "logins"): ("rest.yaml:4", []),
+                 ("event type", "purchase"): ("bikes.yaml:5", ["base.yaml:5"]), ("sessions", "sessions.gap"): ("bikes.yaml:2", ["base.yaml:4"]),
+                 ("retention", "purchase"): ("bikes.yaml:5", []), ("quality", "validity of purchase"): ("bikes.yaml:3", [])}
+        for tenant, named, expected in (("acme", True, acme), ("anybody", False, other), ("vip", False, {**other, ("window", "vip"): ("bikes.yaml:16", [])})):
+            told, rows, how = held(directory, tenant)
+            assert (told, rows) == (named, expected), (tenant, {k: (rows.get(k), expected.get(k)) for k in rows.keys() | expected if rows.get(k) != expected.get(k)})
+            assert how["sessions", "sessions.gap"] == ("1 h" if named else "30 m") and how["sessions", "sessions.enabled"] == "false", how
+            assert how["quality", "validity of purchase"] == ("0.9" if named else "0.5") and how["retention", "sold"] == "of its results at most 730 days", how
+            assert how["domain", "base"] == "for everybody, a fallback" and how["event type", "purchase"] == "%d fields, 0 rules, backward" % (0 if named else 2), how
+        # For people: the same, a domain that yields in a row below; at a narrow terminal the places stay whole.
+        done = weir("check", "--config", directory, "--tenant", "acme")
+        lines = [[cell.strip() for cell in line.split("│")[1:-1]] for line in done.stdout.splitlines() if line.startswith("│")]
+        assert done.returncode == 0 and lines[0] == ["what", "name", "is", "from"], done
+        at = lines.index(["event type", "purchase", "0 fields, 0 rules, backward", directory + "/domains/kids.yaml:6"])
+        assert lines[at + 1] == ["", "", "in place of that of base", directory + "/domains/base.yaml:5"] and lines[at + 2][2] == "in place of that of bikes", lines
+        assert "no domain names" not in done.stdout and weir("check", "--config", directory, "--tenant", "anybody").stdout.startswith("no domain names anybody: ")
+        seen, code = on_a_terminal(["check", "--config", directory, "--tenant", "acme"], {"COLUMNS": "60"})
+        assert code == 0 and directory + "/domains/kids.yaml:6" in seen, seen
+        for words in (["--list"], ["--explain", "log.level"]):
+            assert weir("check", "--config", directory, "--tenant", "acme", *words).returncode == USAGE
+        assert "a tenant's name is" in weir("check", "--config", directory, "--tenant", "No Tenant").stderr
+        put(directory, kids="domain: kids\nnonsense: 1\n")
+        done = weir("check", "--config", directory, "--tenant", "acme")
+        assert done.returncode == CONFIG and not done.stdout and "kids.yaml:2:1" in done.stderr, done
+
+
 def test_the_schemas_take_what_check_takes_and_editors_are_told_of_them():
     python = os.path.join(venv("check"), "bin", "python")
     with config() as directory:
