@@ -6,7 +6,7 @@
  *
  * A schema is read by one thread and const afterwards; any thread may then use it. Bounds: AVRO_SCHEMA_BYTES_MAX,
  * AVRO_NODES_MAX, AVRO_DEPTH_MAX (of data, too: a schema may contain itself), the caller's buffer. Any bytes may come.
- * Not here: resolution between two schemas (src/schema tells what is compatible), Confluent's framing, files. */
+ * Not here: reading by one schema what another one wrote (only whether it could be), Confluent's framing, files. */
 #pragma once
 #include "base/buf.h"
 #include "base/compiler.h"
@@ -26,6 +26,11 @@ MUST_CHECK enum status avro_schema_parse(struct slice json, struct avro_schema *
 void avro_schema_free(struct avro_schema *schema); /* NULL is fine */
 /* The record's name without its namespace; empty when the schema is no record. Lives as long as the schema. */
 struct slice avro_schema_name(const struct avro_schema *schema);
+/* Whether who knows the reader's schema can read what was written by the writer's, as the specification's resolution
+ * has it, with names compared without their namespace; aliases are not followed. ERR_INVALID: err names the field and
+ * why. */
+MUST_CHECK enum status avro_can_read(const struct avro_schema *reader, const struct avro_schema *writer,
+                                     struct error *err);
 
 /* Appends the value as JSON. ERR_CORRUPT: the bytes are not of this schema, or some are left over; err names the field.
  * ERR_FULL: out is. out then ends somewhere inside. */

@@ -35,6 +35,7 @@ struct avro_node {
     struct slice name; /* of record, enum and fixed: with the namespace */
     size_t count;      /* of fields, symbols or branches; of fixed: bytes */
     unsigned scale;    /* of a decimal */
+    bool has_default;  /* of an enum: for symbols that are not known */
     struct avro_field *fields;
     struct slice *symbols;
     const struct avro_node **branches;

@@ -229,7 +229,7 @@ static enum status parse_record(struct parsing *parsing, struct avro_node *node,
 
 static enum status parse_enum(struct parsing *parsing, struct avro_node *node, struct slice json, struct slice space)
 {
-    struct slice symbols;
+    struct slice symbols, value;
     struct json_walk walk;
     enum status s = name_node(parsing, node, json, &space);
     if (s != OK)
@@ -239,6 +239,7 @@ static enum status parse_enum(struct parsing *parsing, struct avro_node *node, s
         return wrong(parsing, "an enum has a list of symbols", json);
     if (!(node->symbols = take(parsing, count * sizeof *node->symbols)))
         return too_large(parsing);
+    node->has_default = json_find(json, "default", &value);
     json_walk_begin(&walk, symbols);
     for (; node->count < count && json_walk_next(&walk); node->count++) {
         node->symbols[node->count] = text_of(parsing, walk.value);

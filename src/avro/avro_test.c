@@ -270,6 +270,57 @@ static void test_a_union_of_itself_does_not_take_for_ever(void **state)
     avro_schema_free(schema);
 }
 
+#define RECORD(fields) "{\"type\":\"record\",\"name\":\"a.r\",\"fields\":[" fields "]}"
+#define FIELD(type) RECORD("{\"name\":\"x\",\"type\":" type "}")
+
+static const struct {
+    const char *reader, *writer, *why; /* why: NULL where it can */
+} RESOLUTIONS[] = {
+    { "\"long\"", "\"int\"", NULL },
+    { "\"double\"", "\"long\"", NULL },
+    { "\"int\"", "\"long\"", "who reads int cannot take long" },
+    { "\"float\"", "\"double\"", "cannot take double" },
+    { "\"string\"", "\"bytes\"", NULL },
+    { "\"bytes\"", "\"string\"", NULL },
+    { "\"long\"", "\"string\"", "cannot take string" },
+    { "[\"null\",\"string\"]", "\"string\"", NULL },
+    { "\"string\"", "[\"null\",\"string\"]", "cannot take null" },
+    { "[\"null\",\"double\"]", "[\"int\",\"null\"]", NULL },
+    { "[\"null\",\"long\"]", "[\"null\",\"string\"]", "who reads union cannot take string" },
+    { RECORD(""), FIELD("\"string\""), NULL },
+    { FIELD("\"string\""), RECORD(""), "field x: who writes has no such field, and it has no default" },
+    { RECORD("{\"name\":\"x\",\"type\":\"string\",\"default\":\"\"}"), RECORD(""), NULL },
+    { FIELD("\"string\""), FIELD("\"long\""), "field x: who reads string cannot take long" },
+    { "{\"type\":\"record\",\"name\":\"b.r\",\"fields\":[]}", RECORD(""), NULL },
+    { "{\"type\":\"record\",\"name\":\"a.s\",\"fields\":[]}", RECORD(""), "who reads a.s cannot take a.r" },
+    { FIELD("{\"type\":\"array\",\"items\":[\"null\",\"a.r\"]}"), FIELD("{\"type\":\"array\",\"items\":\"a.r\"}"),
+      NULL },
+    { FIELD("{\"type\":\"map\",\"values\":\"int\"}"), FIELD("{\"type\":\"map\",\"values\":\"long\"}"),
+      "field x: who reads int" },
+    { "{\"type\":\"enum\",\"name\":\"e\",\"symbols\":[\"A\",\"B\"]}",
+      "{\"type\":\"enum\",\"name\":\"e\",\"symbols\":[\"B\"]}", NULL },
+    { "{\"type\":\"enum\",\"name\":\"e\",\"symbols\":[\"B\"]}",
+      "{\"type\":\"enum\",\"name\":\"e\",\"symbols\":[\"A\",\"B\"]}", "does not know the symbol A" },
+    { "{\"type\":\"enum\",\"name\":\"e\",\"symbols\":[\"B\"],\"default\":\"B\"}",
+      "{\"type\":\"enum\",\"name\":\"e\",\"symbols\":[\"A\",\"B\"]}", NULL },
+    { "{\"type\":\"fixed\",\"name\":\"f\",\"size\":4}", "{\"type\":\"fixed\",\"name\":\"f\",\"size\":8}",
+      "cannot take fixed" },
+};
+
+static void test_who_can_read_whose_values(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < COUNT_OF(RESOLUTIONS); i++) {
+        struct avro_schema *reader = parse(RESOLUTIONS[i].reader), *writer = parse(RESOLUTIONS[i].writer);
+        const enum status s = avro_can_read(reader, writer, &err);
+        if (RESOLUTIONS[i].why ? s != ERR_INVALID || !strstr(err.text, RESOLUTIONS[i].why) : s != OK)
+            fail_msg("%s from %s: %d %s", RESOLUTIONS[i].reader, RESOLUTIONS[i].writer, s, err.text);
+        assert_int_equal(avro_can_read(reader, reader, &err), OK);
+        avro_schema_free(reader);
+        avro_schema_free(writer);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -282,6 +333,7 @@ int main(void)
         cmocka_unit_test(test_names_are_found_within_their_namespace),
         cmocka_unit_test(test_what_is_no_schema_is_told),
         cmocka_unit_test(test_a_union_of_itself_does_not_take_for_ever),
+        cmocka_unit_test(test_who_can_read_whose_values),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

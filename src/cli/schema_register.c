@@ -1,7 +1,7 @@
 /* `weir schema register`: the Avro schemas of event types into a schema registry. What is there already is found by
  * its text, so that a second run changes nothing; what the registry finds incompatible with the versions that the
  * subject's level of compatibility counts (the latest, or all) is told with the registry's own reason, and the others
- * are registered all the same. */
+ * are registered all the same. A dry run with a level that is not set judges by it without the registry's help. */
 #include "cli/schema_register.h"
 
 #include <stdio.h>
@@ -31,7 +31,7 @@ static const struct arg ARGS[] = {
              "the subject's name: TOPIC-value (of one type alone), weir.DOMAIN.TYPE, or TOPIC-weir.DOMAIN.TYPE"),
     ARG_TEXT(struct register_options, topic, "topic", 't', "NAME", NULL, "of the subject's name"),
     ARG_TEXT(struct register_options, compatibility, "compatibility", 0, LEVELS, "keep",
-             "what each subject's versions must be to each other from now on; --dry-run judges by what is set"),
+             "what each subject's versions must be to each other from now on; --dry-run judges as if it were"),
     ARG_FLAG(struct register_options, dry_run, "dry-run", 'n', "asks what would become of them; changes nothing"),
     ARG_FLAG(struct register_options, json, "json", 'j', "one JSON object instead of text"),
     ARG_TEXT(struct register_options, config, "config", 'c', "DIR", "config",
@@ -83,12 +83,26 @@ static enum status set_level(const struct registering *registering, const char *
     return registry_set_compatibility(registering->registry, subject, options->compatibility, err);
 }
 
+/* By the level that would be set, or the one that is. */
+static enum status check(const struct registering *registering, struct verdict *verdict, struct slice schema,
+                         struct error *err)
+{
+    const struct register_options *options = registering->options;
+    enum status s = registry_compatibility(registering->registry, verdict->subject, verdict->level, err);
+    if (s != OK)
+        return s;
+    if (options->dry_run && strcmp(options->compatibility, "keep") != 0 &&
+        strcmp(options->compatibility, verdict->level) != 0) {
+        snprintf(verdict->level, sizeof verdict->level, "%s", options->compatibility);
+        return registry_check_as_if(registering->registry, verdict->subject, schema, verdict->level, err);
+    }
+    return registry_check(registering->registry, verdict->subject, schema, verdict->level, err);
+}
+
 static enum status add_version(struct registering *registering, struct verdict *verdict, struct error *err)
 {
     struct slice schema = buf_slice(&registering->schema);
-    enum status s = registry_compatibility(registering->registry, verdict->subject, verdict->level, err);
-    if (s == OK)
-        s = registry_check(registering->registry, verdict->subject, schema, verdict->level, err);
+    enum status s = check(registering, verdict, schema, err);
     if (s == OK && registering->options->dry_run)
         return OK;
     if (s == OK)

@@ -51,6 +51,10 @@ MUST_CHECK enum status registry_find(struct registry *registry, const char *subj
  * beside each. ERR_INVALID: it would not; err has the reason. Of a subject that is not there: OK. */
 MUST_CHECK enum status registry_check(struct registry *registry, const char *subject, struct slice schema,
                                       const char *level, struct error *err);
+/* As if the level were the subject's, which the registry has no question for: judged here, by Avro's rules, beside the
+ * versions that are there. ERR_INVALID: err has the version, the field and why. ERR_FULL: there are too many. */
+MUST_CHECK enum status registry_check_as_if(struct registry *registry, const char *subject, struct slice schema,
+                                            const char *level, struct error *err);
 #define REGISTRY_LEVEL_MAX 32
 /* What the subject's versions must be to each other: BACKWARD, FORWARD, FULL, NONE, or one of these _TRANSITIVE: the
  * subject's own level, or that of the registry. "": the registry does not say. */

@@ -1,5 +1,5 @@
-/* The inside of the registry's client: registry.c (schemas by id), registry_subject.c (subjects), registry_ask.c (HTTP
- * and what its answers mean). Nobody else includes this. */
+/* The inside of the registry's client: registry.c (schemas by id), registry_subject.c (subjects), registry_judge.c
+ * (a level that is not set), registry_ask.c (HTTP and what its answers mean). Nobody else includes this. */
 #pragma once
 #include "http/http_client.h"
 #include "registry/registry.h"
@@ -30,6 +30,8 @@ struct registry {
  * ERR_INVALID: it says no (409, 422). ERR_FULL: the answer is too large. what: "schema 7", "subject x". */
 MUST_CHECK enum status registry_ask(struct registry *registry, const char *method, const char *path, struct slice body,
                                     const char *what, struct slice *out_body, struct error *err);
+/* With the subject written as a part of a path; it is the registry's until the next one. */
+const char *registry_path(struct registry *registry, const char *before, const char *subject, const char *behind);
 /* ERR_IO: what answers is no registry. */
 enum status registry_is_none(const struct registry *registry, const char *what, unsigned http_status,
                              struct error *err);

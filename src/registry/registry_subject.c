@@ -50,7 +50,7 @@ enum status subject_name(enum subject_strategy strategy, const char *topic, stru
 
 /* ---- questions ---- */
 
-static const char *path_of(struct registry *registry, const char *before, const char *subject, const char *behind)
+const char *registry_path(struct registry *registry, const char *before, const char *subject, const char *behind)
 {
     static const char PLAIN[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~";
     buf_reset(&registry->path);
@@ -112,8 +112,8 @@ enum status registry_register(struct registry *registry, const char *subject, st
         }
     if (registry->written_count == REGISTRY_SCHEMAS_MAX)
         return error_set(err, ERR_FULL, "more than %d schemas are written", REGISTRY_SCHEMAS_MAX);
-    enum status s =
-        post_schema(registry, path_of(registry, "/subjects/", subject, "/versions"), subject, schema, &answer, err);
+    enum status s = post_schema(registry, registry_path(registry, "/subjects/", subject, "/versions"), subject, schema,
+                                &answer, err);
     if (s != OK)
         return s == ERR_NOT_FOUND ? error_wrap(err, ERR_IO, "register") : s;
     if (!number_of(answer, "id", out_id))
@@ -127,7 +127,8 @@ enum status registry_find(struct registry *registry, const char *subject, struct
 {
     struct slice answer;
     struct registry_version found = { 0 };
-    enum status s = post_schema(registry, path_of(registry, "/subjects/", subject, ""), subject, schema, &answer, err);
+    enum status s =
+        post_schema(registry, registry_path(registry, "/subjects/", subject, ""), subject, schema, &answer, err);
     if (s != OK)
         return s;
     if (!number_of(answer, "id", &found.id))
@@ -174,8 +175,8 @@ enum status registry_check(struct registry *registry, const char *subject, struc
 {
     struct slice answer;
     const char *path =
-        path_of(registry, "/compatibility/subjects/", subject,
-                registry_compares_all(level) ? "/versions?verbose=true" : "/versions/latest?verbose=true");
+        registry_path(registry, "/compatibility/subjects/", subject,
+                      registry_compares_all(level) ? "/versions?verbose=true" : "/versions/latest?verbose=true");
     enum status s = post_schema(registry, path, subject, schema, &answer, err);
     if (s == ERR_NOT_FOUND)
         return OK;
@@ -188,7 +189,7 @@ enum status registry_compatibility(struct registry *registry, const char *subjec
     char what[REGISTRY_SUBJECT_MAX + 32];
     struct slice answer, level = SLICE("");
     snprintf(what, sizeof what, "compatibility of subject %s", subject);
-    const char *path = path_of(registry, "/config/", subject, "?defaultToGlobal=true");
+    const char *path = registry_path(registry, "/config/", subject, "?defaultToGlobal=true");
     enum status s = registry_ask(registry, "GET", path, (struct slice){ 0 }, what, &answer, err);
     if (s == ERR_NOT_FOUND) /* no such subject, or none with a level of its own */
         s = registry_ask(registry, "GET", "/config", (struct slice){ 0 }, what, &answer, err);
@@ -211,6 +212,6 @@ enum status registry_set_compatibility(struct registry *registry, const char *su
     buf_add_char(&registry->body, '{');
     json_add_field(&registry->body, "compatibility", slice_from(level));
     buf_add_char(&registry->body, '}');
-    return registry_ask(registry, "PUT", path_of(registry, "/config/", subject, ""), buf_slice(&registry->body), what,
-                        &answer, err);
+    return registry_ask(registry, "PUT", registry_path(registry, "/config/", subject, ""), buf_slice(&registry->body),
+                        what, &answer, err);
 }

@@ -281,12 +281,49 @@ def test_a_dry_run_judges_as_the_registry_would_beside_all_versions_where_their_
         assert (paid["subject"], paid["compatibility"]) == (subject, level) and ("reason" in paid) == (code == 1), paid
     assert "one of its versions" in paid["reason"] and "/fields/" in paid["reason"], paid
     assert len(ask("GET", "/subjects/%s/versions" % subject)) == 2 and "weir.%s.seen" % domain not in ask("GET", "/subjects")
-    code, out, err = register(again, "--dry-run", "--compatibility", "BACKWARD")
-    assert code == 1 and "incompatible  %s  FULL_TRANSITIVE with all versions\n" % subject in out and "nothing was changed: 1 new, 0 there, 1 incompatible" in out, (code, out, err)
+    code, out, err = register(again, "--dry-run", "--compatibility", "BACKWARD")  # though FULL_TRANSITIVE is set, and stays
+    assert code == 0 and "new           %s  BACKWARD with the latest version\n" % subject in out and "nothing was changed: 2 new, 0 there, 0 incompatible" in out, (code, out, err)
+    assert ask("GET", "/config/" + subject)["compatibilityLevel"] == "FULL_TRANSITIVE"
     code, out, err = register(again, "paid", "--compatibility", "BACKWARD_TRANSITIVE", "--json")  # a dry run had told so
     assert code == 1 and outcomes(out) == {"paid": "incompatible"}, (code, out, err)
     code, out, err = register(again, "paid", "--compatibility", "BACKWARD", "--json")
     assert code == 0 and outcomes(out) == {"paid": "new"} and json.loads(out)["schemas"][0]["version"] == 3, (code, out, err)
+
+
+LEVELS = ["BACKWARD", "FORWARD", "FULL", "BACKWARD_TRANSITIVE", "FORWARD_TRANSITIVE", "FULL_TRANSITIVE", "NONE"]
+
+
+def test_a_dry_run_with_a_level_says_what_the_registry_would_if_it_were_set():
+    # Two versions each that are there, and a third one.
+    histories = {"required": ("{name: paid}", "{name: paid, attributes: [page]}", "{name: paid, attributes: [page, {name: code, required: true}]}"),
+                 "loosened": ("{name: paid, attributes: [{name: code, required: true}]}", "{name: paid}", "{name: paid, attributes: [code]}"),
+                 "retyped": ("{name: paid, metrics: [{name: n, type: float}]}", "{name: paid, metrics: [{name: n, type: float}, {name: m, type: integer}]}",
+                             "{name: paid, metrics: [{name: n, type: integer}, {name: m, type: integer}]}"),
+                 "back": ("{name: paid, attributes: [{name: code, required: true}]}", "{name: paid}", "{name: paid, metrics: [{name: code, type: integer}]}"),
+                 "gone": ("{name: paid, attributes: [{name: code, required: true}, page]}", "{name: paid, attributes: [{name: code, required: true}]}", "{name: paid}")}
+    seen = {}
+    for name, (*there, last) in histories.items():
+        domain = "d" + uuid.uuid4().hex[:8]
+        subject = "weir.%s.paid" % domain
+        for text in there:
+            assert register(configuration(domain, text), "--compatibility", "NONE")[0] == 0
+        last = configuration(domain, last)
+        ask("PUT", "/config/" + subject, {"compatibility": "NONE"})
+        foretold = {}
+        for level in LEVELS:
+            code, out, err = register(last, "--dry-run", "--json", "--compatibility", level)
+            paid = json.loads(out)["schemas"][0]
+            assert paid["compatibility"] == level and code == (paid["outcome"] == "incompatible"), (name, level, code, out, err)
+            assert paid["outcome"] == "new" or (subject in paid["reason"] and "by %s it would be incompatible with version " % level in paid["reason"]), paid
+            foretold[level] = paid["outcome"]
+        assert ask("GET", "/config/" + subject)["compatibilityLevel"] == "NONE" and len(ask("GET", "/subjects/%s/versions" % subject)) == len(there)
+        seen[name] = [level for level in LEVELS if foretold[level] == "new"]
+        for level in LEVELS:
+            ask("PUT", "/config/" + subject, {"compatibility": level})
+            said = outcomes(register(last, "--dry-run", "--json")[1])["paid"]
+            assert said == foretold[level], (name, level, foretold, said)
+    assert len({tuple(levels) for levels in seen.values()}) >= 4, seen
+    return seen
 
 
 def test_schema_register_without_a_registry_says_so():
