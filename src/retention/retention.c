@@ -201,6 +201,12 @@ static enum status begin_pass(struct retention *retention, struct error *err)
     return OK;
 }
 
+/* Then the pass is no longer what the domains say: it begins anew with the next step. */
+static bool have_changed(const struct retention *retention)
+{
+    return retention->by != atomic_load(&retention->domains);
+}
+
 static enum status ask(struct retention *retention, uint32_t wait_ms, struct error *err)
 {
     if (retention->sql.full)
@@ -228,7 +234,7 @@ static enum status cut_table(struct retention *retention, struct error *err)
     enum status s = ask(retention, COUNT_WAIT_MS, err);
     if (s == OK && !slice_to_u64(slice_trim(buf_slice(&retention->answer)), &rows))
         s = error_set(err, ERR_CORRUPT, "the engine's count is not a number");
-    if (s != OK || rows == 0)
+    if (s != OK || rows == 0 || have_changed(retention)) /* who keeps them for longer now has said so in time */
         return s;
     buf_reset(&retention->sql);
     buf_add_format(&retention->sql, "ALTER TABLE weir.%s DELETE", table);
@@ -268,7 +274,7 @@ static void finish_pass(struct retention *retention)
 
 static enum status take_step(struct retention *retention, struct error *err)
 {
-    if (retention->directory && retention->by != atomic_load(&retention->domains))
+    if (retention->directory && have_changed(retention))
         end_pass(retention);
     if (!retention->directory) {
         enum status s = begin_pass(retention, err);
@@ -280,7 +286,7 @@ static enum status take_step(struct retention *retention, struct error *err)
         }
     }
     enum status s = cut_table(retention, err);
-    if (s == OK && !next_place(retention))
+    if (s == OK && !have_changed(retention) && !next_place(retention))
         finish_pass(retention);
     return s;
 }

@@ -27,9 +27,8 @@ struct retention_options {
 /* Aborts when out of memory (start-up only). */
 struct retention *retention_new(const struct retention_options *options, struct metrics *metrics, struct world *world);
 struct role retention_role(struct retention *retention);
-/* Other domains from now on; a pass under way begins anew. Those of before may go when the next pass is done. Any
- * thread.
- */
+/* Other domains from now on: nothing more is deleted by those of before but what the engine is deleting already, and a
+ * pass under way begins anew. Those of before may go when the next pass is done. Any thread. */
 void retention_use(struct retention *retention, const struct domain_set *domains);
 /* The question under way is given up, and no further one is asked. Any thread. */
 void retention_stop(struct retention *retention);

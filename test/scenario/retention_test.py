@@ -1,10 +1,14 @@
 """Retention: what is older than its tenant's leaves every table, in good time; what is younger stays, and so does everything of who keeps all. A domain may keep a part for a shorter time."""
-import json, os, time
+import contextlib, json, os, threading, time
 
 from data_test import DATA, send_file
+from engine_url_test import named, olap
+from evolve_test import put
+from proxy import Proxy
 from replay_test import EARLY, replay
 from scenarios import Skip
-from weir import Weir
+from validate_test import reload
+from weir import Weir, free_port
 
 DAY_MS = 86400000
 DAYS = 4000
@@ -104,3 +108,56 @@ def test_a_domain_keeps_an_event_type_and_a_window_for_a_shorter_time():
         # What is gone cannot be counted again.
         refused = weir.cli("replay", "--url", weir.api(""), "--key", write, "--from", "2020-01-01")
         assert refused.returncode != 0 and "may be gone by the retention of ping" in refused.stderr, refused
+
+
+class Holding(Proxy):
+    """In front of an engine: once armed, it holds back the first request with all of these words in it, until told to go on."""
+
+    def __init__(self, *words):
+        super().__init__()
+        self.words, self.armed, self.holds, self.go = words, False, threading.Event(), threading.Event()
+
+    def _requests(self, pair):
+        near, far = pair
+        with contextlib.suppress(OSError):
+            while piece := near.recv(1 << 18):
+                if self.armed and not self.holds.is_set() and all(word in piece for word in self.words):
+                    self.holds.set()
+                    self.go.wait(60)
+                self._pass(far, piece)
+        self._end(pair)
+
+
+def test_who_keeps_for_longer_in_the_middle_of_a_pass_loses_nothing_to_the_rules_of_before():
+    ago, now_ms = [5, 100, 300], int(time.time() * 1000)
+    longer = SHORTER.replace("retention: 30d", "description: kept")
+    front, port = Holding(b"SELECT count() FROM weir.events_raw", b"event_type = 'ping'"), free_port()
+    weir = named(front.port, "retention_every: 1s\n")
+    weir.engine_port = port
+    front.forward_to("127.0.0.1:%d" % port)
+    put(weir.config, short=longer)
+    try:
+        with olap(weir), weir:
+            key = weir.tenant("acme")
+            events = [{"visitor_id": "v", "event_type": "ping", "timestamp": now_ms - days * DAY_MS} for days in reversed(ago)]
+            assert weir.post("/track", events, key["write_key"])[1]["accepted"] == len(events)
+            weir.settle("SELECT count() FROM events_raw", len(events), key["read_key"])
+            front.armed = True
+            put(weir.config, short=SHORTER)
+            reload(weir, "process.changed")
+            assert front.holds.wait(30), "no pass asks for pings"
+            put(weir.config, short=longer)
+            reload(weir, "process.changed")
+            finished = weir.metric("retention_finished_seconds")
+            front.go.set()
+            weir.until(lambda: weir.metric("retention_finished_seconds") > finished)
+            assert int(weir.one("SELECT count() FROM events_raw", key["read_key"])) == len(events), weir.log_text()[-2000:]
+            assert "table=events_raw" not in weir.log_text()
+            # And the next pass is by the rules that are there then.
+            put(weir.config, short=SHORTER)
+            reload(weir, "process.changed")
+            weir.settle("SELECT count() FROM events_raw", 1, key["read_key"])
+            assert weir.stop() == 0
+    finally:
+        front.go.set()
+        front.close()
