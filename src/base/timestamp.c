@@ -80,6 +80,14 @@ static bool in_range(int64_t ms)
     return ms >= TIMESTAMP_MIN_MS && ms <= TIMESTAMP_MAX_MS;
 }
 
+/* Whether the instant behind a second 60 is one that a leap second can come before: the first of a month in UTC. */
+static bool follows_leap_second(int64_t ms)
+{
+    char text[TIMESTAMP_TEXT_BYTES];
+    timestamp_format(ms, text);
+    return memcmp(text + 7, "-01T00:00:00", 12) == 0;
+}
+
 bool timestamp_parse(struct slice text, int64_t *out_ms)
 {
     int64_t days;
@@ -100,12 +108,12 @@ bool timestamp_parse(struct slice text, int64_t *out_ms)
             if (text.n > 19 && p[19] == '.' && !parse_fraction(text, &at, &fraction))
                 return false;
         }
-        if (hour > 23 || minute > 59 || second > 59 || !parse_zone(p + at, text.n - at, &zone))
+        if (hour > 23 || minute > 59 || second > 60 || !parse_zone(p + at, text.n - at, &zone))
             return false;
     }
     int64_t ms = days * DAY_MS + ((int64_t)hour * 3600 + (int64_t)minute * 60 + second) * 1000 + fraction;
     ms -= (int64_t)zone * 60000;
-    if (!in_range(ms))
+    if (!in_range(ms) || (second == 60 && !follows_leap_second(ms)))
         return false;
     *out_ms = ms;
     return true;

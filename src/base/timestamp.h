@@ -10,7 +10,9 @@
 
 /* ISO 8601 / RFC 3339: YYYY-MM-DD, then 'T' or a space, hh:mm[:ss[.fraction]], then Z, ±hh:mm, ±hhmm, ±hh or nothing
  * (UTC). A date alone is its midnight in UTC. The fraction has 1 to 9 digits; what is below a millisecond is cut off
- * (towards the past). False: not such a text, no such day or time (leap seconds included), or out of range. */
+ * (towards the past). Unix time has no leap seconds: 23:59:60, where a month ends in UTC, is the second behind it, as
+ * in POSIX and PostgreSQL, so that its events keep their order among themselves and behind 23:59:59. Any other :60 is
+ * no time. False: not such a text, no such day or time, or out of range. */
 MUST_CHECK bool timestamp_parse(struct slice text, int64_t *out_ms);
 
 /* A JSON number: epoch seconds when its magnitude is below 10^11, else epoch milliseconds (so milliseconds before

@@ -34,6 +34,17 @@ static void test_every_form_of_iso_8601_that_clients_send(void **state)
     expect("2299-12-31T23:59:59.999999999Z", TIMESTAMP_MAX_MS);
 }
 
+static void test_a_leap_second_is_the_second_behind_it(void **state)
+{
+    (void)state;
+    expect("2016-12-31T23:59:60Z", 1483228800000);
+    expect("2016-12-31T23:59:60.999Z", 1483228800999);
+    expect("2015-06-30T23:59:60+00:00", 1435708800000);
+    expect("2017-01-01T08:59:60.5+09:00", 1483228800500);
+    expect("2016-12-31T18:29:60-0530", 1483228800000);
+    expect("2016-02-29 23:59:60", 1456790400000);
+}
+
 static void test_what_is_no_time_is_refused(void **state)
 {
     (void)state;
@@ -51,6 +62,11 @@ static void test_what_is_no_time_is_refused(void **state)
         "2025-01-21T24:00:00Z",
         "2025-01-21T10:60:00Z",
         "2025-01-21T10:30:60Z",
+        "2025-01-21T23:59:60Z",
+        "2025-01-31T23:58:60Z",
+        "2017-01-01T23:59:60+09:00",
+        "2016-12-31T23:59:61Z",
+        "2299-12-31T23:59:60Z",
         "2025-01-21T10:30:00.Z",
         "2025-01-21T10:30:00.1234567890Z",
         "2025-01-21T10:30:00+24:00",
@@ -133,6 +149,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_every_form_of_iso_8601_that_clients_send),
+        cmocka_unit_test(test_a_leap_second_is_the_second_behind_it),
         cmocka_unit_test(test_what_is_no_time_is_refused),
         cmocka_unit_test(test_epoch_numbers_in_seconds_and_milliseconds),
         cmocka_unit_test(test_every_day_of_four_centuries_goes_there_and_back),
