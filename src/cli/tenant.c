@@ -15,6 +15,9 @@
 #include "cli/term.h"
 #include "http/http_client.h"
 
+#define INGEST_URL_USUAL "http://127.0.0.1:8000"
+#define API_URL_USUAL "http://127.0.0.1:8001"
+
 static int fail(const char *what, int exit_code, const struct error *err)
 {
     fprintf(stderr, "weir %s: %s\n", what, err->text);
@@ -28,8 +31,24 @@ static bool is_there(const struct tenant_options *options)
 
 /* --- a running weir --- */
 
+/* The settings of that weir, where it tells. */
+static void ask_addresses(struct http_client *client, const struct tenant_options *options,
+                          struct tenant_addresses *out)
+{
+    struct error err;
+    struct http_reply reply;
+    AUTO(buf) struct buf url;
+    buf_init(&url, sizeof out->ingest_url - 1);
+    snprintf(out->api_url, sizeof out->api_url, "%s", options->url);
+    if (http_client_get(client, "/v1/config", &reply, &err) == OK && reply.status == 200 &&
+        http_json_string(reply.body, "ingest_url", &url) && !url.full)
+        snprintf(out->ingest_url, sizeof out->ingest_url, "%s", buf_text(&url));
+    else
+        snprintf(out->ingest_url, sizeof out->ingest_url, INGEST_URL_USUAL);
+}
+
 static int run_remote(const struct args_command *command, const struct tenant_options *options, const char *method,
-                      const char *path, struct slice body, struct buf *out)
+                      const char *path, struct slice body, struct buf *out, struct tenant_addresses *out_at)
 {
     struct error err;
     struct http_reply reply = { 0 };
@@ -52,6 +71,8 @@ static int run_remote(const struct args_command *command, const struct tenant_op
     if (s != OK)
         return fail(command->name, http_client_exit_code(s, 0), &err);
     buf_add_slice(out, reply.body);
+    if (command == &CREATE && !options->json)
+        ask_addresses(client, options, out_at);
     return EX_OK;
 }
 
@@ -93,8 +114,9 @@ static void key_body(const struct tenant_options *options, bool rotate, struct b
 
 /* --- what people see --- */
 
-static void print_created(const struct tenant_options *options, struct slice json)
+static void print_created(const struct tenant_options *options, const struct tenant_addresses *at, struct slice json)
 {
+    bool usual = strcmp(at->api_url, API_URL_USUAL) == 0;
     AUTO(buf) struct buf write_key, read_key;
     buf_init(&write_key, 256);
     buf_init(&read_key, 256);
@@ -102,26 +124,29 @@ static void print_created(const struct tenant_options *options, struct slice jso
     tenant_add_member(json, "read_key", &read_key);
     tenant_print_one(json);
     printf("\nThe keys are shown this once. Try them:\n"
-           "  curl -s http://127.0.0.1:8000/track -u '%s:' \\\n"
+           "  curl -s %s/track -u '%s:' \\\n"
            "    -d '{\"visitor_id\":\"v1\",\"event_type\":\"page_view\",\"event_name\":\"Home\"}'\n"
-           "  weir sql \"SELECT count() FROM events_raw\" --key %s\n",
-           buf_text(&write_key), buf_text(&read_key));
+           "  weir sql \"SELECT count() FROM events_raw\" --key %s%s%s\n",
+           at->ingest_url, buf_text(&write_key), buf_text(&read_key), usual ? "" : " --url ", usual ? "" : at->api_url);
     if (options->data)
         printf("The tenant works when weir is started again.\n");
 }
 
-static int print_answer(const struct tenant_options *options, struct slice json,
-                        void (*print)(const struct tenant_options *, struct slice))
+typedef void tenant_print(const struct tenant_options *options, const struct tenant_addresses *at, struct slice json);
+
+static int print_answer(const struct tenant_options *options, const struct tenant_addresses *at, struct slice json,
+                        tenant_print *print)
 {
     if (options->json)
         printf("%.*s\n", SLICE_ARG(json));
     else
-        print(options, json);
+        print(options, at, json);
     return fflush(stdout) == 0 ? EX_OK : EX_IOERR;
 }
 
-static void print_rotated(const struct tenant_options *options, struct slice json)
+static void print_rotated(const struct tenant_options *options, const struct tenant_addresses *at, struct slice json)
 {
+    (void)at;
     tenant_print_one(json);
     AUTO(buf) struct buf grace;
     buf_init(&grace, 128);
@@ -131,14 +156,16 @@ static void print_rotated(const struct tenant_options *options, struct slice jso
            options->grace_ms ? "still work for " : "work no more", options->grace_ms ? buf_text(&grace) : "");
 }
 
-static void print_shown(const struct tenant_options *options, struct slice json)
+static void print_shown(const struct tenant_options *options, const struct tenant_addresses *at, struct slice json)
 {
+    (void)at;
     (void)options;
     tenant_print_one(json);
 }
 
-static void print_listed(const struct tenant_options *options, struct slice json)
+static void print_listed(const struct tenant_options *options, const struct tenant_addresses *at, struct slice json)
 {
+    (void)at;
     (void)options;
     tenant_print_list(json);
 }
@@ -147,7 +174,7 @@ struct verb {
     const struct args_command *command;
     const char *method;
     tenant_work *local;
-    void (*print)(const struct tenant_options *, struct slice);
+    tenant_print *print;
     bool names_one, sends;
     const char *action; /* behind the tenant's path, or NULL */
 };
@@ -155,6 +182,7 @@ struct verb {
 static int run(const struct verb *verb, int argc, char **argv)
 {
     struct tenant_options options = { 0 };
+    struct tenant_addresses at = { 0 };
     char path[256] = "/v1/tenants";
     int exit_code;
     if (!args_parse(verb->command, argc, argv, &options, &exit_code))
@@ -172,9 +200,10 @@ static int run(const struct verb *verb, int argc, char **argv)
         change_body(&options, create, &body);
     if (verb->names_one && !create)
         tenant_path(&options, verb->action, path);
-    exit_code = is_there(&options) ? tenant_run_there(verb->command->name, &options, verb->local, &answer)
-                                   : run_remote(verb->command, &options, verb->method, path, buf_slice(&body), &answer);
-    return exit_code == EX_OK ? print_answer(&options, buf_slice(&answer), verb->print) : exit_code;
+    exit_code = is_there(&options)
+                    ? tenant_run_there(verb->command->name, &options, verb->local, &answer, &at)
+                    : run_remote(verb->command, &options, verb->method, path, buf_slice(&body), &answer, &at);
+    return exit_code == EX_OK ? print_answer(&options, &at, buf_slice(&answer), verb->print) : exit_code;
 }
 
 static int run_create(int argc, char **argv)

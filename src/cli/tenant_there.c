@@ -232,7 +232,22 @@ static enum status work_on(const struct catalog_there *there, const struct tenan
     return s;
 }
 
-int tenant_run_there(const char *command, const struct tenant_options *options, tenant_work *work, struct buf *out)
+static void write_url(const char *host, int64_t port, const char *certificate, char to[300])
+{
+    bool everywhere = strcmp(host, "0.0.0.0") == 0 || strcmp(host, "::") == 0;
+    bool bracketed = !everywhere && strchr(host, ':') && host[0] != '[';
+    snprintf(to, 300, bracketed ? "%s://[%s]:%lld" : "%s://%s:%lld", certificate[0] ? "https" : "http",
+             everywhere ? "127.0.0.1" : host, (long long)port);
+}
+
+void tenant_addresses_of(const struct settings *settings, struct tenant_addresses *out)
+{
+    write_url(settings->ingest_host, settings->ingest_port, settings->ingest_tls_certificate, out->ingest_url);
+    write_url(settings->api_host, settings->api_port, settings->api_tls_certificate, out->api_url);
+}
+
+int tenant_run_there(const char *command, const struct tenant_options *options, tenant_work *work, struct buf *out,
+                     struct tenant_addresses *out_at)
 {
     static struct catalog_there there;
     const struct catalog_request request = {
@@ -245,6 +260,7 @@ int tenant_run_there(const char *command, const struct tenant_options *options, 
     int exit_code = catalog_there(&request, &there);
     if (exit_code != EX_OK)
         return exit_code;
+    tenant_addresses_of(&there.config.settings, out_at);
     enum status s = there.options.path ? lock_data(options->data, &lock, &err) : OK;
     if (s == OK)
         s = work_on(&there, options, work, out, &err);

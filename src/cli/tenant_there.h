@@ -7,12 +7,18 @@
 #include "base/error.h"
 #include "catalog/catalog.h"
 #include "cli/args.h"
+#include "config/settings.h"
 
 struct tenant_options {
     const char *tier, *quota, *retention, *url, *data, *config, *env, *token;
     int64_t grace_ms;
     bool json, write, read, all;
     struct args_rest name;
+};
+
+/* Where events go in and questions are answered, for what one may try next. */
+struct tenant_addresses {
+    char ingest_url[300], api_url[300];
 };
 
 /* Adds to out what the API would answer. */
@@ -22,5 +28,8 @@ tenant_work tenant_create_there, tenant_list_there, tenant_show_there, tenant_up
     tenant_revoke_there;
 
 /* Returns the exit code; what went wrong is told on standard error. */
-int tenant_run_there(const char *command, const struct tenant_options *options, tenant_work *work, struct buf *out);
+int tenant_run_there(const char *command, const struct tenant_options *options, tenant_work *work, struct buf *out,
+                     struct tenant_addresses *out_at);
+/* As the settings say, seen from the same machine. */
+void tenant_addresses_of(const struct settings *settings, struct tenant_addresses *out);
 struct key_choice tenant_key_choice(const struct tenant_options *options);

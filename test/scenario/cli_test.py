@@ -91,6 +91,21 @@ def test_exit_codes_say_whose_fault_it_is():
         assert done.returncode == DATA and "first problem" in done.stderr and "1 accepted" in done.stdout, done
 
 
+def test_what_a_new_tenant_may_try_works_as_it_is_printed():
+    """The addresses are those of the weir that was asked; of a stopped one, what its settings say."""
+    with Weir() as running:
+        shown = weir("tenant", "create", "acme", "--url", running.api("")).stdout
+        send, ask = shown[shown.index("  curl"):shown.index("  weir sql")], shown[shown.index("  weir sql"):]
+        assert json.loads(subprocess.run(["bash", "-c", send], capture_output=True, text=True, timeout=60).stdout)["accepted"] == 1, shown
+        running.until(lambda: subprocess.run(["bash", "-c", ask.replace("weir", WEIR, 1)], capture_output=True, text=True, timeout=60).stdout.split()[-1:] == ["1"])
+    with tempfile.TemporaryDirectory() as directory:
+        os.makedirs(os.path.join(directory, "environments"))
+        with open(os.path.join(directory, "environments", "dev.yaml"), "w") as f:
+            f.write("ingest: {host: '::1', port: 9100}\napi: {port: 9101}\n")
+        shown = weir("tenant", "create", "acme", "--data", directory, "--config", directory, "--env", "dev").stdout
+        assert "curl -s http://[::1]:9100/track" in shown and "--url http://127.0.0.1:9101" in shown, shown
+
+
 def test_json_is_one_object_and_nothing_else():
     with Weir() as running:
         key = json.loads(weir("tenant", "create", "acme", "--url", running.api(""), "--json").stdout)
