@@ -23,6 +23,7 @@
 #include "app/tasks.h"
 #include "base/log.h"
 #include "base/metrics.h"
+#include "base/rates.h"
 #include "base/role.h"
 #include "cli/commands.h"
 #include "process/state/kv.h"
@@ -32,6 +33,16 @@
 #define STAGE_TASKS "processing" /* of the stop */
 #define LOOK_MS 100              /* at the share of the partitions */
 #define HOST_BYTES 65            /* Linux has no longer name */
+
+/* Under the names of those whose place the journal, the tasks and the store have here. */
+static const struct rate_row RATES[] = {
+    { "kafka_broker_topic_all_produce_total_bytes_in_per_sec",
+      "Bytes a second that the journal wrote to its log, the mean of 15 s.", "journal_written_bytes_total" },
+    { "flink_taskmanager_job_task_operator_records_in_per_sec",
+      "Events a second that the task decided upon, the mean of 15 s.", "events_processed_total" },
+    { "clickhouse_table_insert_queries_per_sec", "Inserts a second that succeeded, the mean of 15 s.",
+      "store_inserts_total" },
+};
 
 struct app {
     struct app_options options;
@@ -54,6 +65,7 @@ struct app {
     struct status_page *page;
     struct kv_pool *kv_pool;
     struct gauge *memory;
+    struct rates *rates;
     /* Everything answered once: from then on a missing engine does not stop ingestion. Of processing alone: it answers
      * now. */
     _Atomic bool ready;
@@ -269,6 +281,7 @@ enum status app_start(const struct app_options *options, struct app **out, int *
     app->settings = options->settings;
     app->world = world_real();
     app->metrics = metrics_new(SERIES_MAX);
+    app->rates = rates_new(app->metrics, RATES, COUNT_OF(RATES));
     app->memory = metrics_gauge(app->metrics, "process_resident_memory_bytes", "Resident memory of this process.", "");
     enum status s = open_all(app, out_exit_code, err);
     if (s != OK) {
@@ -326,6 +339,7 @@ enum status app_step(struct app *app, bool *out_ready, int64_t *out_wait_ms, int
     if (app->options.roles == APP_PROCESS)
         atomic_store(&app->ready, processes);
     watch_memory(app);
+    rates_look(app->rates, world_mono_us(app->world));
     delivering_look(app->delivering);
     *out_ready = atomic_load(&app->ready);
     return OK;
@@ -440,6 +454,7 @@ static void close_all(struct app *app, struct stop_limit *limit)
     storing_free(app->storing);
     house_close_catalog(&app->house);
     marked_close(&app->marked);
+    rates_free(app->rates);
     metrics_free(app->metrics);
     house_close(&app->house);
 }

@@ -5,7 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum kind { COUNTER, GAUGE, HISTOGRAM };
+enum kind { COUNTER, GAUGE, HISTOGRAM, HISTOGRAM_MS };
 
 static const double BOUNDS_S[] = { 0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.075,
                                    0.1,    0.15,    0.25,   0.5,   1,      2.5,   5,    10,    60 };
@@ -169,6 +169,16 @@ struct histogram *metrics_histogram(struct metrics *metrics, const char *name, c
     return &series_get(metrics, name, help, HISTOGRAM, labels)->histogram;
 }
 
+struct histogram *metrics_histogram_ms(struct metrics *metrics, const char *name, const char *help, const char *labels)
+{
+    return &series_get(metrics, name, help, HISTOGRAM_MS, labels)->histogram;
+}
+
+static bool is_histogram(const struct family *family)
+{
+    return family->kind == HISTOGRAM || family->kind == HISTOGRAM_MS;
+}
+
 static double value_of(const struct series *series)
 {
     return series->family->kind == COUNTER ? (double)counter_value(&series->counter) : gauge_value(&series->gauge);
@@ -181,7 +191,7 @@ void metrics_visit(struct metrics *metrics, const char *name,
     struct family *family = metrics->families;
     while (family && strcmp(family->name, name) != 0)
         family = family->next;
-    struct series *series = family && family->kind != HISTOGRAM ? family->first : NULL;
+    struct series *series = family && !is_histogram(family) ? family->first : NULL;
     for (; series; series = series->next)
         visit(self, series->labels, value_of(series));
     pthread_mutex_unlock(&metrics->mutex);
@@ -193,7 +203,7 @@ bool metrics_read(struct metrics *metrics, const char *name, const char *labels,
     struct family *family = metrics->families;
     while (family && strcmp(family->name, name) != 0)
         family = family->next;
-    struct series *series = family && family->kind != HISTOGRAM ? family_lookup(metrics, family, labels) : NULL;
+    struct series *series = family && !is_histogram(family) ? family_lookup(metrics, family, labels) : NULL;
     if (series)
         *out = value_of(series);
     pthread_mutex_unlock(&metrics->mutex);
@@ -277,29 +287,31 @@ void metrics_label(struct buf *buf, const char *name, struct slice value)
 static void render_histogram(struct buf *out, const struct family *family, const struct series *series)
 {
     const char *comma = series->labels[0] ? "," : "";
+    const double unit = family->kind == HISTOGRAM_MS ? 1000 : 1; /* of a second */
     uint64_t below = 0;
     for (size_t i = 0; i < COUNT_OF(BOUNDS_S); i++) {
         below += atomic_load_explicit(&series->histogram.buckets[i], memory_order_relaxed);
-        buf_add_format(out, "%s_bucket{%s%sle=\"%g\"} %lu\n", family->name, series->labels, comma, BOUNDS_S[i], below);
+        buf_add_format(out, "%s_bucket{%s%sle=\"%g\"} %lu\n", family->name, series->labels, comma, BOUNDS_S[i] * unit,
+                       below);
     }
     below += atomic_load_explicit(&series->histogram.buckets[BUCKETS - 1], memory_order_relaxed);
     buf_add_format(out, "%s_bucket{%s%sle=\"+Inf\"} %lu\n", family->name, series->labels, comma, below);
     const char *open = series->labels[0] ? "{" : "", *close = series->labels[0] ? "}" : "";
-    double sum = (double)atomic_load_explicit(&series->histogram.sum_us, memory_order_relaxed) / 1e6;
+    double sum = (double)atomic_load_explicit(&series->histogram.sum_us, memory_order_relaxed) / 1e6 * unit;
     buf_add_format(out, "%s_sum%s%s%s %.6f\n", family->name, open, series->labels, close, sum);
     buf_add_format(out, "%s_count%s%s%s %lu\n", family->name, open, series->labels, close, below);
 }
 
 void metrics_render(struct metrics *metrics, struct buf *out)
 {
-    static const char *const KINDS[] = { "counter", "gauge", "histogram" };
+    static const char *const KINDS[] = { "counter", "gauge", "histogram", "histogram" };
     pthread_mutex_lock(&metrics->mutex);
     for (struct family *family = metrics->families; family; family = family->next) {
         buf_add_format(out, "# HELP %s %s\n# TYPE %s %s\n", family->name, family->help, family->name,
                        KINDS[family->kind]);
         for (struct series *series = family->first; series; series = series->next) {
             const char *open = series->labels[0] ? "{" : "", *close = series->labels[0] ? "}" : "";
-            if (family->kind == HISTOGRAM)
+            if (is_histogram(family))
                 render_histogram(out, family, series);
             else if (family->kind == COUNTER)
                 buf_add_format(out, "%s%s%s%s %lu\n", family->name, open, series->labels, close,

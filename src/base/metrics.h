@@ -20,6 +20,8 @@ struct counter *metrics_counter(struct metrics *metrics, const char *name, const
 struct gauge *metrics_gauge(struct metrics *metrics, const char *name, const char *help, const char *labels);
 /* Seconds, buckets from 0.1 ms to 60 s. */
 struct histogram *metrics_histogram(struct metrics *metrics, const char *name, const char *help, const char *labels);
+/* The same, shown in milliseconds: for names that say so. */
+struct histogram *metrics_histogram_ms(struct metrics *metrics, const char *name, const char *help, const char *labels);
 
 void counter_add(struct counter *counter, uint64_t n);
 uint64_t counter_value(const struct counter *counter);

@@ -5,6 +5,7 @@
 #include "base/buf.h"
 #include "event/dead_letter.h"
 #include "event/event.h"
+#include "ingest/produced.h"
 #include "journal/journal.h"
 
 struct core;
@@ -30,7 +31,8 @@ struct batch {
     struct ticket *first, *last;
     size_t bytes, tickets;
     uint64_t event_count;
-    bool broken; /* a record is missing: may not be submitted */
+    uint64_t produced[PRODUCED_TYPES]; /* of these, by the number of their type */
+    bool broken;                       /* a record is missing: may not be submitted */
     int64_t submitted_us;
     enum status outcome; /* set on the journal's thread before the batch is handed back */
     char reason[200];

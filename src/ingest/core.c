@@ -56,6 +56,7 @@ static enum status core_init(struct core *core, struct error *err)
         members_new(&tenants, shared->catalog, shared->metrics, shared->quotas, shared->world, &core->members, err);
     if (s != OK)
         return s;
+    core->produced = produced_new(shared->metrics);
     core->parser = event_parser_new(&options->parse, shared->world);
     core->inflate = inflate_new(&limits);
     arena_init(&core->arena, ARENA_BYTES_MAX);
@@ -99,6 +100,7 @@ void core_free(struct core *core)
     queue_free(core->finished);
     event_parser_free(core->parser);
     inflate_free(core->inflate);
+    produced_free(core->produced);
     members_free(core->members);
     arena_done(&core->arena);
     buf_done(&core->text);
@@ -124,6 +126,7 @@ static void batch_answer(struct core *core, struct batch *batch, enum status out
     uint64_t skipped;
     core->journal_refuses = outcome != OK;
     core->journal_refused_us = world_mono_us(core->shared.world);
+    produced_end(core->produced, batch->produced, outcome == OK, core->journal_refused_us - batch->submitted_us);
     if (outcome != OK)
         counter_add(core->queue_full, 1);
     if (outcome != OK && log_limit_pass(&core->unavailable_limit, world_mono_us(core->shared.world), 1000000, &skipped))
@@ -177,6 +180,7 @@ static void core_submit(struct core *core)
     if (!batch || batch->tickets == 0)
         return;
     core->current = NULL;
+    batch->submitted_us = world_mono_us(core->shared.world);
     if (batch->broken) {
         batch_answer(core, batch, ERR_FULL, "out of memory: send it again later");
         return;

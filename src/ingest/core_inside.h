@@ -11,6 +11,7 @@
 #include "ingest/core.h"
 #include "ingest/inflate.h"
 #include "ingest/member.h"
+#include "ingest/produced.h"
 #include "ingest/salt.h"
 #include "ingest/ticket.h"
 #include "world/world.h"
@@ -22,6 +23,7 @@ struct core {
     struct core_shared shared;
     struct core_host host;
     struct members *members;
+    struct produced *produced;
     struct event_parser *parser;
     struct inflate *inflate;
     struct arena arena; /* of the request that is being judged */

@@ -4,6 +4,7 @@
 
 #include <stdlib.h>
 
+#include "ingest/produced.h"
 #include "test/support/core_fixture.h"
 
 static struct answer *post_many(struct core_fixture *fixture, const char *key, size_t n)
@@ -35,6 +36,45 @@ static void test_an_event_is_answered_only_when_durable(void **state)
     assert_int_equal(found.received_ms, T0_US / 1000);
     assert_int_equal(
         core_fixture_counted(fixture, "events_received_total", "customer_id=\"acme\",event_type=\"page_view\""), 1);
+}
+
+static uint64_t produced(struct core_fixture *fixture, const char *type, const char *status)
+{
+    char labels[200];
+    snprintf(labels, sizeof labels, "event_type=\"%s\",status=\"%s\"", type, status);
+    return core_fixture_counted(fixture, "events_produced_total", labels);
+}
+
+static void test_what_the_journal_keeps_is_counted_by_type_once_it_is_durable(void **state)
+{
+    struct core_fixture *fixture = *state;
+    struct sent_request sent =
+        send_request(fixture, post_request("/track", "acme_write",
+                                           SLICE("[{\"visitor_id\":\"v\",\"event_type\":\"a\"},{\"visitor_id\":\"v\","
+                                                 "\"event_type\":\"b\"},{\"visitor_id\":\"v\",\"event_type\":\"a\"},"
+                                                 "{\"event_type\":\"a\"}]")));
+    assert_non_null(sent.ticket);
+    assert_false(core_turn(fixture->core));
+    assert_int_equal(produced(fixture, "a", "ok"), 0);
+    fixture->now_us += 7000;
+    core_fixture_settle(fixture);
+    expect_answer(sent.answer, 200, "{\"accepted\":3,\"rejected\":1");
+    assert_int_equal(produced(fixture, "a", "ok"), 2);
+    assert_int_equal(produced(fixture, "b", "ok"), 1);
+    assert_int_equal(produced(fixture, "a", "failed"), 0);
+    struct histogram *latency = metrics_histogram(fixture->metrics, "produce_latency_seconds", "", "");
+    assert_int_equal(histogram_count(latency), 3);
+    assert_true(histogram_quantile(latency, 0.5) > 0.005 && histogram_quantile(latency, 0.5) <= 0.01);
+    assert_int_equal(
+        core_fixture_counted(fixture, "validation_failures_total", "stage=\"ingest\",reason=\"missing_field\""), 1);
+    for (size_t i = 0; i < PRODUCED_TYPES; i++) {
+        char body[128];
+        int n = snprintf(body, sizeof body, "{\"visitor_id\":\"v\",\"event_type\":\"type_%zu\"}", i);
+        expect_answer(post_and_settle(fixture, "/track", "acme_write", slice_of(body, (size_t)n)), 200,
+                      "\"accepted\":1");
+    }
+    assert_int_equal(produced(fixture, "type_0", "ok"), 1);
+    assert_int_equal(produced(fixture, "other", "ok"), 3); /* `other` and a, b are three of the bound */
 }
 
 static void test_all_requests_of_a_turn_are_one_commit(void **state)
@@ -111,6 +151,9 @@ static void test_a_full_journal_is_503_and_gives_the_quota_back(void **state)
     expect_answer(post_many(fixture, "small_write", 95), 503, "unavailable");
     assert_int_equal(
         core_fixture_counted(fixture, "events_dropped_total", "customer_id=\"small\",reason=\"journal_full\""), 191);
+    assert_int_equal(produced(fixture, "t", "ok"), accepted);
+    assert_int_equal(produced(fixture, "t", "failed"), 191);
+    assert_int_equal(core_fixture_counted(fixture, "kafka_broker_error_messages_in_total", ""), 191);
     expect_answer(get_path(fixture, "/ready"), 503, "the journal is full");
     assert_int_equal(core_fixture_read_journal(fixture).events, 0);
 }
@@ -194,6 +237,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         CORE_TEST(test_an_event_is_answered_only_when_durable),
+        CORE_TEST(test_what_the_journal_keeps_is_counted_by_type_once_it_is_durable),
         CORE_TEST(test_all_requests_of_a_turn_are_one_commit),
         CORE_TEST(test_quota_takes_whole_requests),
         CORE_TEST(test_the_default_quota_is_ten_thousand),

@@ -234,6 +234,7 @@ static void add_records(struct core *core, struct ticket *ticket, const struct e
     for (size_t i = 0; i < result->event_count; i++) {
         result->events[i].ingested_us = ingested_us;
         batch_add_event(batch, &result->events[i]);
+        batch->produced[produced_type(core->produced, result->events[i].event_type)]++;
     }
     for (size_t i = 0; i < result->reject_count; i++) {
         struct member *member = member_of_reject(core, ticket, &result->rejects[i]);

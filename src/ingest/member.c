@@ -6,6 +6,7 @@
 #include "ingest/member.h"
 
 #include <sodium.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <xxhash.h>
 
@@ -42,6 +43,7 @@ struct members {
     bool any_open;
     uint64_t hash_seed;
     struct log_limit failed_limit;
+    struct counter *failures[EVENT_CODE_COUNT]; /* NULL: none yet */
     struct cached_key keys[KEY_SLOTS];
     struct member *slots[MEMBER_SLOTS];
 };
@@ -303,6 +305,19 @@ void member_count_type(struct members *members, struct member *member, struct sl
     counter_add(last->received, count);
 }
 
+/* Of all tenants together. */
+static struct counter *failures_of(struct members *members, enum event_code code)
+{
+    struct counter **failures = &members->failures[code];
+    if (!*failures) {
+        char labels[160];
+        snprintf(labels, sizeof labels, "stage=\"ingest\",reason=\"%s\"", event_code_name(code));
+        *failures = metrics_counter(members->metrics, "validation_failures_total",
+                                    "Events refused for what they are, by stage and reason.", labels);
+    }
+    return *failures;
+}
+
 void member_count_letter(struct members *members, struct member *member, enum event_code code)
 {
     struct counter **letters = &member->letters[code];
@@ -317,4 +332,5 @@ void member_count_letter(struct members *members, struct member *member, enum ev
         buf_done(&labels);
     }
     counter_add(*letters, 1);
+    counter_add(failures_of(members, code), 1);
 }

@@ -69,7 +69,7 @@ enum key_verdict members_authenticate(struct members *members, struct slice key,
 /* NULL: no such tenant, or it needs a key. */
 struct member *members_find_open(struct members *members, struct slice id);
 
-/* Counts one dead letter in ingest_dead_letters_total. */
+/* Counts one dead letter in ingest_dead_letters_total and validation_failures_total. */
 void member_count_letter(struct members *members, struct member *member, enum event_code code);
 /* Counts one event of a type in events_received_total, `count` times. */
 void member_count_type(struct members *members, struct member *member, struct slice type, uint64_t count);

@@ -3,6 +3,7 @@
 #include "process/process_metrics.h"
 
 #include <stdio.h>
+#include <string.h>
 
 #define XXH_INLINE_ALL
 #include <xxhash.h>
@@ -20,6 +21,9 @@ void process_metrics_init(struct process_metrics *metrics, struct metrics *regis
                                           "Commits that the full journal refused and that were tried again", label),
         .checkpoint_failures = metrics_counter(registry, "process_checkpoint_failures_total",
                                                "Checkpoints that failed; the next one is tried soon", label),
+        .exceptions =
+            metrics_counter(registry, "flink_taskmanager_job_task_exceptions_total",
+                            "Commits, checkpoints and snapshots of the task that failed, to be repeated", label),
         .late = metrics_counter(registry, "process_late_total", "Rows of late events that the task wrote", label),
         .dead = metrics_counter(registry, "process_dead_total", "Events that the task refused", label),
         .released = metrics_counter(registry, "quarantine_released_total",
@@ -76,14 +80,27 @@ void process_metrics_init(struct process_metrics *metrics, struct metrics *regis
     };
 }
 
-/* NULL: there is none yet, or no room for one. */
-static struct counter *find_reason(const struct process_reason *known, size_t count, const char *stage,
-                                   const char *reason)
+/* count NULL: there is none yet, or no room for one. */
+static struct process_reason find_reason(const struct process_reason *known, size_t count, const char *stage,
+                                         const char *reason)
 {
     for (size_t i = 0; i < count; i++)
         if (known[i].stage == stage && known[i].reason == reason)
-            return known[i].count;
-    return NULL;
+            return known[i];
+    return (struct process_reason){ 0 };
+}
+
+/* The stages that look at what an event is: the same family of series as ingestion's verdicts. */
+static struct process_reason make_reason(struct process_metrics *metrics, const char *stage, const char *reason)
+{
+    char labels[160];
+    struct process_reason one = { .stage = stage, .reason = reason };
+    snprintf(labels, sizeof labels, "stage=\"%s\",reason=\"%s\"", stage, reason);
+    one.count = metrics_counter(metrics->registry, "dead_letters_total", "Events refused, by stage and reason", labels);
+    if (strcmp(stage, "validate") == 0 || strcmp(stage, "quarantine") == 0)
+        one.failures = metrics_counter(metrics->registry, "validation_failures_total",
+                                       "Events refused for what they are, by stage and reason.", labels);
+    return one;
 }
 
 static void remember(struct process_reason *known, size_t *io_count, struct process_reason one)
@@ -94,26 +111,31 @@ static void remember(struct process_reason *known, size_t *io_count, struct proc
 
 void process_metrics_dead(struct process_metrics *metrics, const char *stage, const char *reason)
 {
-    struct counter *dead = find_reason(metrics->reasons, metrics->reason_count, stage, reason);
+    struct process_reason one = find_reason(metrics->reasons, metrics->reason_count, stage, reason);
     counter_add(metrics->dead, 1);
-    if (!dead) {
-        char labels[160];
-        snprintf(labels, sizeof labels, "stage=\"%s\",reason=\"%s\"", stage, reason);
-        dead = metrics_counter(metrics->registry, "dead_letters_total", "Events refused, by stage and reason", labels);
-        remember(metrics->reasons, &metrics->reason_count, (struct process_reason){ stage, reason, dead });
+    if (!one.count) {
+        one = make_reason(metrics, stage, reason);
+        remember(metrics->reasons, &metrics->reason_count, one);
     }
-    counter_add(dead, 1);
+    counter_add(one.count, 1);
+    if (one.failures)
+        counter_add(one.failures, 1);
+}
+
+void process_metrics_exceptions(struct process_metrics *metrics, uint64_t count)
+{
+    counter_add(metrics->exceptions, count);
 }
 
 void process_metrics_tagged(struct process_metrics *metrics, const char *reason)
 {
-    struct counter *tagged = find_reason(metrics->tags, metrics->tag_count, NULL, reason);
+    struct counter *tagged = find_reason(metrics->tags, metrics->tag_count, NULL, reason).count;
     if (!tagged) {
         char labels[160];
         snprintf(labels, sizeof labels, "reason=\"%s\"", reason);
         tagged = metrics_counter(metrics->registry, "validation_tagged_total",
                                  "Faults that events were stored with, by reason", labels);
-        remember(metrics->tags, &metrics->tag_count, (struct process_reason){ NULL, reason, tagged });
+        remember(metrics->tags, &metrics->tag_count, (struct process_reason){ .reason = reason, .count = tagged });
     }
     counter_add(tagged, 1);
 }

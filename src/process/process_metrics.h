@@ -15,6 +15,7 @@ struct process_metrics {
     struct counter *processed, *duplicates, *commits, *commit_retries, *checkpoint_failures, *live_delayed;
     struct gauge *lag_seconds, *lag_records, *lag_alias, *state_bytes, *state_disk_bytes, *dedup_ids, *dedup_horizon;
     struct counter *dedup_dropped_early;
+    struct counter *exceptions;
     struct counter *late, *dead; /* of this task, whatever the window or reason */
     struct gauge *last_commit;
     struct gauge *state_rows, *state_panes, *watermark_delay, *watermark_alias, *delays[PROCESS_DELAYS_MAX];
@@ -26,7 +27,7 @@ struct process_metrics {
     struct histogram *checkpoint_seconds, *checkpoint_alias, *commit_seconds, *latency_seconds;
     struct process_reason {
         const char *stage, *reason; /* literals, told apart by their addresses */
-        struct counter *count;
+        struct counter *count, *failures;
     } reasons[PROCESS_REASONS_MAX];
     size_t reason_count;
     struct counter *released;
@@ -42,6 +43,8 @@ struct process_metrics {
 void process_metrics_init(struct process_metrics *metrics, struct metrics *registry, uint16_t partition);
 /* One more dead letter. stage and reason: literals. */
 void process_metrics_dead(struct process_metrics *metrics, const char *stage, const char *reason);
+/* Steps that failed and are repeated, beside the counter of their kind. */
+void process_metrics_exceptions(struct process_metrics *metrics, uint64_t count);
 /* One more fault that an event was stored with. reason: a literal. */
 void process_metrics_tagged(struct process_metrics *metrics, const char *reason);
 /* One more event released from quarantine. */

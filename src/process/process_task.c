@@ -213,6 +213,7 @@ static void commit_is_refused(struct process_task *task, struct world *world, co
     uint64_t skipped;
     task->commit_at_us = retry_next_us(&task->commit_retry, world);
     counter_add(task->metrics.commit_retries, 1);
+    process_metrics_exceptions(&task->metrics, 1);
     if (log_limit_pass(&task->commit_log, world_mono_us(world), LOG_INTERVAL_US, &skipped))
         log_warn("process.commit_waits", "partition=%u skipped=%llu error=\"%s\"", task->partition,
                  (unsigned long long)skipped, reason);

@@ -73,6 +73,7 @@ static void checkpoint_failed(struct process_task *task, struct world *world, en
     }
     task->checkpoint_at_us = retry_next_us(&task->checkpoint_retry, world);
     counter_add(task->metrics.checkpoint_failures, 1);
+    process_metrics_exceptions(&task->metrics, 1);
     if (log_limit_pass(&task->checkpoint_log, now_us, LOG_INTERVAL_US, &skipped))
         log_warn("process.checkpoint_failed", "partition=%u skipped=%llu error=\"%s\"", task->partition,
                  (unsigned long long)skipped, err->text);
@@ -211,6 +212,7 @@ static void look_at_snapshots(struct process_task *task)
     gauge_set(task->metrics.snapshot_seconds, snapshot->last_seconds);
     counter_add(task->metrics.snapshots, snapshot->written - task->snapshots_seen);
     counter_add(task->metrics.snapshot_failures, snapshot->failed - task->snapshot_failures_seen);
+    process_metrics_exceptions(&task->metrics, snapshot->failed - task->snapshot_failures_seen);
     if (snapshot->written > task->snapshots_seen)
         log_info("process.snapshot_written", "partition=%u bytes=%llu records=%u seconds=%.1f", task->partition,
                  (unsigned long long)whole->bytes, snapshot->number, snapshot->last_seconds);

@@ -119,6 +119,9 @@ static void question_count(const struct question *question, bool ok)
                                            "Time from a tenant's question to its answer, waiting included.",
                                            buf_text(&labels)),
                          took_us, 1);
+    histogram_observe_us(metrics_histogram_ms(serve->metrics, "query_duration_milliseconds",
+                                              "query_latency_seconds in milliseconds.", buf_text(&labels)),
+                         took_us, 1);
     histogram_observe_us(serve->sql_seconds, took_us, 1);
     buf_add_char(&labels, ',');
     metrics_label(&labels, "query_type", SLICE("sql"));

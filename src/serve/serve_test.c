@@ -41,6 +41,8 @@ static void test_questions_are_counted_by_tenant_refused_ones_too(void **state)
     assert_int_equal(api_request("GET", "/metrics", NULL, NULL, NULL), 200);
     assert_non_null(strstr(api.answer, "analytics_queries_total{customer_id=\"acme\",query_type=\"sql\"} 2\n"));
     assert_non_null(strstr(api.answer, "query_latency_seconds_count{customer_id=\"acme\"} 2\n"));
+    assert_non_null(strstr(api.answer, "query_duration_milliseconds_count{customer_id=\"acme\"} 2\n"));
+    assert_non_null(strstr(api.answer, "query_duration_milliseconds_bucket{customer_id=\"acme\",le=\"60000\"} 2\n"));
     assert_non_null(strstr(api.answer, "api_queries_total{result=\"ok\"} 1\n"));
     assert_non_null(strstr(api.answer, "api_queries_total{result=\"failed\"} 1\n"));
 }

@@ -81,6 +81,7 @@ def test_metrics_of_the_table_in_the_docs_are_there_with_these_labels_and_no_use
         tenant = weir.tenant("watched")
         weir.post("/track", [event(1, tenant="watched"), {"visitor_id": "v"}], key=tenant["write_key"])
         weir.settle("SELECT count() FROM events_raw", 1, tenant["read_key"])
+        weir.until(lambda: (weir.metric("clickhouse_table_insert_queries_per_sec") or 0) > 0)
         text = weir.request("GET", weir.ingest("/metrics"))[1].decode()
     for names, kind, labels in rows:
         for name in set(re.findall(r"[a-z_]+", names)) - {"dead_letters_total", "validation_tagged_total"} - ELSEWHERE:  # the two are made with the first one
@@ -88,6 +89,36 @@ def test_metrics_of_the_table_in_the_docs_are_there_with_these_labels_and_no_use
             series = [set(re.findall(r'([a-z_]+)="', line)) - {"le"} for line in re.findall(r"(?m)^%s(?:_count)?[{ ].*" % name, text)]
             assert series and all(s == set(filter(None, labels.split(","))) for s in series), (name, labels, series)
     assert not re.search(r"[{,](user|visitor)_id=", text)
+
+
+def series(weir):
+    """All of /metrics: NAME{LABELS} → value."""
+    return {line.rsplit(" ", 1)[0]: float(line.rsplit(" ", 1)[1]) for line in weir.request("GET", weir.ingest("/metrics"))[1].decode().splitlines() if not line.startswith("#")}
+
+
+def test_metrics_with_names_of_kafka_flink_clickhouse_and_producers_move_with_events():
+    domain = "domain: d\nevent_types:\n- {name: order, attributes: [{name: n, required: true}]}\n"
+    with Weir(domain=domain) as weir:
+        code, answer = weir.post("/track", [event(i, event_type="order", properties={"n": "1"} if i else {}) for i in range(100)] + [{"customer_id": "demo_tenant", "event_type": "order"}])
+        assert code == 200 and answer["accepted"] == 100 and answer["rejected"] == 1, answer
+        weir.settle("SELECT count() FROM events_raw", 99)  # one without its n is a dead letter
+        asked = weir.until(lambda: (s := series(weir))["clickhouse_table_insert_queries_per_sec"] > 0 and s["kafka_broker_topic_all_produce_total_bytes_in_per_sec"] > 0
+                           and sum(v for n, v in s.items() if n.startswith("flink_taskmanager_job_task_operator_records_in_per_sec{")) > 0 and s)
+        assert asked['events_produced_total{event_type="order",status="ok"}'] == 100 and asked['events_produced_total{event_type="order",status="failed"}'] == 0
+        assert asked["produce_latency_seconds_count"] == 100 and 0 < asked["produce_latency_seconds_sum"] < 100 * 5
+        assert asked["kafka_broker_error_messages_in_total"] == 0
+        assert sum(v for n, v in asked.items() if n.startswith("validation_failures_total{")) == 2, asked
+        assert asked['validation_failures_total{stage="ingest",reason="missing_field"}'] == 1
+        assert sum(v for n, v in asked.items() if n.startswith('validation_failures_total{stage="validate"')) == 1
+        # A rate is what was counted in 15 s at most, and never more than all of it a second.
+        assert asked["kafka_broker_topic_all_produce_total_bytes_in_per_sec"] <= asked["journal_written_bytes_total"]
+        tasks = {n.split("{")[1]: v for n, v in asked.items() if n.startswith("flink_taskmanager_job_task_operator_records_in_per_sec{")}
+        assert tasks.keys() == {n.split("{")[1] for n in asked if n.startswith("flink_taskmanager_job_task_operator_watermark_delay{")}, tasks
+        assert sum(tasks.values()) <= weir.metric("events_processed_total")
+        took = 'query_duration_milliseconds_%s{customer_id="demo_tenant"}'
+        assert asked[took % "count"] == asked['query_latency_seconds_count{customer_id="demo_tenant"}'] > 0
+        assert abs(asked[took % "sum"] - 1000 * asked['query_latency_seconds_sum{customer_id="demo_tenant"}']) < 0.01
+        weir.until(lambda: series(weir)["clickhouse_table_insert_queries_per_sec"] == 0, seconds=40)  # and falls when nothing comes
 
 
 def test_alerts_fire_just_above_their_thresholds_and_speak_of_metrics_that_exist():
@@ -131,6 +162,8 @@ def test_a_stopped_engine_bounds_memory_shows_lag_ends_in_503_and_recovers_to_th
                     most = max(most, weir.metric("process_resident_memory_bytes"))
             assert refused and refused[0] == 503 and refused[1], (refused, acknowledged)
             assert weir.metric("journal_full") == 1
+            failed = series(weir)['events_produced_total{event_type="t",status="failed"}']
+            assert failed == weir.metric("kafka_broker_error_messages_in_total") >= 100, failed
             time.sleep(1.5)
             lags.append(weir.metric("store_lag_seconds"))
             assert lags[-1] > 1 and lags == sorted(lags), lags
