@@ -15,6 +15,7 @@
 #define TABLE_BYTES_MAX (256u << 20)
 #define CELL_BYTES_MAX 400
 #define COLUMNS 4
+#define WITHOUT_MAX 5 /* fields that are named in a cell */
 
 /* Where something stands: in a domain's file; else as a setting says, or its default; else nobody wrote it. */
 struct source {
@@ -29,6 +30,7 @@ struct row {
     char is[CELL_BYTES_MAX];
     struct source source;
     struct source replaced[DOMAINS_MAX];
+    const struct event_type *type, *replaced_types[DOMAINS_MAX]; /* of an event type, else NULL */
     size_t replaced_count;
 };
 
@@ -75,6 +77,51 @@ static void add_source_cell(struct telling *telling, const struct source *source
     add_cell(telling, text);
 }
 
+/* The next field, from *io_at on, that what was replaced declares and the type does not: nobody looks at it any more.
+ */
+static const struct event_field *next_without(const struct row *row, size_t replaced, size_t *io_at)
+{
+    const struct event_type *type = row->type, *other = row->replaced_types[replaced];
+    while (type && *io_at < other->field_count) {
+        const struct event_field *field = &other->fields[(*io_at)++];
+        bool is_there = false;
+        for (size_t i = 0; i < type->field_count && !is_there; i++)
+            is_there = slice_equal(type->fields[i].name, field->name);
+        if (!is_there)
+            return field;
+    }
+    return NULL;
+}
+
+static void say_replaced(const struct row *row, size_t replaced, char *to, size_t n)
+{
+    AUTO(buf) struct buf text;
+    const struct event_field *field;
+    size_t at = 0, count = 0;
+    buf_init(&text, 4096);
+    buf_add_format(&text, "in place of that of %.*s", SLICE_ARG(row->replaced[replaced].domain->name));
+    for (; (field = next_without(row, replaced, &at)) != NULL; count++)
+        if (count < WITHOUT_MAX)
+            buf_add_format(&text, "%s%.*s", count ? ", " : ", without ", SLICE_ARG(field->name));
+    if (count > WITHOUT_MAX)
+        buf_add_format(&text, " and %zu more", count - WITHOUT_MAX);
+    snprintf(to, n, "%s", buf_text(&text));
+}
+
+static void add_without(struct buf *out, const struct row *row, size_t replaced)
+{
+    const struct event_field *field;
+    size_t at = 0;
+    bool first = true;
+    json_add_key(out, "without");
+    buf_add_char(out, '[');
+    for (; (field = next_without(row, replaced, &at)) != NULL; first = false) {
+        buf_add_text(out, first ? "" : ",");
+        json_add_string(out, field->name);
+    }
+    buf_add_char(out, ']');
+}
+
 static void add_cells(struct telling *telling, const struct row *row)
 {
     char text[CELL_BYTES_MAX];
@@ -84,7 +131,7 @@ static void add_cells(struct telling *telling, const struct row *row)
     add_cell(telling, row->is);
     add_source_cell(telling, &row->source);
     for (size_t i = 0; i < row->replaced_count; i++) {
-        snprintf(text, sizeof text, "in place of that of %.*s", SLICE_ARG(row->replaced[i].domain->name));
+        say_replaced(row, i, text, sizeof text);
         add_cell(telling, "");
         add_cell(telling, "");
         add_cell(telling, text);
@@ -120,6 +167,8 @@ static void add_object(struct buf *out, const struct row *row)
     for (size_t i = 0; i < row->replaced_count; i++) {
         buf_add_text(out, i ? ",{" : "[{");
         add_source(out, &row->replaced[i]);
+        if (row->type)
+            add_without(out, row, i);
         buf_add_char(out, '}');
     }
     buf_add_text(out, row->replaced_count ? "]}" : "[]}");
@@ -174,14 +223,16 @@ static void tell_event_types(struct telling *telling)
         const struct event_type *type = &set->event_types[i];
         struct row row = { .what = "event type",
                            .name = type->name,
+                           .type = type,
                            .source = { &set->domains[type->domain_place], type->at, NULL } };
         if (event_type_find(set, telling->has, type->name) != type)
             continue;
         for (size_t k = 0; k < set->event_type_count; k++) {
             const struct event_type *other = &set->event_types[k];
-            if (has(telling, other->domain_place) && event_type_yields(set, other, type))
-                row.replaced[row.replaced_count++] =
-                    (struct source){ &set->domains[other->domain_place], other->at, NULL };
+            if (!has(telling, other->domain_place) || !event_type_yields(set, other, type))
+                continue;
+            row.replaced_types[row.replaced_count] = other;
+            row.replaced[row.replaced_count++] = (struct source){ &set->domains[other->domain_place], other->at, NULL };
         }
         say_type(type, row.is, sizeof row.is);
         tell(telling, &row);

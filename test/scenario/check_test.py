@@ -174,7 +174,9 @@ def test_what_holds_for_a_tenant_is_told_with_the_file_and_line_that_says_it():
         lines = [[cell.strip() for cell in line.split("│")[1:-1]] for line in done.stdout.splitlines() if line.startswith("│")]
         assert done.returncode == 0 and lines[0] == ["what", "name", "is", "from"], done
         at = lines.index(["event type", "purchase", "0 fields, 0 rules, backward", directory + "/domains/kids.yaml:6"])
-        assert lines[at + 1] == ["", "", "in place of that of base", directory + "/domains/base.yaml:5"] and lines[at + 2][2] == "in place of that of bikes", lines
+        assert lines[at + 1] == ["", "", "in place of that of base", directory + "/domains/base.yaml:5"] and lines[at + 2][2] == "in place of that of bikes, without frame, colour", lines
+        whole = json.loads(weir("check", "--config", directory, "--tenant", "acme", "--json").stdout)["tenant"]["holds"]
+        assert [other["without"] for row in whole if (row["what"], row["name"]) == ("event type", "purchase") for other in row["in_place_of"]] == [[], ["frame", "colour"]], whole
         assert "no domain names" not in done.stdout and weir("check", "--config", directory, "--tenant", "anybody").stdout.startswith("no domain names anybody: ")
         seen, code = on_a_terminal(["check", "--config", directory, "--tenant", "acme"], {"COLUMNS": "60"})
         assert code == 0 and directory + "/domains/kids.yaml:6" in seen, seen
