@@ -12,6 +12,7 @@
 
 #include "app/delivering.h"
 #include "app/deployed.h"
+#include "app/dimension_rows.h"
 #include "app/house.h"
 #include "app/marked.h"
 #include "app/parts.h"
@@ -58,6 +59,7 @@ struct app {
     size_t journal_role_count;
     struct ingest *ingest;
     struct storing *storing;
+    struct dimension_rows rows; /* where there is no engine */
     struct delivering *delivering;
     struct tasks *tasks;
     struct task_watch task_watch;
@@ -158,6 +160,7 @@ static enum status open_storing(struct app *app, int *exit_code, struct error *e
                                        .kv_pool = app->kv_pool,
                                        .marked = &app->marked,
                                        .ingest = app->ingest,
+                                       .told = app->journal->backend->shared ? app->journal : NULL,
                                        .tasks = app->task_watch.board,
                                        .has_tasks = has(app, APP_PROCESS) };
     return storing_open(&options, app->journal, app->house.catalog, app->metrics, app->world, &app->storing, exit_code,
@@ -193,6 +196,7 @@ static void between_tasks(void *self)
     struct app *app = self;
     if (app->storing)
         storing_take_rows(app->storing);
+    dimension_rows_take(&app->rows);
 }
 
 static enum status open_tasks(struct app *app, int *exit_code, struct error *err)
@@ -209,6 +213,12 @@ static enum status open_tasks(struct app *app, int *exit_code, struct error *err
     enum status s = pii_key_open(app->world, app->house.path, app->pii_key, err);
     process_options(app, &options.process);
     return s == OK ? tasks_open(&options, app->journal, app->metrics, app->world, &app->tasks, err) : s;
+}
+
+static enum status open_rows(struct app *app, int *exit_code, struct error *err)
+{
+    const struct dimension_rows_options options = { .data_path = app->house.path, .domains = app->options.domains };
+    return dimension_rows_open(&app->rows, &options, app->journal, app->metrics, app->world, exit_code, err);
 }
 
 static void make_kv_pool(struct app *app)
@@ -263,6 +273,8 @@ static enum status open_all(struct app *app, int *exit_code, struct error *err)
         s = open_delivering(app, exit_code, err);
     if (s == OK && app->options.roles == APP_PROCESS)
         s = open_page(app, exit_code, err);
+    if (s == OK && app->options.roles == APP_PROCESS)
+        s = open_rows(app, exit_code, err);
     if (s == OK && has(app, APP_PROCESS))
         s = open_tasks(app, exit_code, err);
     if (s == OK && app->ingest)
@@ -317,8 +329,13 @@ static enum status step_tasks(struct app *app, bool *out_ready, int64_t *out_wai
 /* New rows of dimension tables are taken as a change of the domains is, between two commits. */
 static void follow_rows(struct app *app)
 {
-    if (app->storing && app->tasks && !app_is_changing(app) && storing_hold_rows(app->storing))
+    if (app_is_changing(app))
+        return;
+    const bool held = app->storing && storing_hold_rows(app->storing);
+    if (app->tasks && (held || dimension_rows_are_waiting(&app->rows)))
         app_restart_processing(app);
+    else if (held)
+        storing_take_rows(app->storing); /* nobody looks anything up here but replays, which are held */
 }
 
 enum status app_step(struct app *app, bool *out_ready, int64_t *out_wait_ms, int *out_exit_code, struct error *err)
@@ -363,6 +380,7 @@ enum status app_use_domains(struct app *app, const struct domain_set *domains, s
     if (s != OK)
         return s;
     app->options.domains = domains;
+    dimension_rows_use(&app->rows, domains);
     delivering_use_domains(app->delivering,
                            domains); /* before the tasks: no event of a new type goes out as an old one */
     app_restart_processing(app);
@@ -427,6 +445,7 @@ static void drain(struct app *app, struct stop_limit *limit)
         storing_stop_sinks(app->storing);
         storing_stop_api(app->storing);
     }
+    dimension_rows_stop(&app->rows);
     task_watch_stop(&app->task_watch);
     stop_limit_stage(limit, "the journal");
     house_stop(&app->house);
@@ -447,6 +466,7 @@ static void close_all(struct app *app, struct stop_limit *limit)
     if (!has(app, APP_SERVE))
         house_close_catalog(&app->house); /* it reads from the journal */
     task_watch_close(&app->task_watch);
+    dimension_rows_close(&app->rows);
     kv_pool_free(app->kv_pool);
     if (app->journal)
         app->journal->backend->close(app->journal);

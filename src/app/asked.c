@@ -15,6 +15,12 @@ void asked_begin(sigset_t *out_signals)
     signal(SIGPIPE, SIG_IGN);
 }
 
+bool asked_is_to_stop(void)
+{
+    sigset_t pending;
+    return sigpending(&pending) == 0 && (sigismember(&pending, SIGTERM) == 1 || sigismember(&pending, SIGINT) == 1);
+}
+
 enum asked asked_wait(const sigset_t *signals, int64_t wait_ms, const char *log_name)
 {
     const struct timespec wait = { wait_ms / 1000, wait_ms % 1000 * 1000000 };

@@ -10,6 +10,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "app/dimension_follower.h"
+#include "app/dimension_publisher.h"
 #include "base/bell.h"
 #include "base/log.h"
 #include "base/metrics.h"
@@ -36,7 +38,8 @@ struct work {
     int64_t next_us;
     uint64_t digest; /* of the rows that were handed over last */
     bool failing;
-    struct gauge *rows, *refreshed;
+    uint64_t position;              /* in the journal, of the version that was taken last; 0: none */
+    struct gauge *rows, *refreshed; /* of rows from the journal: when they were asked for */
     struct counter *failures;
 };
 
@@ -47,24 +50,19 @@ struct dimensions {
     struct world *world;
     struct metrics *metrics;
     struct bell *bell;
-    struct store_asker *asker;
+    struct store_asker *asker;             /* NULL: the rows come from the journal */
+    struct dimension_follower *follower;   /* then */
+    struct dimension_publisher *publisher; /* NULL: nobody else needs them */
+    struct retry retry;                    /* of the follower */
+    bool unkept;                           /* a version could not be written down */
+    int64_t not_before_us;
+    atomic_bool stopped;
     _Atomic(const struct domain_set *) wanted;
     _Atomic(struct dimension_fill *) ready[DIMENSION_TABLES_MAX];
     const struct domain_set *domains; /* the role's, follows wanted */
     struct work works[DIMENSION_TABLES_MAX];
     struct buf answer;
 };
-
-enum status dimensions_check(const struct domain_set *domains, bool shared, struct error *err)
-{
-    for (size_t i = 0; i < domains->table_count && shared; i++)
-        if (domains->tables[i].sql.n)
-            return error_set(err, ERR_INVALID,
-                             "the dimension table %.*s comes from a query, and several processes would see answers of "
-                             "different moments: give it a CSV file (from: {csv: FILE}), or run all in one, by weir up",
-                             SLICE_ARG(domains->tables[i].name));
-    return OK;
-}
 
 /* ---- the file ---- */
 
@@ -149,6 +147,13 @@ static void hand_over(struct dimensions *dimensions, size_t index, struct dimens
     dimension_fill_free(atomic_exchange(&dimensions->ready[index], fill));
 }
 
+static enum status tell(struct dimensions *dimensions, const struct dimension_table *table, struct error *err)
+{
+    enum status s = dimension_publisher_tell(dimensions->publisher, dimensions->domains, table,
+                                             buf_slice(&dimensions->answer), err);
+    return s == OK ? OK : error_wrap(err, s, "tell the other processes");
+}
+
 static enum status refresh(struct dimensions *dimensions, size_t index, struct error *err)
 {
     const struct dimension_table *table = &dimensions->domains->tables[index];
@@ -169,6 +174,8 @@ static enum status refresh(struct dimensions *dimensions, size_t index, struct e
         dimension_fill_free(fill);
     else
         hand_over(dimensions, index, fill);
+    if (s == OK && dimensions->publisher)
+        s = tell(dimensions, table, err);
     if (s != OK)
         return s;
     if (!same || work->failing)
@@ -201,7 +208,7 @@ static void take_turn(struct dimensions *dimensions, size_t index)
         return;
     }
     work->next_us = retry_next_us(&work->retry, dimensions->world);
-    if (store_asker_is_stopped(dimensions->asker))
+    if (atomic_load(&dimensions->stopped))
         return;
     counter_add(work->failures, 1);
     if (!work->failing)
@@ -210,9 +217,31 @@ static void take_turn(struct dimensions *dimensions, size_t index)
     work->failing = true;
 }
 
+static bool has_queries(const struct domain_set *domains)
+{
+    for (size_t i = 0; i < domains->table_count; i++)
+        if (domains->tables[i].sql.n)
+            return true;
+    return false;
+}
+
+/* Rows of the table are not replaced by older ones because the domains were. */
+static uint64_t position_of(const struct domain_set *domains, const struct work *works, struct slice name)
+{
+    for (size_t i = 0; domains && i < domains->table_count; i++)
+        if (slice_equal(domains->tables[i].name, name))
+            return works[i].position;
+    return 0;
+}
+
 static void begin(struct dimensions *dimensions, const struct domain_set *domains)
 {
+    struct work before[DIMENSION_TABLES_MAX];
+    const struct domain_set *of_before = dimensions->domains;
+    memcpy(before, dimensions->works, sizeof before);
     dimensions->domains = domains;
+    if (dimensions->follower)
+        dimension_follower_begin_again(dimensions->follower); /* a table of now was passed over till now */
     for (size_t i = 0; i < domains->table_count; i++) {
         const struct dimension_table *table = &domains->tables[i];
         char labels[SERIES_LABEL_MAX];
@@ -220,8 +249,9 @@ static void begin(struct dimensions *dimensions, const struct domain_set *domain
             continue;
         snprintf(labels, sizeof labels, "table=\"%.*s\"", SLICE_ARG(table->name));
         struct work *work = &dimensions->works[i];
-        *work =
-            (struct work){ .digest = table->digest, .retry = { .first_ms = FIRST_PAUSE_MS, .most_ms = PAUSE_MS_MAX } };
+        *work = (struct work){ .digest = table->digest,
+                               .position = position_of(of_before, before, table->name),
+                               .retry = { .first_ms = FIRST_PAUSE_MS, .most_ms = PAUSE_MS_MAX } };
         work->rows = metrics_gauge(dimensions->metrics, "dimension_rows",
                                    "Rows that the query of a dimension table gave last.", labels);
         work->refreshed = metrics_gauge(dimensions->metrics, "dimension_refreshed_seconds",
@@ -231,13 +261,84 @@ static void begin(struct dimensions *dimensions, const struct domain_set *domain
     }
 }
 
+/* ---- from the journal ---- */
+
+/* What is no table here, because domains differ for a while, leaves the rows of before in use. */
+static enum status take_version(struct dimensions *dimensions, size_t index, struct slice text, struct error *err)
+{
+    const struct dimension_table *table = &dimensions->domains->tables[index];
+    struct dimension_fill *fill;
+    char name[DOMAIN_NAME_MAX + 32];
+    snprintf(name, sizeof name, "rows of %.*s", SLICE_ARG(table->name));
+    enum status s = read_rows(table, name, text, &fill, err);
+    if (s != OK)
+        return s;
+    gauge_set(dimensions->works[index].rows, (double)dimension_fill_rows(fill));
+    const bool same = dimension_fill_digest(fill) == dimensions->works[index].digest;
+    if (!same)
+        s = keep(dimensions, table, text, err);
+    if (s != OK || same)
+        dimension_fill_free(fill);
+    else
+        hand_over(dimensions, index, fill);
+    return s;
+}
+
+static void on_version(void *self, const struct dimension_record *closing, struct slice text, uint64_t position)
+{
+    struct dimensions *dimensions = self;
+    struct error err = { 0 };
+    for (size_t i = 0; i < dimensions->domains->table_count; i++) {
+        const struct dimension_table *table = &dimensions->domains->tables[i];
+        if (!table->sql.n || !slice_equal(table->name, closing->table) || position < dimensions->works[i].position)
+            continue; /* or an older one than is in use, read again */
+        const enum status s = take_version(dimensions, i, text, &err);
+        if (s == OK) {
+            dimensions->works[i].position = position;
+            gauge_set(dimensions->works[i].refreshed, (double)closing->asked_ms / 1e3);
+            log_info("dimension.taken", "table=%.*s bytes=%zu", SLICE_ARG(table->name), text.n);
+            continue;
+        }
+        dimensions->unkept |= s != ERR_INVALID;
+        counter_add(dimensions->works[i].failures, 1);
+        log_warn("dimension.refresh_failed", "table=%.*s the rows of before stay in use: %s", SLICE_ARG(table->name),
+                 err.text);
+    }
+}
+
+static bool follow(struct dimensions *dimensions, struct world *world, int64_t *wake_us)
+{
+    struct error err = { 0 };
+    bool more = false;
+    if (world_mono_us(world) < dimensions->not_before_us) {
+        *wake_us = dimensions->not_before_us;
+        return false;
+    }
+    const enum status s = dimension_follower_step(dimensions->follower, &more, &err);
+    if (s == OK && !dimensions->unkept) {
+        retry_reset(&dimensions->retry);
+        return more; /* else what comes next rings */
+    }
+    if (s == OK)
+        dimension_follower_begin_again(dimensions->follower);
+    else
+        log_warn("dimension.waits", "going on with the rows so far: %s", err.text);
+    dimensions->unkept = false;
+    dimensions->not_before_us = *wake_us = retry_next_us(&dimensions->retry, world);
+    return false;
+}
+
+/* ---- the role ---- */
+
 static bool dimensions_step(void *self, struct world *world, int64_t *wake_us)
 {
     struct dimensions *dimensions = self;
     const struct domain_set *wanted = atomic_load(&dimensions->wanted);
     if (wanted != dimensions->domains)
         begin(dimensions, wanted);
-    for (size_t i = 0; i < wanted->table_count && !store_asker_is_stopped(dimensions->asker); i++) {
+    if (dimensions->follower)
+        return has_queries(wanted) && !atomic_load(&dimensions->stopped) && follow(dimensions, world, wake_us);
+    for (size_t i = 0; i < wanted->table_count && !atomic_load(&dimensions->stopped); i++) {
         int64_t now_us = world_mono_us(world);
         if (!wanted->tables[i].sql.n)
             continue;
@@ -265,10 +366,17 @@ struct dimensions *dimensions_new(const struct dimensions_options *options, cons
         abort();
     dimensions->options = *options;
     dimensions->data_path = strdup(options->data_path);
-    dimensions->asker = store_asker_new(&options->engine);
     dimensions->world = world;
     dimensions->metrics = metrics;
     dimensions->bell = bell_new();
+    dimensions->retry = (struct retry){ .first_ms = 100, .most_ms = 5000 };
+    if (options->engine.url)
+        dimensions->asker = store_asker_new(&options->engine);
+    else
+        dimensions->follower =
+            dimension_follower_new(options->journal, dimensions->bell, metrics, on_version, dimensions);
+    if (options->engine.url && options->journal)
+        dimensions->publisher = dimension_publisher_new(options->journal, metrics, world);
     buf_init(&dimensions->answer, DIMENSION_FILE_BYTES_MAX);
     atomic_store(&dimensions->wanted, domains);
     return dimensions;
@@ -283,6 +391,12 @@ void dimensions_use(struct dimensions *dimensions, const struct domain_set *doma
 {
     atomic_store(&dimensions->wanted, domains);
     bell_ring(dimensions->bell);
+}
+
+bool dimensions_are_current(const struct dimensions *dimensions)
+{
+    return !dimensions->follower || !has_queries(atomic_load(&dimensions->wanted)) ||
+           dimension_follower_is_current(dimensions->follower);
 }
 
 bool dimensions_are_waiting(const struct dimensions *dimensions)
@@ -310,7 +424,11 @@ void dimensions_take(struct dimensions *dimensions)
 
 void dimensions_stop(struct dimensions *dimensions)
 {
-    store_asker_stop(dimensions->asker);
+    atomic_store(&dimensions->stopped, true);
+    if (dimensions->asker)
+        store_asker_stop(dimensions->asker);
+    if (dimensions->publisher)
+        dimension_publisher_stop(dimensions->publisher);
     bell_ring(dimensions->bell);
 }
 
@@ -321,6 +439,8 @@ void dimensions_free(struct dimensions *dimensions)
     for (size_t i = 0; i < DIMENSION_TABLES_MAX; i++)
         dimension_fill_free(atomic_load(&dimensions->ready[i]));
     store_asker_free(dimensions->asker);
+    dimension_follower_free(dimensions->follower);
+    dimension_publisher_free(dimensions->publisher);
     bell_free(dimensions->bell);
     buf_done(&dimensions->answer);
     free(dimensions->data_path);

@@ -1,8 +1,9 @@
-/* Dimension tables whose rows a query gives: asked of the engine at start and every so often, checked as a file would
- * be, kept in DATA/dimensions for the next start, and handed to the main thread, which puts them in place between two
- * commits. What fails leaves the rows of before in use, is told once, and tried again with growing pauses.
+/* Dimension tables whose rows a query gives: asked of the engine at start and every so often, or, in a process without
+ * an engine, read from the journal, where one that has it tells them (decision 0102); checked as a file would be, kept
+ * in DATA/dimensions for the next start, and handed to the main thread, which puts them in place between two commits.
+ * What fails leaves the rows of before in use, is told once, and tried again with growing pauses.
  *
- * One role asks; everything else here is of the main thread. */
+ * One role asks or reads; everything else here is of the main thread. */
 #pragma once
 #include "base/compiler.h"
 #include "base/role.h"
@@ -14,15 +15,13 @@ struct metrics;
 struct world;
 
 struct dimensions_options {
-    struct store_http_options engine;    /* as the writer; copied */
+    struct store_http_options engine;    /* as the writer; copied; without a url the rows come from the journal */
+    struct journal *journal;             /* NULL: nobody else needs the rows */
     const char *data_path;               /* copied */
     bool (*engine_is_ready)(void *self); /* any thread */
     void *hook_self;
 };
 
-/* ERR_INVALID: a table's rows come from a query, and this process is one of several, which would each see rows of
- * another moment. */
-MUST_CHECK enum status dimensions_check(const struct domain_set *domains, bool shared, struct error *err);
 /* The rows that the last query of each table gave, before the domains are in use. There may be none, or some that do
  * not fit what is declared now: then the table is empty until its query is answered. */
 void dimensions_restore(const struct domain_set *domains, const char *data_path, struct world *world);
@@ -33,6 +32,8 @@ struct dimensions *dimensions_new(const struct dimensions_options *options, cons
 struct role dimensions_role(struct dimensions *dimensions);
 /* From now on those of these domains, which are restored. */
 void dimensions_use(struct dimensions *dimensions, const struct domain_set *domains);
+/* Of rows from the journal: all that was there has been read. */
+bool dimensions_are_current(const struct dimensions *dimensions);
 /* New rows are there. */
 bool dimensions_are_waiting(const struct dimensions *dimensions);
 /* Puts them in place: nobody looks anything up meanwhile. */

@@ -3,12 +3,12 @@
  * DIR/catalog.db   where the catalog lies, unless it is at a server */
 #include "app/house.h"
 
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sysexits.h>
 #include <unistd.h>
 
+#include "app/asked.h"
 #include "base/encode.h"
 #include "base/log.h"
 #include "world/world.h"
@@ -85,12 +85,6 @@ static enum status start_catalog_role(struct house *house, struct error *err)
                : OK;
 }
 
-static bool is_asked_to_end(void)
-{
-    sigset_t pending;
-    return sigpending(&pending) == 0 && (sigismember(&pending, SIGTERM) == 1 || sigismember(&pending, SIGINT) == 1);
-}
-
 /* Of tenants that nobody would know any more, whose events lie in this directory. */
 static enum status refuse_left_behind(const struct house *house, struct error *err)
 {
@@ -110,7 +104,7 @@ static enum status await_server(struct house *house, const struct catalog_option
     const int64_t end_us = world_mono_us(house->world) + options->connect_timeout_ms * 1000;
     enum status s;
     while ((s = catalog_postgres.open(options, house->world, &house->catalog, err)) == ERR_RETRY &&
-           world_mono_us(house->world) < end_us && !is_asked_to_end())
+           world_mono_us(house->world) < end_us && !asked_is_to_stop())
         usleep(SERVER_PAUSE_US);
     return s;
 }
@@ -211,7 +205,7 @@ static enum status wait_for_tenants(struct house *house, int *out_exit_code, str
             return OK;
         }
         int64_t now_us = world_mono_us(house->world);
-        if (is_asked_to_end()) {
+        if (asked_is_to_stop()) {
             *out_exit_code = EX_OK;
             return error_set(err, ERR_CLOSED, "ended while it waited for the tenants");
         }

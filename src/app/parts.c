@@ -51,6 +51,7 @@ void parts_journal_options(const struct settings *settings, const char *path, st
 #define CHANGELOG TOPIC_BIT(TOPIC_CHANGELOG)
 #define CATALOG TOPIC_BIT(TOPIC_CATALOG)
 #define TASKS TOPIC_BIT(TOPIC_TASKS)
+#define DIMENSIONS TOPIC_BIT(TOPIC_DIMENSIONS)
 
 /* docs/kafka.md has it as a table of rights. */
 void parts_journal_use(unsigned roles, const char *as, struct journal_use *out)
@@ -60,8 +61,11 @@ void parts_journal_use(unsigned roles, const char *as, struct journal_use *out)
         struct journal_use use;
     } USES[] = {
         { APP_INGEST, { NULL, CATALOG, TOPIC_BIT(TOPIC_EVENTS) | TOPIC_BIT(TOPIC_DEAD_LETTERS), 0 } },
-        { APP_PROCESS, { NULL, INPUT | CHANGELOG | CATALOG, INPUT | CHANGELOG | OUTPUT | TASKS, INPUT | CHANGELOG } },
-        { APP_SERVE, { NULL, OUTPUT | CATALOG | TASKS, TOPIC_BIT(TOPIC_DEAD_LETTERS) | CATALOG, OUTPUT | CATALOG } },
+        { APP_PROCESS,
+          { NULL, INPUT | CHANGELOG | CATALOG | DIMENSIONS, INPUT | CHANGELOG | OUTPUT | TASKS, INPUT | CHANGELOG } },
+        { APP_SERVE,
+          { NULL, OUTPUT | CATALOG | TASKS | DIMENSIONS, TOPIC_BIT(TOPIC_DEAD_LETTERS) | CATALOG | DIMENSIONS,
+            OUTPUT | CATALOG | DIMENSIONS } },
     };
     *out = (struct journal_use){ .as = as };
     for (size_t i = 0; i < COUNT_OF(USES); i++) {

@@ -57,8 +57,6 @@ static bool read_files(struct reload *reload, struct app *app, struct domain_set
         domains =
             event_types_check_key(*out_domains, &reload->fresh->settings, app_is_one_of_several(app), &of_domains);
     if (s == OK && domains == OK)
-        domains = dimensions_check(*out_domains, app_is_one_of_several(app), &of_domains);
-    if (s == OK && domains == OK)
         domains = app_check_domains(app, *out_domains, &problems, &of_domains);
     if (s == OK && domains == OK)
         s = sinks_check(reload->fresh, *out_domains, &problems, &err);

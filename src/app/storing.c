@@ -181,6 +181,7 @@ static enum status start_dimensions(struct storing *storing, int *exit_code, str
 {
     struct olap_user writer;
     const struct dimensions_options options = { .engine = as_writer(storing, &writer),
+                                                .journal = storing->options.told,
                                                 .data_path = storing->options.data_path,
                                                 .engine_is_ready = hook_engine_is_ready,
                                                 .hook_self = storing };

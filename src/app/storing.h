@@ -24,6 +24,7 @@ struct storing_options {
     struct kv_pool *kv_pool;
     struct marked *marked;    /* whether the sinks had marks; borrowed */
     struct ingest *ingest;    /* of this process, or NULL */
+    struct journal *told;     /* where the rows of dimension tables are told to other processes; NULL: there are none */
     bool has_tasks;           /* they tell the live feed; else the sinks do */
     struct task_board *tasks; /* of all processes; outlives the API; NULL: there are none but those here */
 };

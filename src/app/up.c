@@ -106,8 +106,6 @@ static bool load(const struct role_command *what, const struct config_request *r
     if (s == OK && domains == OK && (what->roles & APP_PROCESS))
         domains = event_types_check_key(*out_domains, &config->settings, what->roles != APP_ALL, &of_domains);
     if (s == OK && domains == OK)
-        domains = dimensions_check(*out_domains, what->roles != APP_ALL, &of_domains);
-    if (s == OK && domains == OK)
         s = sinks_check(config, *out_domains, &problems, &err);
     if (s != OK || domains != OK)
         fprintf(stderr, "%s", problems_text(&problems));

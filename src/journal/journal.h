@@ -5,7 +5,7 @@
  * never. Backends: file (default), memory (tests, simulation), kafka. Beside their options this header names none.
  * Far backends (kafka): of a commit without marks that failed, some chunks may be there; what a done said is seen by
  * readers a moment later, with a wake; topics that are read together by one reader are events and rekeyed, changelog,
- * catalog, tasks, or the others; each chunk has a position of its own. Threads: submit
+ * catalog, tasks, dimensions, or the others; each chunk has a position of its own. Threads: submit
  * from any; each reader is used by one thread at a time; everything else from any. Bounds: a commit holds at most
  * JOURNAL_COMMIT_BYTES_MAX; submitted but unfinished commits at most options.queue_bytes_max. */
 #pragma once
@@ -46,6 +46,8 @@ enum journal_topic {
     TOPIC_QUALITY = 14, /* how good the events of a tenant, type and hour were event/quality_record.h */
     TOPIC_TASKS = 15,   /* how the task of a partition is doing, for processes that have it not; of each partition only
                            the newest record counts process/task_status.h */
+    TOPIC_DIMENSIONS = 16, /* rows of dimension tables for processes without an engine, in partition 0; of each key
+                              only the newest record counts event/dimension_record.h */
 };
 #define TOPIC_BIT(topic) (1u << (topic))
 const char *journal_topic_name(enum journal_topic topic);
@@ -57,7 +59,8 @@ struct journal_chunk {
     struct slice bytes;
     /* Set when read: */
     /* Of the first record: counts the records of this topic and partition from 0, without gaps. Of input, far backends
-     * only say that it grows. */
+     * only say that it grows. Of dimensions it is the record's key, set by who submits it: far backends keep of each
+     * key the newest record alone, and a chunk of one record without bytes has them forget the key. */
     uint64_t offset;
     uint64_t position;  /* grows from commit to commit over all partitions (journal.orders 1), or within each */
     int64_t written_us; /* wall clock of the commit */

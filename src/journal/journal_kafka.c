@@ -6,6 +6,7 @@
  *     PREFIX.output     everything else
  *     PREFIX.catalog    catalog: one partition, of which only the newest message is kept
  *     PREFIX.tasks      tasks: one partition, of which the newest message of each partition of ours is kept
+ *     PREFIX.dimensions dimensions: one partition, of which the newest message of each key is kept
  *
  * A chunk is one message: key = struct kafka_key (kafka.h), value = the chunk's bytes as they are, timestamp = when it
  * was written. So Kafka's cost per message is paid per chunk, not per event, and nothing is copied or parsed on the
@@ -122,7 +123,7 @@ static enum status kafka_open(const struct journal_options *options, struct worl
     kafka->trim_retry = (struct retry){ .first_ms = 2000, .most_ms = 600000 };
     if (!kafka->lags || !kafka->trims)
         abort();
-    static const char *const LANE_NAMES[LANES] = { "input", "changelog", "output", "catalog", "tasks" };
+    static const char *const LANE_NAMES[LANES] = { "input", "changelog", "output", "catalog", "tasks", "dimensions" };
     for (size_t i = 0; i < LANES; i++)
         snprintf(kafka->topics[i], sizeof kafka->topics[i], "%s.%s", options->kafka.prefix, LANE_NAMES[i]);
     s = open_probe(kafka, err);

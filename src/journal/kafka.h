@@ -24,14 +24,16 @@
 #define KAFKA_TROUBLE_MAX 300
 
 /* What is read together lies in one Kafka topic, so that a reader's position is one number. */
-enum kafka_lane { LANE_INPUT, LANE_CHANGELOG, LANE_OUTPUT, LANE_CATALOG, LANE_TASKS, LANES };
+enum kafka_lane { LANE_INPUT, LANE_CHANGELOG, LANE_OUTPUT, LANE_CATALOG, LANE_TASKS, LANE_DIMENSIONS, LANES };
 
 /* Before each chunk, as the message's key; little-endian. */
 struct kafka_key {
     uint8_t version, topic;
     uint16_t partition; /* of the chunk, where the lane has one partition for all; else 0 */
     uint32_t records;
-    uint64_t offset; /* of the first record, where one writer alone numbers them; else KAFKA_UNNUMBERED */
+    /* Of the first record, where one writer alone numbers them; of dimensions what the submitter says; else
+     * KAFKA_UNNUMBERED. */
+    uint64_t offset;
 };
 _Static_assert(sizeof(struct kafka_key) == 16, "a message's key is 16 bytes");
 #define KAFKA_KEY_VERSION 1
@@ -98,13 +100,15 @@ static inline enum kafka_lane kafka_lane_of(unsigned topic)
         return LANE_CATALOG;
     if (topic == TOPIC_TASKS)
         return LANE_TASKS;
+    if (topic == TOPIC_DIMENSIONS)
+        return LANE_DIMENSIONS;
     return topic == TOPIC_CHANGELOG ? LANE_CHANGELOG : LANE_OUTPUT;
 }
 
 /* Of messages with one key only the newest is kept, for ever; one partition has all of them. */
 static inline bool kafka_lane_is_compacted(enum kafka_lane lane)
 {
-    return lane == LANE_CATALOG || lane == LANE_TASKS;
+    return lane == LANE_CATALOG || lane == LANE_TASKS || lane == LANE_DIMENSIONS;
 }
 
 /* How many partitions the lane has. */

@@ -141,11 +141,12 @@ rd_kafka_resp_err_t kafka_produce(rd_kafka_t *producer, const struct kafka *kafk
     const bool one = kafka_lane_is_compacted(lane);
     struct kafka_key key = { KAFKA_KEY_VERSION, (uint8_t)chunk->topic, one ? chunk->partition : 0, chunk->records,
                              numbered };
+    void *value = chunk->bytes.n ? (void *)(uintptr_t)chunk->bytes.p : NULL; /* NULL: the key is to be forgotten */
     const rd_kafka_vu_t parts[] = {
         { .vtype = RD_KAFKA_VTYPE_TOPIC, .u.cstr = kafka->topics[lane] },
         { .vtype = RD_KAFKA_VTYPE_PARTITION, .u.i32 = one ? 0 : chunk->partition },
         { .vtype = RD_KAFKA_VTYPE_KEY, .u.mem = { &key, sizeof key } },
-        { .vtype = RD_KAFKA_VTYPE_VALUE, .u.mem = { (void *)(uintptr_t)chunk->bytes.p, chunk->bytes.n } },
+        { .vtype = RD_KAFKA_VTYPE_VALUE, .u.mem = { value, chunk->bytes.n } },
         { .vtype = RD_KAFKA_VTYPE_OPAQUE, .u.ptr = opaque },
     };
     rd_kafka_error_t *error = rd_kafka_produceva(producer, parts, COUNT_OF(parts));

@@ -45,8 +45,8 @@ static enum status try_topic(struct kafka *kafka, rd_kafka_t *producer, enum jou
 
 static enum status try_transaction(struct kafka *kafka, rd_kafka_t *producer, struct error *err)
 {
-    static const enum journal_topic ONE_OF[LANES] = { TOPIC_EVENTS, TOPIC_CHANGELOG, TOPIC_ENRICHED, TOPIC_CATALOG,
-                                                      TOPIC_TASKS };
+    static const enum journal_topic ONE_OF[LANES] = { TOPIC_EVENTS,  TOPIC_CHANGELOG, TOPIC_ENRICHED,
+                                                      TOPIC_CATALOG, TOPIC_TASKS,     TOPIC_DIMENSIONS };
     enum status s =
         kafka_error_take(err, rd_kafka_init_transactions(producer, KAFKA_WAIT_MS), "begin with transactions");
     if (s == OK)

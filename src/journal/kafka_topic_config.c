@@ -41,7 +41,8 @@ static enum status judge(const struct kafka *kafka, enum kafka_lane lane, const 
         return error_set(err, ERR_INVALID, "kafka: topic %s has cleanup.policy=%s: %s with time. Set it to compact",
                          topic, policy,
                          lane == LANE_CATALOG ? "the tenants would be forgotten"
-                                              : "who works on which partition would be forgotten, or pile up");
+                         : lane == LANE_TASKS ? "who works on which partition would be forgotten, or pile up"
+                                              : "the rows of dimension tables would be forgotten, or pile up");
     if (!kafka_lane_is_compacted(lane) && policy && strstr(policy, "compact"))
         return error_set(err, ERR_INVALID,
                          "kafka: topic %s has cleanup.policy=%s: compaction would remove records. Set it to delete",

@@ -39,6 +39,8 @@ static enum status make(struct kafka *kafka, enum kafka_lane lane, struct error 
     }
     if (lane == LANE_TASKS) /* what is not compacted yet is what a start reads: some megabytes */
         rd_kafka_NewTopic_set_config(topic, "segment.bytes", "4194304");
+    if (lane == LANE_DIMENSIONS) /* here whole tables, of 16 MiB at most */
+        rd_kafka_NewTopic_set_config(topic, "segment.bytes", "33554432");
     rd_kafka_queue_t *queue = rd_kafka_queue_new(kafka->probe);
     rd_kafka_AdminOptions_t *admin = rd_kafka_AdminOptions_new(kafka->probe, RD_KAFKA_ADMIN_OP_CREATETOPICS);
     rd_kafka_AdminOptions_set_operation_timeout(admin, KAFKA_WAIT_MS, why, sizeof why);

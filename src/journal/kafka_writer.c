@@ -79,7 +79,7 @@ static enum status produce(struct kafka_writer *writer, const struct journal_chu
                            struct error *err)
 {
     bool own = is_numbered(chunk->topic) && chunk->partition == writer->partition;
-    uint64_t number = own ? numbers[chunk->topic] : KAFKA_UNNUMBERED;
+    uint64_t number = own ? numbers[chunk->topic] : chunk->topic == TOPIC_DIMENSIONS ? chunk->offset : KAFKA_UNNUMBERED;
     rd_kafka_resp_err_t code;
     int64_t end_us = world_mono_us(writer->kafka->world) + KAFKA_DELIVERY_WAIT_MS * 1000LL;
     while ((code = kafka_produce(writer->producer, writer->kafka, chunk, number, NULL)) ==

@@ -1,5 +1,6 @@
 /* What every journal backend promises its writers: a commit is whole, durable before it is seen, refused at once or
  * done once; marks and bounds, what retention may delete, and what is there after closing and opening. */
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -59,6 +60,53 @@ static void test_what_is_said_of_a_partition_comes_with_its_number(void **state)
         }
     }
     assert_int_equal(seen, 1u << 3 | 1u << 1);
+    fixture.backend->reader_close(reader);
+}
+
+static void take_of_dimensions(struct journal_reader *reader, struct journal_chunk *out, size_t count)
+{
+    struct journal_batch batch;
+    for (size_t n = 0; n < count; n += batch.chunk_count) {
+        assert_int_equal(read_some(reader, 1 << 20, &batch, NULL), OK);
+        for (size_t i = 0; i < batch.chunk_count; i++)
+            out[n + i] = batch.chunks[i];
+    }
+}
+
+static void done_of_keys(struct journal_commit *commit, enum status status, const char *reason)
+{
+    (void)reason;
+    *(_Atomic int *)commit->context = status == OK ? 1 : -1;
+}
+
+/* Far backends keep of each key the newest record: whoever reads has the key, and is told what is to be forgotten. */
+static void test_a_record_with_a_key_comes_with_it_and_so_does_its_end(void **state)
+{
+    (void)state;
+    struct error err;
+    _Atomic int done = 0;
+    const struct journal_mark mark = { .group = "dimensions", .topic = TOPIC_DIMENSIONS, .position = JOURNAL_BEGIN };
+    const struct journal_chunk chunks[] = {
+        { .topic = TOPIC_DIMENSIONS, .records = 1, .bytes = SLICE("\3\0\0\0abc"), .offset = 4711 },
+        { .topic = TOPIC_DIMENSIONS, .records = 1, .bytes = SLICE(""), .offset = 4711 },
+    };
+    struct journal_commit commit = {
+        .chunks = chunks, .chunk_count = 2, .marks = &mark, .mark_count = 1, .done = done_of_keys, .context = &done
+    };
+    struct journal_chunk got[2];
+    if (!fixture.far)
+        return; /* nobody else would read it */
+    assert_int_equal(fixture.journal->backend->own(fixture.journal, "dimensions", 0, &err), OK);
+    assert_int_equal(journal_submit(fixture.journal, &commit, &err), OK);
+    while (done == 0)
+        journal_fixture_step();
+    assert_int_equal(done, 1);
+    struct journal_reader *reader = reader_at(TOPIC_BIT(TOPIC_DIMENSIONS), 0, JOURNAL_BEGIN);
+    take_of_dimensions(reader, got, 2);
+    assert_int_equal(got[0].offset, 4711);
+    assert_int_equal(got[0].bytes.n, 7);
+    assert_int_equal(got[1].offset, 4711);
+    assert_int_equal(got[1].bytes.n, 0);
     fixture.backend->reader_close(reader);
 }
 
@@ -358,6 +406,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         JOURNAL_TEST(test_a_commit_over_several_topics_is_seen_whole),
         JOURNAL_TEST(test_what_is_said_of_a_partition_comes_with_its_number),
+        JOURNAL_TEST(test_a_record_with_a_key_comes_with_it_and_so_does_its_end),
         JOURNAL_TEST(test_nothing_is_seen_before_it_is_durable),
         JOURNAL_TEST(test_malformed_commits_are_refused_at_once),
         JOURNAL_TEST(test_the_queue_bound_refuses_and_recovers),

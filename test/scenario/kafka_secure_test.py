@@ -17,10 +17,10 @@ ROLE_RIGHTS = [
     ("ingest", "Read", [(TOPIC, "catalog")]),
     ("ingest", "Describe", [(GROUP, "reader")]),
     ("process", "Write", [(TOPIC, "input"), (TOPIC, "changelog"), (TOPIC, "output"), (TOPIC, "tasks"), (ID, "")]),
-    ("process", "Read", [(TOPIC, "input"), (TOPIC, "changelog"), (TOPIC, "catalog"), (GROUP, "")]),
+    ("process", "Read", [(TOPIC, "input"), (TOPIC, "changelog"), (TOPIC, "catalog"), (TOPIC, "dimensions"), (GROUP, "")]),
     ("process", "Create", [(TOPIC, "")]),
-    ("serve", "Write", [(TOPIC, "output"), (TOPIC, "catalog"), (ID, "")]),
-    ("serve", "Read", [(TOPIC, "output"), (TOPIC, "catalog"), (TOPIC, "tasks"), (GROUP, "")]),
+    ("serve", "Write", [(TOPIC, "output"), (TOPIC, "catalog"), (TOPIC, "dimensions"), (ID, "")]),
+    ("serve", "Read", [(TOPIC, "output"), (TOPIC, "catalog"), (TOPIC, "tasks"), (TOPIC, "dimensions"), (GROUP, "")]),
 ]
 
 
@@ -125,7 +125,7 @@ def test_each_role_needs_its_own_rights_only_and_those_of_another_do_not_do():
         for role in weir.all():
             run_as(role, role.role)
         process = weir.processes[0].spawn()
-        await_true(lambda: "topic_made topic=%s.tasks" % ROLES in process.log_text())
+        await_true(lambda: "topic_made topic=%s.dimensions" % ROLES in process.log_text())
         for role in weir.serve, *weir.ingests:
             role.spawn()
         for role in weir.all():
