@@ -6,7 +6,8 @@
 bool kafka_conf_set(rd_kafka_conf_t *conf, const char *const (*pairs)[2], size_t count, char why[KAFKA_WHY_MAX])
 {
     for (size_t i = 0; i < count; i++)
-        if (pairs[i][1][0] && rd_kafka_conf_set(conf, pairs[i][0], pairs[i][1], why, KAFKA_WHY_MAX) != RD_KAFKA_CONF_OK)
+        if (pairs[i][1] && pairs[i][1][0] &&
+            rd_kafka_conf_set(conf, pairs[i][0], pairs[i][1], why, KAFKA_WHY_MAX) != RD_KAFKA_CONF_OK)
             return false;
     return true;
 }

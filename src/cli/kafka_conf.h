@@ -7,7 +7,7 @@
 
 #define KAFKA_WHY_MAX 300
 
-/* Empty values are left as they are. False: why says which is wrong. */
+/* Empty values, and NULL, are left as they are. False: why says which is wrong. */
 MUST_CHECK bool kafka_conf_set(rd_kafka_conf_t *conf, const char *const (*pairs)[2], size_t count,
                                char why[KAFKA_WHY_MAX]);
 /* TLS and passwords: the settings kafka.security and those behind it. */

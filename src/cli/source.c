@@ -21,6 +21,7 @@
 #include "config/config.h"
 #include "http/http_client.h"
 #include "kafka/kafka_kind.h"
+#include "kafka/kafka_room.h"
 #include "registry/registry.h"
 #include "world/world.h"
 
@@ -28,6 +29,9 @@
 #define BATCH_BYTES (2u << 20)
 #define COMPANY_MS 50 /* how long a record waits for others */
 #define ASK_MS 10000
+/* What the client fetches ahead, of all topics and partitions together: more than can be handed over in the second that
+ * it waits for room (kafka_room.h). */
+#define QUEUE_KIB "65536"
 #define PARTITIONS_MAX 1024 /* of a topic, with --until-end */
 
 struct source_options {
@@ -124,7 +128,9 @@ static bool set_all(rd_kafka_conf_t *conf, const struct source_options *options,
         { "auto.commit.interval.ms", "1000" },
         { "enable.partition.eof", "true" },
         { "max.poll.interval.ms", "86400000" }, /* weir may be away for long */
-        { "queued.max.messages.kbytes", "16384" },
+        { "queued.min.messages", "10000000" },  /* bytes are the bound */
+        { "queued.max.messages.kbytes", QUEUE_KIB },
+        { "fetch.queue.backoff.ms", kafka_room_after_ms() },
         { "log_level", "2" },
     };
     char why[KAFKA_WHY_MAX];

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 
 #include "journal/kafka.h"
+#include "kafka/kafka_room.h"
 
 #define MESSAGES_MAX 256
 #define CATCH_UP_WAIT_MS 5000
@@ -16,7 +17,6 @@
 #define QUEUES_KIB (256u << 10)
 #define QUEUE_KIB_MIN (8u << 10)
 #define QUEUE_KIB_MAX (128u << 10)
-#define ROOM_AFTER_MS_VERSION 0x02020000 /* of librdkafka: from here on it can be told how long it waits for room */
 
 struct kafka_reader {
     struct journal_reader reader;
@@ -96,7 +96,6 @@ enum status kafka_reader_open(struct journal *journal, const struct journal_read
     char group[KAFKA_NAME_MAX], queue[16];
     kafka_group_name(kafka, "reader", 0, group, sizeof group);
     snprintf(queue, sizeof queue, "%u", queue_kib(kafka));
-    const char *room_after_ms = rd_kafka_version() < ROOM_AFTER_MS_VERSION ? NULL : "10";
     const struct kafka_setting settings[] = { { "group.id", group },
                                               { "enable.auto.commit", "false" },
                                               { "enable.auto.offset.store", "false" },
@@ -108,7 +107,7 @@ enum status kafka_reader_open(struct journal *journal, const struct journal_read
                                               { "fetch.message.max.bytes", "4194304" },
                                               { "queued.min.messages", "10000000" }, /* bytes are the bound */
                                               { "queued.max.messages.kbytes", queue },
-                                              { "fetch.queue.backoff.ms", room_after_ms },
+                                              { "fetch.queue.backoff.ms", kafka_room_after_ms() },
                                               { NULL, NULL } };
     s = kafka_client_new(kafka, RD_KAFKA_CONSUMER, settings, NULL, &reader->consumer, err);
     if (s == OK) {
