@@ -3,7 +3,7 @@
 set -u
 cd "$(dirname "$0")/.."
 failed=0
-sources=$(git ls-files 'src/*.c' 'src/*.h' 'src/*.cc' 'test/*.c' 'test/*.h' 'bench/*.c')
+sources=$(git ls-files 'src/*.c' 'src/*.h' 'src/*.cc' 'test/*.c' 'test/*.h' 'bench/*.c' 'tools/*.c')
 
 echo "check: formatting"
 # shellcheck disable=SC2086
