@@ -61,6 +61,7 @@ struct disk_file {
 };
 
 struct disk *disk_real(void);
+extern struct disk disk_of_kernel; /* what disk_real gives, for what is made before any thread is */
 
 #define DISK_PATH_MAX 1024
 #define DISK_ALIGN 4096

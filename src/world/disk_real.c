@@ -289,26 +289,28 @@ static enum status real_free_bytes(struct disk *disk, const char *path, uint64_t
     return OK;
 }
 
+static const struct disk_ops OPS = {
+    .open = real_open,
+    .read = real_read,
+    .write = real_write,
+    .zero = real_zero,
+    .sync = real_sync,
+    .size = real_size,
+    .truncate = real_truncate,
+    .past_cache = real_past_cache,
+    .lock = real_lock,
+    .close = real_close,
+    .rename = real_rename,
+    .remove = real_remove,
+    .make_dir = real_make_dir,
+    .sync_dir = real_sync_dir,
+    .list = real_list,
+    .free_bytes = real_free_bytes,
+};
+
+struct disk disk_of_kernel = { &OPS };
+
 struct disk *disk_real(void)
 {
-    static const struct disk_ops OPS = {
-        .open = real_open,
-        .read = real_read,
-        .write = real_write,
-        .zero = real_zero,
-        .sync = real_sync,
-        .size = real_size,
-        .truncate = real_truncate,
-        .past_cache = real_past_cache,
-        .lock = real_lock,
-        .close = real_close,
-        .rename = real_rename,
-        .remove = real_remove,
-        .make_dir = real_make_dir,
-        .sync_dir = real_sync_dir,
-        .list = real_list,
-        .free_bytes = real_free_bytes,
-    };
-    static struct disk disk = { &OPS };
-    return &disk;
+    return &disk_of_kernel;
 }
