@@ -317,7 +317,7 @@ void metrics_render(struct metrics *metrics, struct buf *out)
                 buf_add_format(out, "%s%s%s%s %lu\n", family->name, open, series->labels, close,
                                counter_value(&series->counter));
             else
-                buf_add_format(out, "%s%s%s%s %.9g\n", family->name, open, series->labels, close,
+                buf_add_format(out, "%s%s%s%s %.15g\n", family->name, open, series->labels, close,
                                gauge_value(&series->gauge));
         }
     }

@@ -74,7 +74,7 @@ def test_rows_come_to_processes_without_an_engine_and_outlive_every_restart():
         fill(weir, 29.99)
         all_have(weir, 2999)
         took = time.time() - began
-        assert -10 < time.time() - process.metric("dimension_refreshed_seconds") < 60  # metrics have nine digits
+        assert -1 < time.time() - process.metric("dimension_refreshed_seconds") < 60
         assert process.metric("dimension_rows") == 1
         weir.declare(DOMAIN + '      properties.twice: "2 * lookup(\'prices\', properties.country, properties.sku, \'price_cents\')"\n')
         for role in weir.all():
