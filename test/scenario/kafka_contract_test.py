@@ -6,11 +6,11 @@ from scenarios import Skip
 from weir import ROOT
 
 
-def keep_contract(name):
-    binary = os.path.join(ROOT, "build-debug", "test_contract_journal_%s_contract_test_c" % name)
+def keep_contract(name, build="build-debug", more={}):
+    binary = os.path.join(ROOT, build, "test_contract_journal_%s_contract_test_c" % name)
     if not os.path.exists(binary):
-        raise Skip("make debug builds the contract tests")
-    done = subprocess.run([binary], cwd=ROOT, env={**os.environ, "WEIR_TEST_KAFKA": shared().address}, capture_output=True, text=True, timeout=280)
+        raise Skip("%s builds the contract tests" % ("make debug" if build == "build-debug" else "tools/tsan.sh"))
+    done = subprocess.run([binary], cwd=ROOT, env={**os.environ, "WEIR_TEST_KAFKA": shared().address, **more}, capture_output=True, text=True, timeout=280)
     assert done.returncode == 0, (done.stdout + done.stderr)[-6000:]
     assert "backend kafka" in done.stdout + done.stderr
 
