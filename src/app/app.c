@@ -293,7 +293,7 @@ enum status app_start(const struct app_options *options, struct app **out, int *
     app->settings = options->settings;
     app->world = world_real();
     app->metrics = metrics_new(SERIES_MAX);
-    app->rates = rates_new(app->metrics, RATES, COUNT_OF(RATES));
+    app->rates = rates_new(app->metrics, RATES, COUNT_OF(RATES), world_mono_us(app->world));
     app->memory = metrics_gauge(app->metrics, "process_resident_memory_bytes", "Resident memory of this process.", "");
     enum status s = open_all(app, out_exit_code, err);
     if (s != OK) {

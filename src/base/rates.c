@@ -28,13 +28,15 @@ struct rates {
     size_t count;
 };
 
-struct rates *rates_new(struct metrics *metrics, const struct rate_row *rows, size_t count)
+struct rates *rates_new(struct metrics *metrics, const struct rate_row *rows, size_t count, int64_t now_us)
 {
     struct rates *rates = calloc(1, sizeof *rates);
     if (!rates || !(rates->rows = calloc(count, sizeof *rates->rows)))
         abort();
     rates->metrics = metrics;
     rates->count = count;
+    rates->times_us[0] = now_us;
+    rates->next_us = now_us + EVERY_US;
     for (size_t i = 0; i < count; i++)
         rates->rows[i].row = &rows[i];
     return rates;
@@ -50,7 +52,8 @@ void rates_free(struct rates *rates)
     free(rates);
 }
 
-/* NULL: there are too many. */
+/* A series that was not there at the last look was 0 then: what it began with counts as any other change, or a burst at
+ * the start would never be seen. NULL: there are too many. */
 static struct rate *rate_of(struct rated *of, const char *labels)
 {
     for (size_t i = 0; i < of->count; i++)
@@ -64,7 +67,7 @@ static struct rate *rate_of(struct rated *of, const char *labels)
         if (!of->rates)
             abort();
     }
-    of->rates[of->count] = (struct rate){ .labels = labels };
+    of->rates[of->count] = (struct rate){ .labels = labels, .count = 1 };
     return &of->rates[of->count++];
 }
 
@@ -88,7 +91,7 @@ static double rate_value(const struct rates *rates, const struct rate *rate)
 
 void rates_look(struct rates *rates, int64_t now_us)
 {
-    if (rates->looks && now_us < rates->next_us)
+    if (now_us < rates->next_us)
         return;
     rates->looks++;
     rates->next_us = now_us + EVERY_US;

@@ -13,8 +13,8 @@ struct rate_row {
 
 struct rates;
 
-/* metrics and rows are borrowed. */
-struct rates *rates_new(struct metrics *metrics, const struct rate_row *rows, size_t count);
+/* metrics and rows are borrowed. No counter has counted anything yet; the clock stands at now_us, µs. */
+struct rates *rates_new(struct metrics *metrics, const struct rate_row *rows, size_t count, int64_t now_us);
 void rates_free(struct rates *rates); /* NULL is fine */
-/* Looks at the counters when the last look is a second ago. */
+/* Looks at the counters when the last look, or the beginning, is a second ago. */
 void rates_look(struct rates *rates, int64_t now_us);
