@@ -75,3 +75,18 @@ enum status registry_ask(struct registry *registry, const char *method, const ch
     *out_body = reply.body;
     return OK;
 }
+
+enum status registry_no_sense(const struct registry *registry, const char *subject, struct error *err)
+{
+    return error_set(err, ERR_IO, "schema registry %s: subject %s: the answer is none of Confluent's API",
+                     registry->url, subject);
+}
+
+bool registry_number(struct slice json, uint32_t *out)
+{
+    uint64_t number;
+    if (!json_scan_u64(json, &number) || number > UINT32_MAX)
+        return false;
+    *out = (uint32_t)number;
+    return true;
+}

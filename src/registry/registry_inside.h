@@ -35,3 +35,7 @@ const char *registry_path(struct registry *registry, const char *before, const c
 /* ERR_IO: what answers is no registry. */
 enum status registry_is_none(const struct registry *registry, const char *what, unsigned http_status,
                              struct error *err);
+/* ERR_IO: it answered 200 with something else. */
+enum status registry_no_sense(const struct registry *registry, const char *subject, struct error *err);
+/* False: no number, or none of 32 bits. */
+MUST_CHECK bool registry_number(struct slice json, uint32_t *out);

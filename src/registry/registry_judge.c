@@ -12,21 +12,6 @@ struct versions {
     size_t count;
 };
 
-static enum status no_sense(const struct registry *registry, const char *subject, struct error *err)
-{
-    return error_set(err, ERR_IO, "schema registry %s: subject %s: the answer is none of Confluent's API",
-                     registry->url, subject);
-}
-
-static bool read_number(struct slice json, uint32_t *out)
-{
-    uint64_t number;
-    if (!json_scan_u64(json, &number) || number > UINT32_MAX)
-        return false;
-    *out = (uint32_t)number;
-    return true;
-}
-
 /* [1,2,5], in this order. None: there is no such subject. */
 static enum status ask_versions(struct registry *registry, const char *subject, struct versions *out, struct error *err)
 {
@@ -42,10 +27,10 @@ static enum status ask_versions(struct registry *registry, const char *subject, 
     for (json_walk_begin(&walk, answer); json_walk_next(&walk); out->count++) {
         if (out->count == VERSIONS_MAX)
             return error_set(err, ERR_FULL, "subject %s has more than %d versions", subject, VERSIONS_MAX);
-        if (!read_number(walk.value, &out->numbers[out->count]))
-            return no_sense(registry, subject, err);
+        if (!registry_number(walk.value, &out->numbers[out->count]))
+            return registry_no_sense(registry, subject, err);
     }
-    return walk.bad || walk.object ? no_sense(registry, subject, err) : OK;
+    return walk.bad || walk.object ? registry_no_sense(registry, subject, err) : OK;
 }
 
 static enum status ask_version(struct registry *registry, const char *subject, uint32_t version,
@@ -60,8 +45,8 @@ static enum status ask_version(struct registry *registry, const char *subject, u
                                  (struct slice){ 0 }, what, &answer, err);
     if (s != OK)
         return s == ERR_NOT_FOUND ? error_wrap(err, ERR_RETRY, "it went away meanwhile") : s;
-    if (!json_find(answer, "id", &text) || !read_number(text, &id))
-        return no_sense(registry, subject, err);
+    if (!json_find(answer, "id", &text) || !registry_number(text, &id))
+        return registry_no_sense(registry, subject, err);
     return registry_schema(registry, id, out, err);
 }
 

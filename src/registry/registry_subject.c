@@ -87,17 +87,7 @@ static enum status post_schema(struct registry *registry, const char *path, cons
 static bool number_of(struct slice answer, const char *name, uint32_t *out)
 {
     struct slice text;
-    uint64_t value;
-    if (!json_find(answer, name, &text) || !json_scan_u64(text, &value) || value > UINT32_MAX)
-        return false;
-    *out = (uint32_t)value;
-    return true;
-}
-
-static enum status no_sense(const struct registry *registry, const char *subject, struct error *err)
-{
-    return error_set(err, ERR_IO, "schema registry %s: subject %s: the answer is none of Confluent's API",
-                     registry->url, subject);
+    return json_find(answer, name, &text) && registry_number(text, out);
 }
 
 enum status registry_register(struct registry *registry, const char *subject, struct slice schema, uint32_t *out_id,
@@ -117,7 +107,7 @@ enum status registry_register(struct registry *registry, const char *subject, st
     if (s != OK)
         return s == ERR_NOT_FOUND ? error_wrap(err, ERR_IO, "register") : s;
     if (!number_of(answer, "id", out_id))
-        return no_sense(registry, subject, err);
+        return registry_no_sense(registry, subject, err);
     registry->written[registry->written_count++] = (struct registry_written){ hash, *out_id };
     return OK;
 }
@@ -132,7 +122,7 @@ enum status registry_find(struct registry *registry, const char *subject, struct
     if (s != OK)
         return s;
     if (!number_of(answer, "id", &found.id))
-        return no_sense(registry, subject, err);
+        return registry_no_sense(registry, subject, err);
     (void)number_of(answer, "version", &found.version);
     *out = found;
     return OK;
@@ -147,7 +137,7 @@ static enum status verdict(const struct registry *registry, const char *subject,
     AUTO(buf) struct buf words;
     buf_init(&words, 1024);
     if (!json_find(answer, "is_compatible", &compatible))
-        return no_sense(registry, subject, err);
+        return registry_no_sense(registry, subject, err);
     if (slice_equal(compatible, SLICE("true")))
         return OK;
     if (json_find(answer, "messages", &messages))
@@ -194,7 +184,7 @@ enum status registry_compatibility(struct registry *registry, const char *subjec
     if (s == ERR_NOT_FOUND) /* no such subject, or none with a level of its own */
         s = registry_ask(registry, "GET", "/config", (struct slice){ 0 }, what, &answer, err);
     if (s == OK && (!json_find(answer, "compatibilityLevel", &level) || level.p[0] != '"'))
-        return no_sense(registry, subject, err);
+        return registry_no_sense(registry, subject, err);
     if (s == OK)
         snprintf(out, REGISTRY_LEVEL_MAX, "%.*s", (int)level.n - 2, level.p + 1);
     else if (s == ERR_NOT_FOUND)
