@@ -39,6 +39,7 @@ static enum status kafka_open(const struct target_options *options, struct world
     target->avro = avro;
     buf_init(&target->value, VALUE_BYTES_MAX);
     target->options = *options;
+    target->world = world;
     int n = snprintf(target->id, sizeof target->id, "%s.%s.%s.%u", options->kafka.id_prefix, options->sink,
                      options->journal, options->order);
     assert(n < (int)sizeof target->id); /* cut off, several orders would be one */

@@ -5,6 +5,7 @@
 
 #include "deliver/result_avro.h"
 #include "deliver/target.h"
+#include "kafka/kafka_caller.h"
 
 #define KAFKA_ASK_MS 5000       /* for one question to the brokers */
 #define KAFKA_SLICE_MS 250      /* between two looks at `stopping` */
@@ -17,8 +18,10 @@
 struct kafka_target {
     struct target target;
     struct target_options options;
-    char id[KAFKA_ID_MAX]; /* of the transactions and of the group that keeps the place */
-    rd_kafka_t *producer;  /* NULL: to be made, by resume */
+    struct world *world;
+    char id[KAFKA_ID_MAX];       /* of the transactions and of the group that keeps the place */
+    rd_kafka_t *producer;        /* NULL: to be made, by resume */
+    struct kafka_caller *caller; /* whose it is */
     rd_kafka_topic_t *topic;
     bool checked;             /* the rights were seen once */
     struct result_avro *avro; /* NULL: values are JSON */

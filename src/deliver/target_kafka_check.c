@@ -37,14 +37,18 @@ enum status kafka_target_find_topic(struct kafka_target *target, struct error *e
 
 enum status kafka_target_move_place(struct kafka_target *target, uint64_t position, struct error *err)
 {
-    rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new(1);
-    rd_kafka_topic_partition_list_add(list, target->options.kafka.topic, 0)->offset = (int64_t)position;
-    rd_kafka_consumer_group_metadata_t *group = rd_kafka_consumer_group_metadata_new(target->id);
     rd_kafka_error_t *error = NULL;
     for (int tries = 0; tries < 3; tries++) {
-        if (error)
-            rd_kafka_error_destroy(error);
-        error = rd_kafka_send_offsets_to_transaction(target->producer, list, group, KAFKA_ASK_MS);
+        struct kafka_call call = { .what = KAFKA_CALL_MARK,
+                                   .wait_ms = KAFKA_ASK_MS,
+                                   .offsets = rd_kafka_topic_partition_list_new(1),
+                                   .group = rd_kafka_consumer_group_metadata_new(target->id) };
+        rd_kafka_topic_partition_list_add(call.offsets, target->options.kafka.topic, 0)->offset = (int64_t)position;
+        rd_kafka_error_destroy(error);
+        if (!kafka_caller_call(target->caller, &call, &error))
+            return error_set(err, ERR_RETRY,
+                             "kafka %s: move the place that is delivered: librdkafka does not come back",
+                             target->options.kafka.brokers);
         /* A transaction that was refused meanwhile, for its records, is in a wrong state now; who asks again hears why.
          */
         bool again =
@@ -52,8 +56,6 @@ enum status kafka_target_move_place(struct kafka_target *target, uint64_t positi
         if (!again || atomic_load(target->options.stopping))
             break;
     }
-    rd_kafka_consumer_group_metadata_destroy(group);
-    rd_kafka_topic_partition_list_destroy(list);
     return kafka_target_take(target, err, error, "move the place that is delivered");
 }
 

@@ -93,6 +93,11 @@ enum status kafka_target_connect(struct kafka_target *target, const char *linger
         return error_set(err, ERR_INVALID,
                          "kafka: %s: tls_ca, tls_certificate and tls_key name PEM files that weir may read", why);
     }
+    s = kafka_caller_new(target->producer, target->world, KAFKA_ASK_MS, &target->caller, err);
+    if (s != OK) {
+        target->producer = NULL;
+        return s;
+    }
     target->topic = rd_kafka_topic_new(target->producer, target->options.kafka.topic, NULL);
     return target->topic
                ? OK
@@ -103,9 +108,12 @@ void kafka_target_disconnect(struct kafka_target *target)
 {
     if (target->topic)
         rd_kafka_topic_destroy(target->topic);
-    if (target->producer)
-        rd_kafka_destroy(target->producer);
+    if (!kafka_caller_free(target->caller)) /* its callbacks run in polls alone, which nobody makes any more */
+        log_error("kafka.call_left",
+                  "sink=%s a call of librdkafka did not come back: its thread and producer are left behind",
+                  target->options.sink);
     target->topic = NULL;
+    target->caller = NULL;
     target->producer = NULL;
 }
 

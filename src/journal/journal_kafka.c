@@ -37,7 +37,8 @@ static void kafka_close(struct journal *journal)
     bell_free(kafka->lag_bell);
     free(kafka->lags);
     free(kafka->trims);
-    free(kafka);
+    if (!atomic_load(&kafka->left_behind))
+        free(kafka);
 }
 
 /* Names of topics and groups are made of it in KAFKA_NAME_MAX bytes. */
@@ -101,7 +102,6 @@ static enum status open_probe(struct kafka *kafka, struct error *err)
 static enum status kafka_open(const struct journal_options *options, struct world *world, struct metrics *metrics,
                               struct journal **out, struct error *err)
 {
-    (void)metrics;
     if (options->partitions == 0 || options->partitions == JOURNAL_ALL_PARTITIONS)
         return error_set(err, ERR_INVALID, "open journal: partitions must be 1 to 65534");
     if (!options->kafka.brokers || !options->kafka.brokers[0])
@@ -115,6 +115,9 @@ static enum status kafka_open(const struct journal_options *options, struct worl
     kafka->journal = (struct journal){ &journal_kafka, options->partitions, options->partitions };
     kafka->options = *options;
     kafka->world = world;
+    if (metrics)
+        kafka->calls_left = metrics_counter(metrics, "kafka_calls_left_total",
+                                            "Calls of librdkafka that did not come back, and were left behind.", "");
     use_lanes(kafka, &options->use);
     kafka->bell = bell_new();
     kafka->lag_bell = bell_new();

@@ -11,14 +11,17 @@
 #include <librdkafka/rdkafka.h>
 #include <stdatomic.h>
 
+#include "base/metrics.h"
 #include "base/retry.h"
 #include "base/role.h"
 #include "journal/commit.h"
 #include "journal/wakers.h"
+#include "kafka/kafka_caller.h"
 
 #define KAFKA_WRITERS_MAX 4096
 #define KAFKA_WAIT_MS 10000          /* for one question to the brokers */
 #define KAFKA_DELIVERY_WAIT_MS 15000 /* after which a commit is answered with a failure */
+#define KAFKA_CALL_GRACE_MS 10000    /* after which nobody waits for a call that librdkafka should have ended */
 #define KAFKA_NAME_MAX 128
 #define KAFKA_PREFIX_MAX 64 /* with JOURNAL_GROUP_MAX and what stands between and behind it fits into a name */
 #define KAFKA_TROUBLE_MAX 300
@@ -77,6 +80,8 @@ struct kafka {
     char trouble_text[KAFKA_TROUBLE_MAX];
 
     struct kafka_writer *_Atomic writers[KAFKA_WRITERS_MAX];
+    struct counter *calls_left; /* NULL: nobody counts */
+    _Atomic bool left_behind;   /* a client of a writer may still speak to this, for ever: it is not freed */
 
     struct kafka_lag *lags; /* one a partition */
     struct bell *lag_bell;
@@ -156,6 +161,11 @@ enum status kafka_error(struct error *err, rd_kafka_resp_err_t code, const char 
 enum status kafka_message_error(struct error *err, const rd_kafka_message_t *message);
 /* The same of an error object, which is freed; OK for NULL. */
 enum status kafka_error_take(struct error *err, rd_kafka_error_t *error, const char *what);
+/* A call that ends in time, and what came of it. */
+enum status kafka_call_take(struct kafka_caller *caller, const struct kafka_call *call, const char *what,
+                            struct error *err);
+/* Frees it; what had to be left behind is told as that of the transactional id. NULL is fine. */
+void kafka_caller_drop(struct kafka *kafka, struct kafka_caller *caller, const char *id);
 
 /* kafka_topics.c: makes what is missing and checks what is there, of the topics that are used. */
 MUST_CHECK enum status kafka_topics_ready(struct kafka *kafka, struct error *err);

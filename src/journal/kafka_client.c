@@ -211,3 +211,23 @@ enum status kafka_error_take(struct error *err, rd_kafka_error_t *error, const c
     rd_kafka_error_destroy(error);
     return s;
 }
+
+enum status kafka_call_take(struct kafka_caller *caller, const struct kafka_call *call, const char *what,
+                            struct error *err)
+{
+    rd_kafka_error_t *error;
+    if (!kafka_caller_call(caller, call, &error))
+        return error_set(err, ERR_RETRY, "kafka: %s: librdkafka does not come back", what);
+    return kafka_error_take(err, error, what);
+}
+
+void kafka_caller_drop(struct kafka *kafka, struct kafka_caller *caller, const char *id)
+{
+    if (kafka_caller_free(caller))
+        return;
+    atomic_store(&kafka->left_behind, true);
+    if (kafka->calls_left)
+        counter_add(kafka->calls_left, 1);
+    log_error("kafka.call_left",
+              "id=%s a call of librdkafka did not come back: its thread and producer are left behind", id);
+}

@@ -11,7 +11,7 @@
 
 #define START "start"
 
-static enum status try_offset(struct kafka *kafka, rd_kafka_t *producer, struct error *err)
+static enum status try_offset(struct kafka *kafka, struct kafka_caller *caller, struct error *err)
 {
     char group[KAFKA_NAME_MAX];
     kafka_group_name(kafka, START, 0, group, sizeof group);
@@ -19,11 +19,12 @@ static enum status try_offset(struct kafka *kafka, rd_kafka_t *producer, struct 
     for (size_t i = 0; i < LANES; i++)
         if (kafka_has_lane(kafka->marks, i))
             rd_kafka_topic_partition_list_add(list, kafka->topics[i], 0)->offset = 0;
-    rd_kafka_consumer_group_metadata_t *metadata = rd_kafka_consumer_group_metadata_new(group);
-    rd_kafka_error_t *error = rd_kafka_send_offsets_to_transaction(producer, list, metadata, KAFKA_WAIT_MS);
-    rd_kafka_consumer_group_metadata_destroy(metadata);
-    rd_kafka_topic_partition_list_destroy(list);
-    return kafka_error_take(err, error, "move the offset of a group");
+    return kafka_call_take(caller,
+                           &(struct kafka_call){ .what = KAFKA_CALL_MARK,
+                                                 .wait_ms = KAFKA_WAIT_MS,
+                                                 .offsets = list,
+                                                 .group = rd_kafka_consumer_group_metadata_new(group) },
+                           "move the offset of a group", err);
 }
 
 /* One topic after the other, so that it is known which was refused. Its message is purged then, and committing, which
@@ -43,8 +44,9 @@ static enum status try_topic(struct kafka *kafka, rd_kafka_t *producer, enum jou
     return s == OK ? kafka_error(err, kafka->trouble, "%s", what) : s;
 }
 
-static enum status try_transaction(struct kafka *kafka, rd_kafka_t *producer, struct error *err)
+static enum status try_transaction(struct kafka *kafka, struct kafka_caller *caller, struct error *err)
 {
+    rd_kafka_t *producer = kafka_caller_producer(caller);
     static const enum journal_topic ONE_OF[LANES] = { TOPIC_EVENTS,  TOPIC_CHANGELOG, TOPIC_ENRICHED,
                                                       TOPIC_CATALOG, TOPIC_TASKS,     TOPIC_DIMENSIONS };
     enum status s =
@@ -55,7 +57,7 @@ static enum status try_transaction(struct kafka *kafka, rd_kafka_t *producer, st
         if (kafka_has_lane(kafka->writes, i))
             s = try_topic(kafka, producer, ONE_OF[i], err);
     if (s == OK && kafka->marks)
-        s = try_offset(kafka, producer, err);
+        s = try_offset(kafka, caller, err);
     if (s == OK)
         s = kafka_error_take(err, rd_kafka_abort_transaction(producer, KAFKA_WAIT_MS), "abort a transaction");
     return s;
@@ -91,9 +93,13 @@ static enum status check_writing(struct kafka *kafka, struct error *err)
     if (s != OK)
         return s;
     kafka_client_find(producer, kafka, kafka->writes);
+    struct kafka_caller *caller;
+    s = kafka_caller_new(producer, kafka->world, KAFKA_CALL_GRACE_MS, &caller, err);
+    if (s != OK)
+        return s;
     kafka->trouble = RD_KAFKA_RESP_ERR_NO_ERROR;
-    s = try_transaction(kafka, producer, err);
-    rd_kafka_destroy(producer);
+    s = try_transaction(kafka, caller, err);
+    kafka_caller_drop(kafka, caller, id);
     return s == ERR_CLOSED ? OK : s;
 }
 

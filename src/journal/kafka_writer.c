@@ -2,9 +2,9 @@
  * transactional id is theirs, so Kafka itself sees to it that one process alone commits for them: whoever claims them
  * later ends the transaction of who had them, and fences him.
  *
- * A writer is a thread, since librdkafka's transactions block. After any failure its producer is thrown away before the
- * commit is answered: then nothing of it is in flight any more, and the next claim settles with the brokers what became
- * of it. */
+ * A writer is a thread, since librdkafka's transactions block (and may block for ever: kafka_caller.h). After any
+ * failure its producer is thrown away before the commit is answered: then nothing of it is in flight any more, and the
+ * next claim settles with the brokers what became of it. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -22,8 +22,8 @@ struct kafka_writer {
     struct role_thread *thread;
     struct commit_list submitted;
     /* Of whoever claims, while nothing is submitted; else of the thread. */
-    rd_kafka_t *producer; /* NULL: not claimed */
-    bool lost;            /* it was, and a commit failed: only own() claims again, whoever asks for it reads the mark */
+    struct kafka_caller *caller; /* NULL: not claimed */
+    bool lost; /* it was, and a commit failed: only own() claims again, whoever asks for it reads the mark */
     uint64_t numbers[JOURNAL_TOPICS];
 };
 
@@ -37,9 +37,8 @@ static bool is_numbered(unsigned topic)
 
 static void give_up(struct kafka_writer *writer)
 {
-    if (writer->producer)
-        rd_kafka_destroy(writer->producer);
-    writer->producer = NULL;
+    kafka_caller_drop(writer->kafka, writer->caller, writer->id);
+    writer->caller = NULL;
 }
 
 static enum status claim(struct kafka_writer *writer, struct error *err)
@@ -56,12 +55,15 @@ static enum status claim(struct kafka_writer *writer, struct error *err)
                                               { "queue.buffering.max.kbytes", "65536" },
                                               { NULL, NULL } };
     give_up(writer);
-    enum status s = kafka_client_new(kafka, RD_KAFKA_PRODUCER, settings, NULL, &writer->producer, err);
+    rd_kafka_t *producer;
+    enum status s = kafka_client_new(kafka, RD_KAFKA_PRODUCER, settings, NULL, &producer, err);
     if (s == OK)
-        kafka_client_find(writer->producer, kafka, kafka->writes);
+        s = kafka_caller_new(producer, kafka->world, KAFKA_CALL_GRACE_MS, &writer->caller, err);
     if (s == OK)
-        s = kafka_error_take(err, rd_kafka_init_transactions(writer->producer, KAFKA_WAIT_MS),
-                             "take over the partition");
+        kafka_client_find(producer, kafka, kafka->writes);
+    if (s == OK)
+        s = kafka_call_take(writer->caller, &(struct kafka_call){ .what = KAFKA_CALL_INIT, .wait_ms = KAFKA_WAIT_MS },
+                            "take over the partition", err);
     memset(writer->numbers, 0, sizeof writer->numbers);
     if (s == OK) {
         struct journal_mark mark;
@@ -81,11 +83,11 @@ static enum status produce(struct kafka_writer *writer, const struct journal_chu
     bool own = is_numbered(chunk->topic) && chunk->partition == writer->partition;
     uint64_t number = own ? numbers[chunk->topic] : chunk->topic == TOPIC_DIMENSIONS ? chunk->offset : KAFKA_UNNUMBERED;
     rd_kafka_resp_err_t code;
+    rd_kafka_t *producer = kafka_caller_producer(writer->caller);
     int64_t end_us = world_mono_us(writer->kafka->world) + KAFKA_DELIVERY_WAIT_MS * 1000LL;
-    while ((code = kafka_produce(writer->producer, writer->kafka, chunk, number, NULL)) ==
-               RD_KAFKA_RESP_ERR__QUEUE_FULL &&
+    while ((code = kafka_produce(producer, writer->kafka, chunk, number, NULL)) == RD_KAFKA_RESP_ERR__QUEUE_FULL &&
            world_mono_us(writer->kafka->world) < end_us)
-        rd_kafka_poll(writer->producer, 10);
+        rd_kafka_poll(producer, 10);
     if (code)
         return kafka_error(err, code, "commit to topic %s", journal_topic_name((enum journal_topic)chunk->topic));
     if (own)
@@ -98,27 +100,15 @@ static enum status send_mark(struct kafka_writer *writer, const struct journal_m
 {
     char name[KAFKA_NAME_MAX];
     kafka_group_name(writer->kafka, mark->group, mark->partition, name, sizeof name);
-    rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new(1);
-    kafka_mark_write(writer->kafka, mark, numbers, list);
-    rd_kafka_consumer_group_metadata_t *group = rd_kafka_consumer_group_metadata_new(name);
-    rd_kafka_error_t *error;
-    int64_t end_us = world_mono_us(writer->kafka->world) + KAFKA_DELIVERY_WAIT_MS * 1000LL;
-    while ((error = rd_kafka_send_offsets_to_transaction(writer->producer, list, group, KAFKA_WAIT_MS)) &&
-           rd_kafka_error_is_retriable(error) && world_mono_us(writer->kafka->world) < end_us)
-        rd_kafka_error_destroy(error);
-    rd_kafka_consumer_group_metadata_destroy(group);
-    rd_kafka_topic_partition_list_destroy(list);
-    return kafka_error_take(err, error, "move the mark");
-}
-
-static enum status end_transaction(struct kafka_writer *writer, struct error *err)
-{
-    rd_kafka_error_t *error;
-    int64_t end_us = world_mono_us(writer->kafka->world) + 2 * KAFKA_DELIVERY_WAIT_MS * 1000LL;
-    while ((error = rd_kafka_commit_transaction(writer->producer, KAFKA_WAIT_MS)) &&
-           rd_kafka_error_is_retriable(error) && world_mono_us(writer->kafka->world) < end_us)
-        rd_kafka_error_destroy(error);
-    return kafka_error_take(err, error, "commit the transaction");
+    rd_kafka_topic_partition_list_t *offsets = rd_kafka_topic_partition_list_new(1);
+    kafka_mark_write(writer->kafka, mark, numbers, offsets);
+    return kafka_call_take(writer->caller,
+                           &(struct kafka_call){ .what = KAFKA_CALL_MARK,
+                                                 .wait_ms = KAFKA_WAIT_MS,
+                                                 .again_ms = KAFKA_DELIVERY_WAIT_MS,
+                                                 .offsets = offsets,
+                                                 .group = rd_kafka_consumer_group_metadata_new(name) },
+                           "move the mark", err);
 }
 
 static enum status transact(struct kafka_writer *writer, const struct journal_commit *commit, struct error *err)
@@ -127,17 +117,21 @@ static enum status transact(struct kafka_writer *writer, const struct journal_co
     if (writer->lost)
         return error_set(err, ERR_IO, "kafka: an earlier commit of group %s failed: begin again at the mark",
                          writer->group);
-    enum status s = writer->producer ? OK : claim(writer, err);
+    enum status s = writer->caller ? OK : claim(writer, err);
     if (s != OK)
         return s;
     memcpy(numbers, writer->numbers, sizeof numbers);
-    s = kafka_error_take(err, rd_kafka_begin_transaction(writer->producer), "begin a transaction");
+    s = kafka_call_take(writer->caller, &(struct kafka_call){ .what = KAFKA_CALL_BEGIN }, "begin a transaction", err);
     for (size_t i = 0; i < commit->chunk_count && s == OK; i++)
         s = produce(writer, &commit->chunks[i], numbers, err);
     for (size_t i = 0; i < commit->mark_count && s == OK; i++)
         s = send_mark(writer, &commit->marks[i], i == 0 ? numbers : NULL, err);
     if (s == OK)
-        s = end_transaction(writer, err);
+        s = kafka_call_take(writer->caller,
+                            &(struct kafka_call){ .what = KAFKA_CALL_COMMIT,
+                                                  .wait_ms = KAFKA_WAIT_MS,
+                                                  .again_ms = 2 * KAFKA_DELIVERY_WAIT_MS },
+                            "commit the transaction", err);
     if (s == OK)
         memcpy(writer->numbers, numbers, sizeof numbers);
     for (size_t i = 0; i < commit->mark_count && s == OK; i++)
@@ -161,9 +155,9 @@ static bool writer_step(void *self, struct world *world, int64_t *wake_us)
             if (!was_lost)
                 log_warn("kafka.commit_failed", "group=%s partition=%u error=\"%s\"", writer->group, writer->partition,
                          err.text);
-            /* No producer: its first claim failed, nothing was written. Else the next claim settles what became of it.
+            /* No caller: its first claim failed, nothing was written. Else the next claim settles what became of it.
              */
-            writer->lost |= writer->producer != NULL;
+            writer->lost |= writer->caller != NULL;
             give_up(writer);
             s = writer->lost ? ERR_IO : ERR_FULL;
         }

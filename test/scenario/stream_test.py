@@ -69,7 +69,7 @@ def a_sink(directory):
 
 # Those of roles apart on Kafka and of dimension tables with a query, which one process with its own journal and web's domain has not.
 ELSEWHERE = {"standby_lag_records", "standby_records_total", "standby_failures_total", "standby_disk_bytes", "process_partitions", "process_partitions_unowned",
-             "task_reports_total", "task_report_failures_total", "task_reports_read_total", "task_reports_refused_total",
+             "task_reports_total", "task_report_failures_total", "task_reports_read_total", "task_reports_refused_total", "kafka_calls_left_total",
              "dimension_refreshed_seconds", "dimension_rows", "dimension_failures_total", "dimension_versions_told_total", "dimension_chunks_told_total",
              "dimension_records_refused_total"}
 
