@@ -258,6 +258,9 @@ static void test_a_stop_ends_while_the_journal_does_not_say_where_it_ends(void *
         rig.options.checkpoint_interval_ms = 0;
         assert_int_equal(rig_up(&rig, NULL), OK);
     }
+    const double failures = rig_metric(&rig, "process_checkpoint_failures_total");
+    assert_true(failures > 10);
+    assert_true(rig_metric(&rig, "flink_taskmanager_job_task_exceptions_total") == failures);
 }
 
 static void test_lag_is_told_in_records_and_seconds(void **state)
