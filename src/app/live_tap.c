@@ -66,13 +66,14 @@ static void count_event(struct live_tap *tap, struct slice record)
         tap->oldest_us = event->ingested_us;
 }
 
-/* What ingestion refused is in its own metrics, here as where all is one process. */
+/* What ingestion refused counts by its reason alone, as where all is one process and its metrics say it. */
 static void count_letter(struct live_tap *tap, struct slice record)
 {
     struct dead_letter letter;
-    if (dead_letter_decode(record, &letter, NULL) != OK || slice_equal(letter.stage, SLICE("ingest")))
+    if (dead_letter_decode(record, &letter, NULL) != OK)
         return;
-    live_gather_count(&tap->gather, letter.customer_id, (struct slice){ "", 0 })->dead++;
+    if (!slice_equal(letter.stage, SLICE("ingest")))
+        live_gather_count(&tap->gather, letter.customer_id, (struct slice){ "", 0 })->dead++;
     live_gather_dead(&tap->gather, letter.customer_id, reason_name(tap, letter.reason), 1);
 }
 

@@ -22,7 +22,7 @@ void live_gather_reset(struct live_gather *gather)
 
 bool live_gather_is_empty(const struct live_gather *gather)
 {
-    return gather->count_count == 0;
+    return gather->count_count == 0 && gather->dead_count == 0;
 }
 
 static bool is_of(const struct live_count *count, struct slice customer_id, struct slice event_type)

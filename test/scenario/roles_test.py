@@ -18,6 +18,10 @@ def test_one_process_of_each_role_takes_events_in_and_answers():
             assert weir.post("/track", {"visitor_id": "v", "event_type": "page", "event_name": "canary"}, key["write_key"])[0] == 200
             while "canary" not in live.readline().decode():  # the feed knows it from the journal: no task is in its process
                 pass
+            assert weir.post("/track", [{"visitor_id": "v"}, {"event_type": "page"}], key["write_key"])[1]["rejected"] == 2
+            while '"rejected":{"missing_field":2}' not in (line := live.readline().decode()):  # and what another process refused
+                pass
+            assert '"dead_letters":0' in line, line  # those that processing refused
         weir.settle("SELECT count() FROM events_raw", 1, key["read_key"])
         weir.settle("SELECT sum(event_count) FROM sessions", 1, key["read_key"])
         assert weir.stop() == 0
