@@ -90,7 +90,7 @@ static void await_threads(size_t count)
 {
     for (int i = 0; i < 600 && count_threads() > count; i++)
         nanosleep(&(struct timespec){ .tv_nsec = 100000000 }, NULL);
-    assert_int_equal(count_threads(), count);
+    assert_true(count_threads() <= count); /* fewer: one of before was still ending when they were counted */
 }
 
 static void transact(struct kafka_caller *caller)
