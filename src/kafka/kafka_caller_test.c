@@ -28,6 +28,7 @@ static int setup(void **state)
     host = rd_kafka_new(RD_KAFKA_PRODUCER, conf, why, sizeof why);
     brokers = rd_kafka_mock_cluster_new(host, 2);
     assert_int_equal(rd_kafka_mock_topic_create(brokers, "t", 1, 1), 0);
+    assert_int_equal(rd_kafka_mock_partition_set_leader(brokers, "t", 0, TRANSACTIONS), 0);
     assert_int_equal(rd_kafka_mock_coordinator_set(brokers, "transaction", "id", TRANSACTIONS), 0);
     assert_int_equal(rd_kafka_mock_coordinator_set(brokers, "group", "g", GROUPS), 0);
     return 0;
