@@ -153,8 +153,8 @@ bool kafka_caller_call(struct kafka_caller *caller, const struct kafka_call *cal
     return true;
 }
 
-/* So that nothing points into the memory of whoever produced: the call is out for so long that every message has been
- * answered or has timed out; should one be left all the same, it is taken back. */
+/* So that nothing points into the memory of whoever produced: most messages have been answered or have timed out by
+ * now; what has not is taken back, and a connection that has sent half of it is closed by librdkafka. */
 static void settle_messages(rd_kafka_t *producer)
 {
     if (rd_kafka_flush(producer, FLUSH_WAIT_MS) == RD_KAFKA_RESP_ERR_NO_ERROR)
